@@ -1,0 +1,25 @@
+"""The few ways in which pdenca refuses to go on.
+
+Every message says what was got, what was expected and the usual cure, in one sentence; the command line
+prints that sentence and leaves with exit code 2.
+"""
+
+
+class PdencaError(Exception):
+    """Root of every error that is the input's or the data's fault, not a defect of the program."""
+
+
+class BadInputError(PdencaError, ValueError):
+    """An argument, setting or shape that cannot be used."""
+
+
+class FormatError(PdencaError):
+    """A file or folder that is missing, damaged or laid out differently than promised."""
+
+
+class NonFiniteError(PdencaError, ArithmeticError):
+    """A NaN or an infinity arose in a computation; the message says where."""
+
+
+class StabilityError(PdencaError, ValueError):
+    """A time step outside the stability limit of its scheme."""
