@@ -8,8 +8,8 @@ import pytest
 import torch
 from jaxtyping import install_import_hook
 
-# Every annotated function of pdenca checks its arguments while the tests run, tensors by their shapes. This must
-# come before the first import of pdenca. beartype knows `Self` only when it decorates whole classes, and
+# Every annotated function of pdenca checks its arguments while the tests run, tensors by their shapes. This
+# must come before the first import of pdenca. beartype knows `Self` only when it decorates whole classes, and
 # jaxtyping decorates method by method, so `Self` is left unchecked.
 CHECKER = (
     "beartype.beartype(conf=beartype.BeartypeConf(hint_overrides=beartype.FrozenDict("
@@ -34,5 +34,5 @@ def dtype(request: pytest.FixtureRequest) -> torch.dtype:
 
 @pytest.fixture
 def small_state(generator: torch.Generator) -> torch.Tensor:
-    """Smooth-free random fields in [0, 1): 2 trajectories, 2 channels, 8 x 8 cells, float64."""
+    """Random fields in [0, 1): 2 trajectories, 2 channels, 8 x 8 cells, float64."""
     return torch.rand(2, 2, 8, 8, generator=generator, dtype=torch.float64)
