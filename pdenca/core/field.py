@@ -28,4 +28,6 @@ class Field:
         if not self.name:
             raise BadInputError("a field needs a name, got an empty string; usual cure: Field('A')")
         if self.kind not in get_args(Kind):
-            raise BadInputError(f"field kind {self.kind!r} is unknown; expected one of {', '.join(get_args(Kind))}")
+            raise BadInputError(
+                f"field kind {self.kind!r} is unknown; expected one of {', '.join(get_args(Kind))}"
+            )

@@ -15,7 +15,7 @@ from torch import Tensor
 from .errors import BadInputError
 
 Context = Mapping[str, Tensor]
-"""Parameter name -> values, of shape (batch,) or (batch, *space): what acts on a cell without being its state."""
+"""Parameter name -> values of shape (batch,) or (batch, *space): what acts on a cell, not being its state."""
 
 
 @runtime_checkable
