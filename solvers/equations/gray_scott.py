@@ -1,0 +1,117 @@
+"""The Gray-Scott equations: two chemicals, six kinds of pattern."""
+
+from dataclasses import dataclass
+from typing import ClassVar, Final
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from pdenca.core.field import Field
+
+from ..equation import Equation, Factored, Parameter, expand
+
+
+@dataclass(frozen=True, eq=False)
+class GrayScott(Equation):
+    """Autocatalysis A + 2B -> 3B in a reactor that is fed with A and drained of everything.
+
+        ∂A/∂t = D_A ∇²A - A B² + F (1 - A)
+        ∂B/∂t = D_B ∇²B + A B² - (F + k) B
+
+    A is the food, fed at rate F towards A = 1; B eats it, multiplies, and is removed at rate F + k. A = 1, B = 0
+    is always a stable steady state, so patterns need a finite disturbance; what grows from it depends on F and k
+    alone (see :data:`REGIMES`). Concentrations and lengths are dimensionless, time is in seconds by convention.
+
+    The default diffusivities belong to a domain of side 2 with 128 cells (spacing 1/64), where maze and spot
+    patterns have a wavelength of about 8.5 cells. The spatial mean obeys the exact budget
+    d<A + B>/dt = F (1 - <A>) - (F + k) <B>.
+
+    Arguments:
+        feed_rate: F (1/time); a number, (batch,) or (batch, *space).
+        kill_rate: k (1/time); likewise.
+        diffusivity_a: D_A (length²/time); a number or (batch,).
+        diffusivity_b: D_B (length²/time); a number or (batch,).
+
+    References:
+        J. E. Pearson, Complex patterns in a simple system, Science 261 (1993) 189, equations (2).
+    """
+
+    name: ClassVar[str] = "gray-scott"
+    fields: ClassVar[tuple[Field, ...]] = (Field("A"), Field("B"))
+
+    feed_rate: Parameter
+    kill_rate: Parameter
+    diffusivity_a: Parameter = 2e-5
+    diffusivity_b: Parameter = 1e-5
+
+    def parameters(self) -> dict[str, Parameter]:
+        """Return feed_rate and kill_rate."""
+        return {"feed_rate": self.feed_rate, "kill_rate": self.kill_rate}
+
+    def diffusivities(self) -> tuple[Parameter, ...]:
+        """Return D_A and D_B."""
+        return (self.diffusivity_a, self.diffusivity_b)
+
+    def reaction(self, state: Float[Tensor, "batch channel *space"]) -> Float[Tensor, "batch channel *space"]:
+        """Return (-A B² + F (1 - A), A B² - (F + k) B)."""
+        a, b = state.unbind(1)
+        feed, kill = expand(self.feed_rate, a), expand(self.kill_rate, a)
+        conversion = a * b * b
+        return torch.stack((feed * (1 - a) - conversion, conversion - (feed + kill) * b), dim=1)
+
+    def linear_rate(self) -> tuple[Parameter, ...]:
+        """Return (-F, -(F + k)); of parameters that vary in space, their mean."""
+        feed, kill = _mean_over_space(self.feed_rate), _mean_over_space(self.kill_rate)
+        return (-feed, -(feed + kill))
+
+    def factored_nonlinear(self) -> Factored:
+        """Return (F, 0) + (-1, +1) A B²: both fields share the one product, hence one forward transform."""
+        if _varies_in_space(self.feed_rate) or _varies_in_space(self.kill_rate):
+            return super().factored_nonlinear()
+        return Factored(_conversion, coefficients=(-1.0, 1.0), source=(self.feed_rate, 0.0))
+
+    def budget(self, state: Float[Tensor, "batch channel *space"]) -> Float[Tensor, " batch"]:
+        """Return d<A + B>/dt = <F (1 - A) - (F + k) B>."""
+        a, b = state.unbind(1)
+        feed, kill = expand(self.feed_rate, a), expand(self.kill_rate, a)
+        return (feed * (1 - a) - (feed + kill) * b).flatten(1).mean(1)
+
+
+def _conversion(state: Tensor) -> Tensor:
+    a, b = state[:, :1], state[:, 1:]
+    return (b * b).mul_(a)
+
+
+def _varies_in_space(value: Parameter) -> bool:
+    return isinstance(value, Tensor) and value.ndim > 1
+
+
+def _mean_over_space(value: Parameter) -> Parameter:
+    return value.flatten(1).mean(1) if isinstance(value, Tensor) and value.ndim > 1 else value
+
+
+@dataclass(frozen=True)
+class Regime:
+    """A pair of Gray-Scott parameters and the pattern that it makes.
+
+    Arguments:
+        feed_rate: F (1/time).
+        kill_rate: k (1/time).
+        description: the long-time pattern in a few words.
+    """
+
+    feed_rate: float
+    kill_rate: float
+    description: str
+
+
+REGIMES: Final[dict[str, Regime]] = {
+    "gliders": Regime(0.014, 0.054, "spots that travel, collide and split; never steady, may die out"),
+    "bubbles": Regime(0.098, 0.057, "holes in a homogeneous reacted background; becomes steady"),
+    "maze": Regime(0.029, 0.057, "a labyrinth of stripes; becomes steady"),
+    "worms": Regime(0.058, 0.065, "stripes that grow at their tips; relaxes slowly"),
+    "spirals": Regime(0.018, 0.051, "rotating spiral waves; never steady"),
+    "spots": Regime(0.030, 0.062, "spots that divide until they fill the plane; becomes steady"),
+}
+"""The six regimes of The Well's gray_scott_reaction_diffusion dataset (arXiv 2412.00568)."""

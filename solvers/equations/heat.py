@@ -1,0 +1,46 @@
+"""The heat equation: the exactly solvable case against which every solver is measured."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from pdenca.core.field import Field
+
+from ..equation import Equation, Parameter
+
+
+@dataclass(frozen=True, eq=False)
+class Heat(Equation):
+    """Plain diffusion of one field.
+
+        ∂T/∂t = D ∇²T
+
+    Periodic waves exp(i k·x) and, with no-flux walls, products of cos(π n x / L) decay as exp(-D k² t).
+
+    Arguments:
+        diffusivity: D (length²/time); a number or (batch,).
+    """
+
+    name: ClassVar[str] = "heat"
+    fields: ClassVar[tuple[Field, ...]] = (Field("T"),)
+
+    diffusivity: Parameter
+
+    def parameters(self) -> dict[str, Parameter]:
+        """Return the diffusivity."""
+        return {"diffusivity": self.diffusivity}
+
+    def diffusivities(self) -> tuple[Parameter, ...]:
+        """Return D."""
+        return (self.diffusivity,)
+
+    def reaction(self, state: Float[Tensor, "batch channel *space"]) -> Float[Tensor, "batch channel *space"]:
+        """Return zero: nothing reacts."""
+        return torch.zeros_like(state)
+
+    def budget(self, state: Float[Tensor, "batch channel *space"]) -> Float[Tensor, " batch"]:
+        """Return zero: heat is conserved."""
+        return torch.zeros_like(state[:, 0].flatten(1)[:, 0])

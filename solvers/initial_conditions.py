@@ -1,0 +1,406 @@
+"""Initial states of two-species reaction-diffusion systems (fields A and B).
+
+Every function is analytic: the random draws do not depend on the resolution, and a finer grid samples the same
+function at more points, so a trajectory can be made at any resolution from the same seed. On periodic axes the
+functions are periodic; on no-flux axes they are mirrored at the walls and so satisfy the boundary condition. All
+return float64 ``"batch channel *space"`` on the generator's device, A in channel 0 and B in channel 1.
+"""
+
+import itertools
+import math
+from collections.abc import Callable, Sequence
+from typing import Final
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from pdenca.core.errors import BadInputError
+
+from .grid import Grid
+
+
+def gaussian_blobs(
+    grid: Grid,
+    generator: torch.Generator,
+    num_trajectories: int,
+    *,
+    density: tuple[float, float] = (2.5, 25.0),
+    amplitude: tuple[float, float] = (1.0, 3.0),
+    exponent: tuple[float, float] = (150.0, 300.0),
+) -> Float[Tensor, "batch 2 *space"]:
+    """Draw sums of Gaussian blobs: The Well's "Gaussian" family, at the same density on any domain.
+
+        g(x) = Σ_m p_m exp(-s_m |x - c_m|²),   A = 1 - g₁ and B = g₂, each rescaled to [0, 1]
+
+    with g₁ and g₂ independent. The number of blobs is a uniform whole number, and at least 1; amplitudes, exponents
+    and centres are uniform. Rescaling uses the extremes of the function (found to about 1e-8), not of its samples,
+    so it does not depend on the grid either; the samples of a coarse grid may therefore just miss 0 and 1.
+
+    Arguments:
+        grid: where to sample.
+        generator: source of all draws.
+        num_trajectories: how many independent states.
+        density: fewest and most blobs per unit of area (length, volume). The Well has 10 to 100 on area 4.
+        amplitude: range of p.
+        exponent: range of s (1/length²); 150 to 300 are blobs of standard deviation 0.058 to 0.041.
+
+    Returns:
+        The states.
+
+    Raises:
+        BadInputError: for an empty or negative range, or a domain so small that the blobs make a constant.
+
+    References:
+        R. Ohana et al., The Well, arXiv 2412.00568, dataset gray_scott_reaction_diffusion.
+    """
+    for name, (low, high) in {"density": density, "amplitude": amplitude, "exponent": exponent}.items():
+        if not 0 < low <= high < math.inf:
+            raise BadInputError(
+                f"{name} must be a range of positive numbers (low, high), got ({low}, {high})"
+            )
+    _require_some(num_trajectories)
+    states = []
+    for _ in range(num_trajectories):
+        a, b = (_rescaled_blobs(grid, generator, density, amplitude, exponent) for _ in range(2))
+        states.append(torch.stack((1 - a, b)))
+    return torch.stack(states)
+
+
+def fourier_noise(
+    grid: Grid,
+    generator: torch.Generator,
+    num_trajectories: int,
+    *,
+    feed_rate: float,
+    kill_rate: float,
+    density: float = 16.0,
+) -> Float[Tensor, "batch 2 *space"]:
+    """Draw band-limited noise around a steady state: The Well's "Fourier" family, same wavelengths on any domain.
+
+        A = Ā + ½ δ_A n₁(x),   B = B̄ + ½ δ_B n₂(x)
+
+    where n interpolates uniform noise in [-½, ½] on a lattice of ``density`` points per unit length by trigonometric
+    functions. Around the bare state (Ā, B̄) = (1, 0) the widths are (1, 1), so **B is negative in places**; where the
+    equations also have reacted steady states (k < √F/2 - F, the regime "bubbles"), the one with more B is taken, with
+    δ = 0.9 min(mean, 1 - mean).
+
+    Arguments:
+        grid: where to sample.
+        generator: source of all draws.
+        num_trajectories: how many independent states.
+        feed_rate: F of the Gray-Scott equations.
+        kill_rate: k of the Gray-Scott equations.
+        density: noise points per unit length; The Well has 32 on length 2.
+
+    Returns:
+        The states.
+
+    Raises:
+        BadInputError: if ``density`` is not positive.
+
+    References:
+        R. Ohana et al., The Well, arXiv 2412.00568, dataset gray_scott_reaction_diffusion.
+    """
+    if not 0 < density < math.inf:
+        raise BadInputError(
+            f"density must be a positive number of noise points per unit length, got {density}"
+        )
+    _require_some(num_trajectories)
+    means, widths = (1.0, 0.0), (1.0, 1.0)
+    if kill_rate < math.sqrt(feed_rate) / 2 - feed_rate:
+        root = math.sqrt(1 - 4 * (feed_rate + kill_rate) ** 2 / feed_rate)
+        means = ((1 - root) / 2, feed_rate * (1 + root) / (2 * (feed_rate + kill_rate)))
+        widths = (0.9 * min(means[0], 1 - means[0]), 0.9 * min(means[1], 1 - means[1]))
+    num_points = tuple(max(1, round(length * density)) for length in grid.extent)
+    matrices = [
+        _trigonometric_interpolation(x.to(generator.device), length, points, boundary)
+        for x, length, points, boundary in zip(
+            grid.coordinates(), grid.extent, num_points, grid.boundaries, strict=True
+        )
+    ]
+    noise = _uniform((num_trajectories, 2, *num_points), (-0.5, 0.5), generator)
+    for matrix in matrices:  # the first space axis is used up and comes back as the last
+        noise = torch.tensordot(noise, matrix, dims=([2], [1]))
+    mean, width = (
+        torch.tensor(pair, dtype=torch.float64, device=generator.device).reshape(2, *(1,) * grid.num_dims)
+        for pair in (means, widths)
+    )
+    return mean + 0.5 * width * noise
+
+
+def square(
+    grid: Grid,
+    generator: torch.Generator,
+    num_trajectories: int,
+    *,
+    side: float = 0.3,
+    width: float = 0.02,
+    centre: Sequence[float] | None = None,
+) -> Float[Tensor, "batch 2 *space"]:
+    """Place one smoothed square (interval, cube) of half-reacted mixture in the bare state, after Pearson (1993).
+
+        A = 1 - s/2,   B = s/4,   s(x) = Π_d ½ [tanh((x_d - c_d + a/2)/w) - tanh((x_d - c_d - a/2)/w)]
+
+    Arguments:
+        grid: where to sample.
+        generator: draws the centres; unused if ``centre`` is given.
+        num_trajectories: how many states.
+        side: a, the side of the square (length).
+        width: w, the width of its edge (length); 0 for sharp edges.
+        centre: the same centre c for all states (length per axis); uniform random centres if None.
+
+    Returns:
+        The states.
+
+    Raises:
+        BadInputError: for a non-positive side, a negative width, or a centre with another number of axes.
+    """
+    _require_some(num_trajectories)
+    if not side > 0 or not width >= 0:
+        raise BadInputError(f"a square needs side > 0 and width >= 0, got {side} and {width}")
+    if centre is not None and len(centre) != grid.num_dims:
+        raise BadInputError(
+            f"centre needs one coordinate per axis, got {tuple(centre)} on {grid.num_dims} axes"
+        )
+    states = []
+    for _ in range(num_trajectories):
+        drawn = _uniform((grid.num_dims,), (0.0, 1.0), generator) if centre is None else None
+        at = (
+            centre
+            if drawn is None
+            else [float(u) * length for u, length in zip(drawn, grid.extent, strict=True)]
+        )
+        inside = _box(grid, at, [side] * grid.num_dims, width, generator.device)
+        states.append(torch.stack((1 - inside / 2, inside / 4)))
+    return torch.stack(states)
+
+
+# (centre, sides) of each rectangle as fractions of the domain, in 64ths like the 64 x 64 originals
+_BLOCKS: Final[tuple[tuple[tuple[float, float, float, float], ...], ...]] = (
+    ((32, 32, 16, 16),),
+    ((14, 14, 8, 8), (50, 46, 8, 8), (18, 44, 20, 20), (46, 16, 20, 20)),
+    ((32, 32, 4, 64), (14, 16, 12, 12), (50, 42, 10, 16)),
+    ((16, 14, 20, 8), (46, 16, 8, 20), (18, 46, 8, 24), (46, 48, 16, 12)),
+)
+
+
+def blocks(
+    grid: Grid,
+    generator: torch.Generator,
+    num_trajectories: int,
+    *,
+    width: float = 0.0,
+    patterns: Sequence[int] | None = None,
+) -> Float[Tensor, "batch 2 *space"]:
+    """Lay out rectangles of pure B in pure A, in the manner of the first study of NCA as PDE emulators.
+
+    Four drawings, scaled to the domain: a centred square; four squares of two sizes; a stripe with two blocks; four
+    rectangles. Inside A = 0, B = 1; outside A = 1, B = 0. Nothing is random.
+
+    Arguments:
+        grid: where to sample, two axes.
+        generator: gives the device only.
+        num_trajectories: how many states.
+        width: width of the edges (length); 0 for sharp edges, which a spectral method answers with ringing.
+        patterns: which drawing (0 to 3) each state shows; the first ``num_trajectories`` of them if None.
+
+    Returns:
+        The states.
+
+    Raises:
+        BadInputError: unless the grid has two axes, the width is not negative and there is a drawing for each state.
+
+    References:
+        A. D. Richardson, T. Antal, R. A. Blythe, L. J. Schumacher, Learning spatio-temporal patterns with neural
+        cellular automata, PLOS Comput. Biol. 20 (2024) e1011589. The layouts here are drawn after its description.
+    """
+    _require_some(num_trajectories)
+    if grid.num_dims != 2:
+        raise BadInputError(
+            f"blocks are drawn in two dimensions, got a grid of {grid.num_dims}; usual cure: square"
+        )
+    if not width >= 0:
+        raise BadInputError(f"width must be at least 0, got {width}")
+    chosen = range(num_trajectories) if patterns is None else patterns
+    if len(chosen) != num_trajectories or any(not 0 <= pattern < len(_BLOCKS) for pattern in chosen):
+        raise BadInputError(
+            f"there are drawings 0 to {len(_BLOCKS) - 1}, one for each of {num_trajectories} trajectories, got "
+            f"{tuple(chosen)}; usual cure: patterns=(...) with repetitions"
+        )
+    states = []
+    for pattern in chosen:
+        outside = torch.ones(grid.shape, dtype=torch.float64, device=generator.device)
+        for rectangle in _BLOCKS[pattern]:
+            x, y, side_x, side_y = (part / 64 for part in rectangle)
+            long, wide = grid.extent
+            box = _box(grid, (x * long, y * wide), (side_x * long, side_y * wide), width, generator.device)
+            outside = outside * (1 - box)
+        states.append(torch.stack((outside, 1 - outside)))
+    return torch.stack(states)
+
+
+INITIAL_CONDITIONS: Final[dict[str, Callable[..., Tensor]]] = {
+    "gaussian-blobs": gaussian_blobs,
+    "fourier-noise": fourier_noise,
+    "square": square,
+    "blocks": blocks,
+}
+"""Name -> function(grid, generator, num_trajectories, ...)."""
+
+
+def _rescaled_blobs(
+    grid: Grid,
+    generator: torch.Generator,
+    density: tuple[float, float],
+    amplitude: tuple[float, float],
+    exponent: tuple[float, float],
+) -> Tensor:
+    """Draw one sum of blobs and rescale its range to [0, 1]."""
+    volume = math.prod(grid.extent)
+    fewest, most = (max(1, round(limit * volume)) for limit in density)
+    number = int(torch.randint(fewest, most + 1, (), generator=generator, device=generator.device))
+    heights = _uniform((number,), amplitude, generator)
+    exponents = _uniform((number, 1), exponent, generator)
+    centres = _uniform((number, grid.num_dims), (0.0, 1.0), generator)
+    centres = centres * torch.tensor(grid.extent, dtype=torch.float64, device=generator.device)
+    reach = math.sqrt(40 / exponent[0])  # exp(-40) is below float64 rounding
+
+    def along(axis: int, x: Tensor) -> Tensor:
+        """Every blob's factor at positions x of one axis, (blob, position), images included."""
+        return _with_images(
+            lambda distance: torch.exp(-exponents * distance**2),
+            x,
+            centres[:, axis, None],
+            grid.extent[axis],
+            grid.boundaries[axis],
+            reach,
+        )
+
+    def on_lattice(axes: Sequence[Tensor]) -> Tensor:
+        total = heights[:, None] * along(0, axes[0])
+        for axis, x in enumerate(axes[1:-1], start=1):
+            total = total[..., None] * along(axis, x).reshape(number, *(1,) * axis, -1)
+        if len(axes) == 1:
+            return total.sum(0)
+        return torch.tensordot(total, along(len(axes) - 1, axes[-1]), dims=([0], [0]))
+
+    def at_points(points: Tensor) -> Tensor:
+        total = heights[:, None]
+        for axis in range(grid.num_dims):
+            total = total * along(axis, points[:, axis])
+        return total.sum(0)
+
+    low, high = _extremes(on_lattice, at_points, grid, generator.device)
+    if high - low < 1e-6 * high:
+        raise BadInputError(
+            f"on a domain of {grid.extent} blobs with exponents {exponent} overlap to a constant; usual cure: a larger "
+            "domain or larger exponents"
+        )
+    return (on_lattice([x.to(generator.device) for x in grid.coordinates()]) - low) / (high - low)
+
+
+def _extremes(
+    on_lattice: Callable[[Sequence[Tensor]], Tensor],
+    at_points: Callable[[Tensor], Tensor],
+    grid: Grid,
+    device: torch.device,
+) -> tuple[float, float]:
+    """Minimum and maximum of a function on the domain, whatever the resolution of ``grid``.
+
+    A lattice finds the neighbourhoods, then a search with halving steps walks to the bottom and the top from the most
+    promising lattice points.
+    """
+    numbers = [max(8, math.ceil(64 * length)) for length in grid.extent]
+    steps = torch.tensor(
+        [length / number for length, number in zip(grid.extent, numbers, strict=True)],
+        dtype=torch.float64,
+        device=device,
+    )
+    axes = [
+        (torch.arange(number, dtype=torch.float64, device=device) + 0.5) * step
+        for number, step in zip(numbers, steps, strict=True)
+    ]
+    values = on_lattice(axes)
+    directions = torch.tensor(
+        list(itertools.product((-1.0, 0.0, 1.0), repeat=grid.num_dims)), dtype=torch.float64, device=device
+    )
+    found = []
+    for sign in (-1.0, 1.0):
+        best = (sign * values).flatten().topk(min(32, values.numel())).indices
+        points = torch.stack(
+            [x[i] for x, i in zip(axes, torch.unravel_index(best, values.shape), strict=True)], 1
+        )
+        for halving in range(1, 14):
+            trials = points[:, None] + directions * steps * 0.5**halving
+            heights = sign * at_points(trials.flatten(0, 1)).reshape(trials.shape[:2])
+            points = trials[torch.arange(len(points), device=device), heights.argmax(1)]
+        found.append(float(sign * (sign * at_points(points)).max()))
+    return found[0], found[1]
+
+
+def _box(
+    grid: Grid, centre: Sequence[float], sides: Sequence[float], width: float, device: torch.device
+) -> Tensor:
+    """1 inside a box, 0 outside, with edges smoothed over ``width``."""
+    inside = torch.ones((), dtype=torch.float64, device=device)
+    for axis, x in enumerate(grid.coordinates()):
+        half = sides[axis] / 2
+
+        def profile(distance: Tensor, half: float = half) -> Tensor:
+            if width == 0:
+                return (distance.abs() < half).to(distance.dtype)
+            return (torch.tanh((distance + half) / width) - torch.tanh((distance - half) / width)) / 2
+
+        middle = torch.full((1,), centre[axis], dtype=torch.float64, device=device)
+        reach = half + 20 * width
+        line = _with_images(profile, x.to(device), middle, grid.extent[axis], grid.boundaries[axis], reach)
+        inside = inside[..., None] * line.clamp(max=1)
+    return inside
+
+
+def _with_images(
+    profile: Callable[[Tensor], Tensor], x: Tensor, centre: Tensor, length: float, boundary: str, reach: float
+) -> Tensor:
+    """Sum an even profile over all images of its centre that the boundary makes and that reach into [0, length]."""
+    period = length if boundary == "periodic" else 2 * length
+    origins = [centre] if boundary == "periodic" else [centre, -centre]
+    num_images = 1 + math.ceil(reach / period)
+    terms = [
+        profile(x - origin - image * period)
+        for origin in origins
+        for image in range(-num_images, num_images + 1)
+    ]
+    return torch.stack(terms).sum(0)
+
+
+def _trigonometric_interpolation(x: Tensor, length: float, num_points: int, boundary: str) -> Tensor:
+    """Matrix (positions, points) that interpolates values at (j + ½) length / num_points, cosines on no-flux axes."""
+    points = (torch.arange(num_points, dtype=torch.float64, device=x.device) + 0.5) * length / num_points
+    if boundary == "no-flux":  # the even continuation is periodic on twice the length
+        mirrored = torch.cat((points, 2 * length - points))
+        both = _dirichlet_kernel(x[:, None] - mirrored, 2 * length, 2 * num_points)
+        return both[:, :num_points] + both[:, num_points:]
+    return _dirichlet_kernel(x[:, None] - points, length, num_points)
+
+
+def _dirichlet_kernel(distance: Tensor, period: float, num_points: int) -> Tensor:
+    """The periodic function of all waves of ``num_points`` samples that is 1 at 0 and 0 at the other samples."""
+    angle = 2 * math.pi * distance / period
+    total = torch.ones_like(angle)
+    for wave in range(1, (num_points - 1) // 2 + 1):
+        total = total + 2 * torch.cos(wave * angle)
+    if num_points % 2 == 0:
+        total = total + torch.cos(num_points / 2 * angle)
+    return total / num_points
+
+
+def _uniform(shape: tuple[int, ...], limits: tuple[float, float], generator: torch.Generator) -> Tensor:
+    low, high = limits
+    drawn = torch.rand(shape, generator=generator, dtype=torch.float64, device=generator.device)
+    return low + (high - low) * drawn
+
+
+def _require_some(num_trajectories: int) -> None:
+    if num_trajectories < 1:
+        raise BadInputError(f"num_trajectories must be at least 1, got {num_trajectories}")

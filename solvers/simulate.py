@@ -1,0 +1,121 @@
+"""From an initial state to a trajectory of stored frames."""
+
+import math
+from collections.abc import Callable
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from pdenca.core.errors import BadInputError, NonFiniteError
+
+from .equation import Equation
+from .grid import Grid
+from .integrators import INTEGRATORS, Integrator
+from .spectral import restrict
+
+
+def simulate(
+    equation: Equation,
+    grid: Grid,
+    initial_state: Float[Tensor, "batch channel *fine"],
+    *,
+    num_frames: int,
+    frame_interval: float,
+    time_step: float,
+    method: str = "etdrk4",
+    stencil: str = "order-4",
+    refine: int = 1,
+    dtype: torch.dtype = torch.float64,
+    progress: Callable[[int], None] | None = None,
+) -> Float[Tensor, "batch time channel *space"]:
+    """Solve an equation and keep a frame every ``frame_interval``.
+
+    With ``refine`` > 1 the equation is solved on a grid of ``refine`` times as many cells per axis, and each stored
+    frame is the exact spectral restriction to ``grid``: what the coarse cells see of the well-resolved solution, not
+    a coarse solution.
+
+    Arguments:
+        equation: what is solved.
+        grid: the grid of the stored frames.
+        initial_state: the fields at t = 0, on ``grid.refined(refine)``.
+        num_frames: frames to store, the first one at t = 0.
+        frame_interval: time between frames; a whole number of steps.
+        time_step: Δt of the integrator.
+        method: a key of ``INTEGRATORS``: "etdrk4" (spectral, periodic) or "rk4", "midpoint", "euler" (stencils).
+        stencil: a key of ``STENCILS``, for the stencil methods; the spectral method has none.
+        refine: how much finer the grid of the solver is.
+        dtype: of the computation and the result.
+        progress: called with the number of frames stored so far.
+
+    Returns:
+        The frames on ``grid``, on the device of ``initial_state``.
+
+    Raises:
+        BadInputError: for a shape, method, step or interval that does not fit.
+        StabilityError: if a stencil method's step exceeds its stability limit.
+        NonFiniteError: as soon as a stored frame holds NaN or infinity, naming trajectory, field and time.
+    """
+    if num_frames < 1:
+        raise BadInputError(f"num_frames must be at least 1 (the initial state), got {num_frames}")
+    num_steps = _steps_per_frame(frame_interval, time_step)
+    if refine > 1 and not grid.is_periodic:
+        raise BadInputError(
+            f"refine={refine} restricts frames spectrally, which needs periodic boundaries, got {grid.boundaries}; "
+            "usual cure: refine=1 on a finer grid"
+        )
+    fine = grid.refined(refine)
+    expected = (len(equation.fields), *fine.shape)
+    if tuple(initial_state.shape[1:]) != expected:
+        raise BadInputError(
+            f"the initial state must be given on the refined grid, shape (batch, {', '.join(map(str, expected))}), got "
+            f"{tuple(initial_state.shape)}; usual cure: make it with grid.refined({refine})"
+        )
+    state = initial_state.to(dtype)
+    integrator = _integrator(equation, fine, time_step, method, stencil, state)
+    frames = state.new_empty((len(state), num_frames, len(equation.fields), *grid.shape))
+    for number in range(num_frames):
+        if number > 0:
+            state = integrator.march(state, num_steps)
+        _require_finite(state, equation, number * frame_interval, method)
+        frames[:, number] = restrict(state, fine, grid)
+        if progress:
+            progress(number + 1)
+    return frames
+
+
+def _integrator(
+    equation: Equation, grid: Grid, time_step: float, method: str, stencil: str, state: Tensor
+) -> Integrator:
+    if method not in INTEGRATORS:
+        raise BadInputError(f"method {method!r} is unknown; expected one of {', '.join(INTEGRATORS)}")
+    if method == "etdrk4":
+        return INTEGRATORS[method](equation, grid, time_step, dtype=state.dtype, device=state.device)
+    return INTEGRATORS[method](equation, grid, time_step, stencil=stencil)
+
+
+def _steps_per_frame(frame_interval: float, time_step: float) -> int:
+    if not (
+        math.isfinite(frame_interval) and frame_interval > 0 and math.isfinite(time_step) and time_step > 0
+    ):
+        raise BadInputError(
+            f"frame_interval and time_step must be positive times, got {frame_interval} and {time_step}"
+        )
+    num_steps = max(1, round(frame_interval / time_step))
+    if not math.isclose(num_steps * time_step, frame_interval, rel_tol=1e-9):
+        raise BadInputError(
+            f"time_step {time_step:g} does not divide frame_interval {frame_interval:g}; the nearest that does is "
+            f"{frame_interval / num_steps:.17g}"
+        )
+    return num_steps
+
+
+def _require_finite(state: Tensor, equation: Equation, time: float, method: str) -> None:
+    finite = torch.isfinite(state).flatten(2).all(2)
+    if finite.all():
+        return
+    trajectory, field = (int(index) for index in (~finite).nonzero()[0])
+    raise NonFiniteError(
+        f"trajectory {trajectory}, field {equation.fields[field].name!r} is not finite at t = {time:g} (method "
+        f"{method!r}); usual cure: a smaller time_step, or an initial state within the physical range"
+    )

@@ -1,0 +1,138 @@
+"""Finite-difference Laplacians on cell-centred grids."""
+
+import itertools
+from dataclasses import dataclass
+from typing import Final
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from pdenca.core.errors import BadInputError
+
+from .boundary import pad_axis
+from .grid import Grid
+
+
+@dataclass(frozen=True)
+class Stencil:
+    """A central difference for the second derivative, and how axes are combined into a Laplacian.
+
+    Along one axis the second difference is (δ²u)_i = c_0 u_i + Σ_m c_m (u_{i-m} + u_{i+m}). The Laplacian is
+    Σ_d δ_d² / h_d²; an isotropic stencil adds (1 / 6 h²) Σ_{d<e} δ_d² δ_e², which turns the leading error into
+    (h² / 12) ∇⁴u, a function of the Laplacian alone: the same in every direction. In two dimensions this is the
+    nine-point "Mehrstellen" stencil [1 4 1; 4 -20 4; 1 4 1] / 6h².
+
+    Arguments:
+        order: order of accuracy in the spacing.
+        radius: cells reached on each side.
+        isotropic: whether the leading error is the same in every direction.
+        weights: c_0, c_1, ... c_radius.
+    """
+
+    order: int
+    radius: int
+    isotropic: bool
+    weights: tuple[float, ...]
+
+    def symbol(self, angles: tuple[float, ...], grid: Grid) -> float:
+        """Return the eigenvalue of the Laplacian for the wave exp(i Σ_d angles[d] · index_d), at most 0.
+
+        Arguments:
+            angles: phase advance per cell along each axis, in [-π, π].
+            grid: the domain.
+        """
+        angle = torch.tensor(angles, dtype=torch.float64)
+        differences = torch.full_like(angle, self.weights[0])
+        for reach, weight in enumerate(self.weights[1:], start=1):
+            differences = differences + 2 * weight * torch.cos(reach * angle)
+        per_axis = [float(value) for value in differences]
+        total = sum(value / h**2 for value, h in zip(per_axis, grid.spacing, strict=True))
+        if self.isotropic:
+            total += sum(a * b for a, b in itertools.combinations(per_axis, 2)) / (
+                6 * self._common_spacing(grid) ** 2
+            )
+        return total
+
+    def largest_eigenvalue(self, grid: Grid) -> float:
+        """Return max |symbol| (1/length²), which decides the largest stable step of explicit schemes.
+
+        Each symbol is linear in each axis' second difference, so the extremes lie at angles 0 or π. On axes with
+        an odd number of cells, where the angle π does not occur, this is a bound from above.
+        """
+        corners = itertools.product((0.0, torch.pi), repeat=grid.num_dims)
+        return max(abs(self.symbol(corner, grid)) for corner in corners)
+
+    def _common_spacing(self, grid: Grid) -> float:
+        if len(set(grid.spacing)) > 1:
+            raise BadInputError(
+                f"the isotropic stencil needs equal spacing on all axes, got {grid.spacing}; "
+                "usual cure: stencil='order-2' or 'order-4'"
+            )
+        return grid.spacing[0]
+
+
+STENCILS: Final[dict[str, Stencil]] = {
+    "order-2": Stencil(2, 1, False, (-2.0, 1.0)),
+    "order-2-isotropic": Stencil(2, 1, True, (-2.0, 1.0)),
+    "order-4": Stencil(4, 2, False, (-5 / 2, 4 / 3, -1 / 12)),
+    "order-6": Stencil(6, 3, False, (-49 / 18, 3 / 2, -3 / 20, 1 / 90)),
+}
+
+
+def stencil_from_name(name: str) -> Stencil:
+    """Return the stencil called ``name`` in :data:`STENCILS`; BadInputError if there is none."""
+    if name not in STENCILS:
+        raise BadInputError(f"stencil {name!r} is unknown; expected one of {', '.join(STENCILS)}")
+    return STENCILS[name]
+
+
+def laplacian(
+    state: Float[Tensor, "batch channel *space"], grid: Grid, stencil: str | Stencil = "order-4"
+) -> Float[Tensor, "batch channel *space"]:
+    """Apply the discrete Laplacian with the grid's boundaries to every channel.
+
+    Arguments:
+        state: the fields, on ``grid``.
+        grid: the domain (spacings may differ between axes, except for the isotropic stencil).
+        stencil: a key of :data:`STENCILS`, or a Stencil.
+
+    Returns:
+        ∇²state, in units of state / length².
+
+    Raises:
+        BadInputError: for an unknown stencil, a state on another grid, or an axis shorter than the stencil's radius.
+    """
+    stencil = stencil_from_name(stencil) if isinstance(stencil, str) else stencil
+    if tuple(state.shape[2:]) != grid.shape:
+        raise BadInputError(
+            f"the state's space shape {tuple(state.shape[2:])} is not the grid's {grid.shape}"
+        )
+    # ((x + y) + z): for two axes addition commutes, so rotating or mirroring a square grid commutes bit by bit
+    differences = [_second_difference(state, axis, grid, stencil) for axis in range(grid.num_dims)]
+    if not stencil.isotropic:
+        return _sum([part / h**2 for part, h in zip(differences, grid.spacing, strict=True)])
+    h = stencil._common_spacing(grid)
+    mixed = [
+        _second_difference(differences[first], second, grid, stencil)
+        for first, second in itertools.combinations(range(grid.num_dims), 2)
+    ]
+    total = _sum(differences)
+    return (total + _sum(mixed) / 6 if mixed else total) / h**2
+
+
+def _second_difference(state: Tensor, axis: int, grid: Grid, stencil: Stencil) -> Tensor:
+    dim, cells, radius = axis + 2, grid.shape[axis], stencil.radius
+    padded = pad_axis(state, dim, grid.boundaries[axis], radius)
+    result = stencil.weights[0] * state
+    for reach, weight in enumerate(stencil.weights[1:], start=1):
+        pair = padded.narrow(dim, radius - reach, cells) + padded.narrow(dim, radius + reach, cells)
+        result = torch.add(result, pair, alpha=weight)
+    return result
+
+
+def _sum(parts: list[Tensor]) -> Tensor:
+    total = parts[0]
+    for part in parts[1:]:
+        total = total + part
+    return total
