@@ -1,4 +1,52 @@
 """Trajectory datasets: HDF5 files that The Well and xarray both read."""
 
 if __name__ != "pdenca.datasets":
-    raise ImportError(f"import this folder as pdenca.datasets, not as {__name__!r}; usual cure: pip install -e .")
+    raise ImportError(
+        f"import this folder as pdenca.datasets, not as {__name__!r}; usual cure: pip install -e ."
+    )
+
+from .format import (
+    Header,
+    TrajectoryFile,
+    TrajectorySet,
+    file_name,
+    read_header,
+    write_blocks,
+    write_trajectories,
+)
+from .generate import Summary, generate
+from .inactive import Inactive, find_inactive
+from .layout import data_files, splits_of
+from .recipe import SPLITS, Recipe, Shard
+from .recipes import RECIPES, GrayScottRecipe
+from .statistics import Statistics, compute_statistics, read_stats, write_statistics
+from .windows import Windows, load_split
+from .xarray import open_xarray
+
+__all__ = [
+    "RECIPES",
+    "SPLITS",
+    "GrayScottRecipe",
+    "Header",
+    "Inactive",
+    "Recipe",
+    "Shard",
+    "Statistics",
+    "Summary",
+    "TrajectoryFile",
+    "TrajectorySet",
+    "Windows",
+    "compute_statistics",
+    "data_files",
+    "file_name",
+    "find_inactive",
+    "generate",
+    "load_split",
+    "open_xarray",
+    "read_header",
+    "read_stats",
+    "splits_of",
+    "write_blocks",
+    "write_statistics",
+    "write_trajectories",
+]

@@ -1,0 +1,139 @@
+"""The dataset card (README.md) and The Well's metadata file, written from the files themselves."""
+
+import string
+from collections.abc import Mapping, Sequence
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from pdenca.core import write_text
+
+from .activity import HOMOGENEOUS_STD, STATIONARY_RMS
+from .format import SPACE_NAMES, SYMBOLS, WELL_BOUNDARIES, Header
+from .inactive import Inactive
+from .recipe import Recipe
+
+PURPOSES: Mapping[str, str] = {
+    "train": "fit",
+    "valid": "choose",
+    "test": "same distribution, new seeds",
+    "ood_ic": "another family of initial states",
+    "ood_domain": "2 times the side",
+    "ood_domain_4x": "4 times the side",
+    "ood_horizon": "4 times as long or longer",
+    "ood_params": "unseen parameters",
+}
+
+
+def write_card(
+    path: Path | str,
+    recipe: Recipe,
+    headers: Sequence[Header],
+    dead: Sequence[Inactive],
+    stationary: Sequence[Inactive],
+) -> None:
+    """Write the dataset card from the recipe's template.
+
+    Arguments:
+        path: usually ``README.md`` in the dataset's folder.
+        recipe: the settings; names the template and fills in its own values.
+        headers: of all files.
+        dead: trajectories that become homogeneous.
+        stationary: trajectories that come to rest otherwise.
+    """
+    first = headers[0]
+    size = sum(4 * _count(header) for header in headers)
+    versions = sorted({_versions(header) for header in headers})
+    values = {
+        "dataset_name": recipe.dataset_name,
+        "recipe": first.equation,
+        "num_cells": str(recipe.num_cells),
+        "spacing": f"{recipe.spacing:g}",
+        "side": f"{recipe.spacing * recipe.num_cells:g}",
+        "frame_interval": f"{recipe.frame_interval:g}",
+        "time_step": f"{recipe.time_step:g}",
+        "dtype": recipe.dtype,
+        "refine": str(recipe.refine),
+        "seed": str(recipe.seed),
+        "batch": str(recipe.batch),
+        "dealiasing": f"{float(first.provenance['dealiasing']):.3g}",
+        "splits": "\n".join(_split_row(split, headers) for split in recipe.splits),
+        "versions": "; ".join(versions),
+        "size": f"{size / 1e6:.1f} MB" if size < 1e9 else f"{size / 1e9:.2f} GB",
+        "seconds": f"{sum(float(header.provenance['solver_seconds']) for header in headers):.1f}",
+        "homogeneous_std": f"{HOMOGENEOUS_STD:g}",
+        "stationary_rms": f"{STATIONARY_RMS:g}",
+        "inactive": _inactive(dead, stationary),
+        **recipe.card_values(),
+    }
+    template = resources.files("pdenca.datasets").joinpath("cards", recipe.card).read_text(encoding="utf-8")
+    write_text(path, string.Template(template).substitute(values))
+
+
+def _count(header: Header) -> int:
+    total = 1
+    for length in header.shape:
+        total *= length
+    return total
+
+
+def _versions(header: Header) -> str:
+    names = ("pdenca", "torch", "numpy", "h5py")
+    return ", ".join(f"{name} {header.provenance[f'{name}_version']}" for name in names)
+
+
+def _split_row(split: str, headers: Sequence[Header]) -> str:
+    own = [header for header in headers if header.split == split]
+    cells = " x ".join(map(str, own[0].grid.shape))
+    regimes = ", ".join(dict.fromkeys(header.regime for header in own))
+    start = ", ".join(dict.fromkeys(str(header.provenance["initial_condition"]) for header in own))
+    return (
+        f"| `{split}` | {start} | {cells} | {regimes} | {own[0].num_trajectories} | {own[0].num_frames} | "
+        f"{PURPOSES[split]} |"
+    )
+
+
+def _inactive(dead: Sequence[Inactive], stationary: Sequence[Inactive]) -> str:
+    if not dead and not stationary:
+        return "None: every trajectory is alive to its last frame."
+    rows = ["| file | trajectory | what | from frame |", "|---|---|---|---|"]
+    for items, what in ((dead, "dead"), (stationary, "stationary")):
+        for item in items:
+            rows.append(
+                f"| {item.file.parent.name}/{item.file.name} | {item.trajectory} | {what} | {item.frame} |"
+            )
+    return "\n".join(rows)
+
+
+def write_metadata(path: Path | str, headers: Sequence[Header]) -> None:
+    """Write ``<dataset_name>.yaml`` with the keys of The Well's metadata, about the training split.
+
+    Arguments:
+        path: where to.
+        headers: of all files; those of the first split count, as The Well's format has one resolution.
+    """
+    own = [header for header in headers if header.split == headers[0].split]
+    first = own[0]
+    names: dict[int, list[str]] = {0: [], 1: [], 2: []}
+    for item, header_field in ((f, f.kind) for f in first.fields):
+        axes = SPACE_NAMES[: first.grid.num_dims]
+        names[header_field == "vector"] += (
+            [f"{item.name}_{axis}" for axis in axes] if header_field == "vector" else [item.name]
+        )
+    content: dict[str, Any] = {
+        "dataset_name": first.dataset_name,
+        "n_spatial_dims": first.grid.num_dims,
+        "spatial_resolution": list(first.grid.shape),
+        "scalar_names": [],
+        "constant_scalar_names": [SYMBOLS.get(name, name) for name in first.parameters],
+        "field_names": names,
+        "constant_field_names": {0: [], 1: [], 2: []},
+        "boundary_condition_types": sorted({WELL_BOUNDARIES[name] for name in first.grid.boundaries}),
+        "n_files": len(own),
+        "n_trajectories_per_file": [header.num_trajectories for header in own],
+        "n_steps_per_trajectory": [header.num_frames for header in own],
+        "grid_type": "cartesian",
+    }
+    write_text(path, yaml.safe_dump(content, sort_keys=False))

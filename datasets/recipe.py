@@ -1,0 +1,183 @@
+"""What a dataset is made of: one frozen set of numbers, and the list of files (shards) that follows from it."""
+
+import hashlib
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar, Literal
+
+import pydantic
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from pdenca.core import Settings
+from pdenca.solvers.equation import Equation
+from pdenca.solvers.grid import Grid
+
+SPLITS = (
+    "train",
+    "valid",
+    "test",
+    "ood_ic",
+    "ood_domain",
+    "ood_domain_4x",
+    "ood_horizon",
+    "ood_params",
+)
+"""The folders a dataset can have, in the order in which they are made."""
+
+Split = Literal[
+    "train", "valid", "test", "ood_ic", "ood_domain", "ood_domain_4x", "ood_horizon", "ood_params"
+]
+
+
+@dataclass(frozen=True)
+class Shard:
+    """One file of a dataset: one regime at one set of parameters in one split.
+
+    Arguments:
+        split: a name of :data:`SPLITS`.
+        regime: name of the regime.
+        parameters: equation parameter name -> value.
+        initial_condition: a name the recipe understands, stored in the file.
+        grid: the cells that are stored.
+        num_trajectories: how many trajectories.
+        num_frames: how many frames each, the initial one included.
+        seed: the recipe's seed; the trajectories' own seeds follow from it.
+    """
+
+    split: Split
+    regime: str
+    parameters: Mapping[str, float]
+    initial_condition: str
+    grid: Grid
+    num_trajectories: int
+    num_frames: int
+    seed: int
+
+    @property
+    def trajectory_seeds(self) -> tuple[int, ...]:
+        """One seed per trajectory, a hash of (seed, split, regime, parameters, index).
+
+        It depends neither on the batch a trajectory is computed in nor on how many trajectories there are, and
+        no two splits, regimes or parameters share one.
+        """
+        values = ",".join(f"{name}={value!r}" for name, value in sorted(self.parameters.items()))
+        return tuple(
+            _seed(f"{self.seed}/{self.split}/{self.regime}/{values}/{index}")
+            for index in range(self.num_trajectories)
+        )
+
+
+def _seed(text: str) -> int:
+    digest = hashlib.blake2b(text.encode(), digest_size=8).digest()
+    return int.from_bytes(digest, "big") >> 1  # 63 bits: fits a signed 64-bit integer
+
+
+class Recipe(Settings, ABC):
+    """The settings every dataset shares; a subclass adds its own and says what to solve.
+
+    Arguments:
+        dataset_name: first part of every file name.
+        splits: which folders to make.
+        num_cells: cells along each side of the stored grid (twice and four times as many in ``ood_domain`` and
+            ``ood_domain_4x``).
+        spacing: cell size (length).
+        num_trajectories: training trajectories per regime.
+        num_valid_trajectories: likewise for ``valid``; by default half of the training ones, at least 2.
+        num_test_trajectories: likewise for ``test``, ``ood_ic``, ``ood_horizon`` and each pair of ``ood_params``; by
+            default half of the training ones, at least 2.
+        num_domain_trajectories: likewise for ``ood_domain``, whose frames are 4 times as large.
+        num_domain_4x_trajectories: likewise for ``ood_domain_4x``, whose frames are 16 times as large.
+        num_frames: stored frames per trajectory, the initial one included.
+        num_domain_frames: likewise in the two larger domains; by default ``num_frames``.
+        num_horizon_frames: likewise in ``ood_horizon``; by default, and at least, 4 times ``num_frames``.
+        frame_interval: time between stored frames.
+        time_step: time step of the solver; divides ``frame_interval``.
+        refine: the truth is solved on a grid this many times finer and restricted spectrally to the stored one.
+        dtype: the floating point type the solver works in; files are float32 in any case.
+        seed: the seed from which all trajectories' seeds follow.
+        batch: trajectories solved together; part of the settings because rounding may depend on it.
+    """
+
+    card: ClassVar[str]
+    """Name of the dataset card's template in ``cards/``."""
+
+    dataset_name: str
+    splits: tuple[Split, ...] = ("train", "valid", "test")
+    num_cells: int = pydantic.Field(64, ge=4)
+    spacing: float = pydantic.Field(1 / 64, gt=0)
+    num_trajectories: pydantic.PositiveInt = 16
+    num_valid_trajectories: pydantic.PositiveInt | None = None
+    num_test_trajectories: pydantic.PositiveInt | None = None
+    num_domain_trajectories: pydantic.PositiveInt = 2
+    num_domain_4x_trajectories: pydantic.PositiveInt = 1
+    num_frames: int = pydantic.Field(121, ge=2)
+    num_domain_frames: int | None = pydantic.Field(None, ge=2)
+    num_horizon_frames: int | None = None
+    frame_interval: float = pydantic.Field(10.0, gt=0)
+    time_step: float = pydantic.Field(0.5, gt=0)
+    refine: pydantic.PositiveInt = 2
+    dtype: Literal["float32", "float64"] = "float64"
+    seed: int = pydantic.Field(0, ge=0)
+    batch: pydantic.PositiveInt = 4
+
+    @pydantic.field_validator("splits")
+    @classmethod
+    def _sort_splits(cls, splits: tuple[Split, ...]) -> tuple[Split, ...]:
+        if len(set(splits)) < len(splits) or not splits:
+            raise ValueError("name at least one split, each once")
+        return tuple(sorted(splits, key=SPLITS.index))
+
+    @pydantic.model_validator(mode="after")
+    def _check_times(self) -> "Recipe":
+        steps = round(self.frame_interval / self.time_step)
+        if steps < 1 or abs(steps * self.time_step - self.frame_interval) > 1e-9 * self.frame_interval:
+            near = self.frame_interval / max(1, steps)
+            raise ValueError(
+                f"time_step {self.time_step:g} does not divide frame_interval {self.frame_interval:g}; "
+                f"the nearest that does is {near:g}"
+            )
+        if self.num_horizon_frames is not None and self.num_horizon_frames < 4 * self.num_frames:
+            raise ValueError(
+                f"num_horizon_frames is {self.num_horizon_frames}, but a long horizon means at least 4 times "
+                f"num_frames, here {4 * self.num_frames}"
+            )
+        return self
+
+    def size(self, split: Split) -> tuple[int, int, int]:
+        """Return (cells per side, trajectories per file, frames) of a split."""
+        half = max(2, self.num_trajectories // 2)
+        test = self.num_test_trajectories or half
+        domain_frames = self.num_domain_frames or self.num_frames
+        sizes: dict[Split, tuple[int, int, int]] = {
+            "train": (self.num_cells, self.num_trajectories, self.num_frames),
+            "valid": (self.num_cells, self.num_valid_trajectories or half, self.num_frames),
+            "ood_domain": (2 * self.num_cells, self.num_domain_trajectories, domain_frames),
+            "ood_domain_4x": (4 * self.num_cells, self.num_domain_4x_trajectories, domain_frames),
+            "ood_horizon": (self.num_cells, test, self.num_horizon_frames or 4 * self.num_frames),
+        }
+        return sizes.get(split, (self.num_cells, test, self.num_frames))
+
+    def files_settings(self) -> dict[str, Any]:
+        """Return the settings that decide what is in a file: all but ``splits``, which only decide which files."""
+        return self.model_dump(mode="json", exclude={"splits"})
+
+    @abstractmethod
+    def shards(self) -> list[Shard]:
+        """Return the files to make, in order."""
+
+    @abstractmethod
+    def equation(self, shard: Shard) -> Equation:
+        """Return the equation of one file, its parameters as numbers."""
+
+    @abstractmethod
+    def initial_state(
+        self, shard: Shard, grid: Grid, generator: torch.Generator
+    ) -> Float[Tensor, "1 channel *space"]:
+        """Draw one initial state on ``grid`` (the refined one), float64, from the trajectory's own generator."""
+
+    @abstractmethod
+    def card_values(self) -> dict[str, str]:
+        """Return what the dataset card says about this recipe: placeholder -> text."""
