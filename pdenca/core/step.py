@@ -138,6 +138,7 @@ class LastFrame:
         return state
 
 
+@runtime_checkable
 class Emulator(Protocol):
     """A model, solver or baseline before it is told the domain and the parameters.
 
