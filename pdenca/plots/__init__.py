@@ -1,4 +1,6 @@
-"""Figures, animations and the report page, drawn from arrays and tables alone; nothing here knows a model or a file format.
+"""Figures, animations and the report page, drawn from arrays and tables alone.
+
+Nothing here knows a model or a file format.
 
 Every figure is a function that returns a :class:`matplotlib.figure.Figure` (pyplot is never used) and has one
 line in :data:`FIGURES`.

@@ -9,6 +9,7 @@ import numpy.typing as npt
 from pdenca.core import BadInputError
 
 FloatArray = npt.NDArray[np.float64]
+BoolArray = npt.NDArray[np.bool_]
 
 
 def to_array(values: Any, what: str, num_axes: int | None = None) -> FloatArray:  # noqa: ANN401

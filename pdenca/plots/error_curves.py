@@ -68,13 +68,13 @@ def errors(
 ) -> Figure:
     """Draw an error against time for every row, on a logarithmic axis.
 
-    A row whose value turns NaN or infinite ends there with a cross and is named "diverged at t = ..." with the
-    time of its first value that is not finite; what it may hold afterwards is not drawn. The legend stands
-    beside the chart in the order in which the rows end, largest error on top.
+    A row whose value turns NaN or infinite ends there with a cross and is named "diverged at t = ..." with
+    the time of its first value that is not finite; what it may hold afterwards is not drawn. The legend
+    stands beside the chart in the order in which the rows end, largest error on top.
 
     Arguments:
-        curves: row name -> (time, value, low, high) as :class:`Curve`, arrays of shape (time,); low and high may
-            be None. Time in ``time_unit``, the others in ``unit``.
+        curves: row name -> (time, value, low, high) as :class:`Curve`, arrays of shape (time,); low and high
+            may be None. Time in ``time_unit``, the others in ``unit``.
         metric: name of the error, for the axis.
         unit: of the error; "1" is dimensionless.
         time_unit: of the times.
@@ -91,7 +91,7 @@ def errors(
         BadInputError: for no rows, shapes that do not match or negative errors.
 
     Notes:
-        A value of exactly zero has no place on a logarithmic axis; it leaves a gap, and the row's name says so.
+        A value of exactly zero has no place on a logarithmic axis; it leaves a gap, and the legend says so.
     """
     not_empty(curves, "curves")
     rows = {name: _read(name, curve) for name, curve in curves.items()}

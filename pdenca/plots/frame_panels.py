@@ -48,9 +48,9 @@ def frames(
     """Draw a field of the reference above every model's prediction and its error.
 
     One column per time, one row for the reference, two rows per model. Reference and predictions share the
-    colour range of the reference over the shown times; error = prediction - reference is drawn on one symmetric
-    scale for all models, with its root mean square over the frame written in every panel. Values outside
-    a range take its end colour and the colour bar ends in an arrow; cells that are not finite are grey.
+    colour range of the reference over the shown times; error = prediction - reference is drawn on one
+    symmetric scale for all models, with its root mean square over the frame written in every panel. Values
+    outside a range take its end colour and the colour bar ends in an arrow; cells that are not finite are grey.
 
     Arguments:
         reference: one field of one trajectory, shape (time, x, y), in ``unit``; finite.
@@ -61,7 +61,8 @@ def frames(
         unit: of the field; "1" is dimensionless.
         length_unit: of ``spacing``.
         time_unit: of ``times``.
-        shown: indices of the frames to draw, in order; None takes ``num_columns`` of them, evenly spaced from first to last.
+        shown: indices of the frames to draw, in order; None takes ``num_columns`` of them, evenly spaced from
+            first to last.
         num_columns: how many when ``shown`` is None.
         error_limit: end of the error scale in ``unit``; None takes the largest shown error, but at most the
             width of the reference's range, so that one diverged model does not blank out the others.
@@ -74,8 +75,8 @@ def frames(
         BadInputError: for shapes that do not match, a reference that is not finite or an index out of range.
 
     Notes:
-        The first array axis is x (drawn to the right), the second is y (drawn upwards); cells are drawn as they
-        are, without smoothing. Of a 3-D field pass one plane.
+        The first array axis is x (drawn to the right), the second is y (drawn upwards); cells are drawn as
+        they are, without smoothing. Of a 3-D field pass one plane.
     """
     truth = to_array(reference, "reference", 3)
     all_finite(truth, "reference")
@@ -224,7 +225,6 @@ def _row(
     if image is not None:
         bar = figure.colorbar(image, ax=list(axes), extend=arrow, pad=0.015, aspect=12, fraction=0.05)
         bar.set_label(colour_label, fontsize=7.5)
-        bar.outline.set_linewidth(0.5)  # type: ignore[operator]
         bar.locator = matplotlib.ticker.MaxNLocator(3)
         bar.update_ticks()
 

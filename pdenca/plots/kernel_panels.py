@@ -28,8 +28,8 @@ def kernels(
     """Draw convolution kernels with their weights and moments, on one symmetric colour range.
 
     Arguments:
-        entries: (name, weights of shape (x, y) in ``unit``, moment name -> value); the moments, such as sum, first and second
-            moment, are written below the kernel and may be empty.
+        entries: (name, weights of shape (x, y) in ``unit``, moment name -> value); the moments, such as sum,
+            first and second moment, are written below the kernel and may be empty.
         unit: of the weights; "1" is dimensionless.
         num_columns: kernels per line.
         title: line above the figure.
@@ -41,8 +41,9 @@ def kernels(
         BadInputError: for no entries, weights that are not 2-D or not finite.
 
     Notes:
-        The first array axis is drawn to the right, the second upwards, as in :func:`frames`; the axes count cells
-        from the kernel's middle (from its lower middle when it is even). Kernels wider than seven cells are drawn without numbers.
+        The first array axis is drawn to the right, the second upwards, as in :func:`frames`; the axes count
+        cells from the kernel's middle (its lower middle when it is even). Kernels wider than seven cells are
+        drawn without numbers.
     """
     if len(entries) == 0:
         raise BadInputError("entries is empty, expected at least one (name, weights, moments)")

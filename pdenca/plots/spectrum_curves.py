@@ -43,8 +43,8 @@ def spectra(
     Arguments:
         wavenumbers: shape (wavenumber,), not negative; zero (the mean) has no place on a logarithmic axis and
             is left out.
-        power: row name -> power per wavenumber, same shape, in ``power_unit``; values that are zero or not finite
-            leave a gap, and a row without any drawable value is named "diverged" or "no power".
+        power: row name -> power per wavenumber, same shape, in ``power_unit``; values that are zero or not
+            finite leave a gap, and a row without any drawable value is named "diverged" or "no power".
         reference: the row drawn black, by which the others are divided; without it there is no lower chart.
         field_name: whose spectrum it is, for the axis.
         power_unit: "1" is dimensionless.

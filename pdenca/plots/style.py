@@ -2,7 +2,8 @@
 
 Colours are safe for the common kinds of colour blindness: categories take the palette of Okabe and Ito (2008,
 "Color universal design"), fields the perceptually uniform ``viridis``, signed quantities the diverging
-``RdBu_r`` always centred on zero. Nothing here touches matplotlib's global state for longer than a ``with`` block.
+``RdBu_r`` always centred on zero. Nothing here touches matplotlib's global state for longer than a
+``with`` block.
 """
 
 import math
@@ -27,7 +28,7 @@ OKABE_ITO: dict[str, str] = {
     "yellow": "#F0E442",
     "black": "#000000",
 }
-"""The palette of Okabe and Ito; yellow and black are kept out of the cycle (too pale; the reference's own)."""
+"""The palette of Okabe and Ito; the cycle leaves out yellow (too pale) and black (the reference's own)."""
 
 MODEL_COLOURS = tuple(colour for name, colour in OKABE_ITO.items() if name not in ("yellow", "black"))
 REFERENCE_COLOUR = "#000000"
@@ -39,14 +40,14 @@ FAINT = "#8C8C8C"
 FIELD_MAP = "viridis"
 SIGNED_MAP = "RdBu_r"
 
-DO_NOTHING = ("persistence", "mean")
-"""Names under which a row that learned nothing usually appears; drawn grey and broken wherever they appear."""
+DO_NOTHING = ("persistence", "spatial-mean")
+"""Usual names of the rows that learned nothing; drawn grey and broken wherever they appear."""
 
 _LINE_STYLES: tuple[Any, ...] = ("-", (0, (6, 1.5)), (0, (4, 1.5, 1, 1.5)))
 _DO_NOTHING_STYLES: tuple[Any, ...] = ((0, (4, 2)), (0, (1, 1.4)), (0, (5, 1.5, 1, 1.5)))
 _MARKERS = ("o", "s", "D", "^", "v", "P")
 
-_SETTINGS: dict[str, Any] = {
+_SETTINGS: Any = {
     "font.family": "DejaVu Sans",
     "font.size": 8.0,
     "axes.titlesize": 8.5,
@@ -102,14 +103,14 @@ class LineStyle(TypedDict):
 
 @contextmanager
 def styled() -> Iterator[None]:
-    """Apply the style inside a ``with`` block, on top of matplotlib's own defaults; restore everything after it."""
+    """Apply the style in a ``with`` block, on top of matplotlib's own defaults; restore all after it."""
     with matplotlib.rc_context():
         matplotlib.rcParams.update(_DEFAULTS)
         matplotlib.rcParams.update(_SETTINGS)
         yield
 
 
-_DEFAULTS = {
+_DEFAULTS: Any = {
     name: value
     for name, value in matplotlib.rcParamsDefault.items()
     if name.split(".")[0] in ("axes", "xtick", "ytick", "legend", "lines", "grid", "font", "text", "image")
@@ -136,11 +137,11 @@ def new_figure(width: float, height: float, *, compressed: bool = False) -> Figu
 
 
 def finish(figure: Figure, description: str) -> Figure:
-    """Fix the layout and the lazily made ticks while the style holds, and name the figure for those who cannot see it.
+    """Fix the layout and the lazily made ticks while the style holds, and put the figure in words.
 
     Arguments:
         figure: a figure drawn inside :func:`styled`.
-        description: one or two sentences; kept as the figure's label, which the report uses as alternative text.
+        description: one or two sentences; kept as the figure's label, the report's alternative text.
 
     Returns:
         The same figure.
@@ -151,7 +152,7 @@ def finish(figure: Figure, description: str) -> Figure:
 
 
 def quantity(name: str, unit: str) -> str:
-    """Label of an axis or colour bar: the name with its unit in brackets; the unit "1" reads "dimensionless"."""
+    """Label an axis or colour bar: the name, its unit in brackets; the unit "1" reads "dimensionless"."""
     return f"{name} ({'dimensionless' if unit in ('', '1') else unit})"
 
 
@@ -161,7 +162,7 @@ def amount(value: float, unit: str, digits: int = 3) -> str:
 
 
 def format_number(value: float, digits: int = 3) -> str:
-    """Write a number with ``digits`` significant digits, whole numbers in full, very small or large as a power of ten."""
+    """Write a number with ``digits`` significant digits; whole ones in full, very small or large with e."""
     if not math.isfinite(value):
         return str(float(value)).replace("-", "−").replace("inf", "∞").replace("nan", "NaN")
     if value == 0:

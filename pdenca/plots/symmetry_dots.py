@@ -1,6 +1,7 @@
 """How far a model is from commuting with the rotations and mirror images of the square."""
 
 from collections.abc import Iterable, Mapping
+from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -32,11 +33,12 @@ def symmetry(
     colours: Mapping[str, str] | None = None,
     title: str | None = None,
 ) -> Figure:
-    """Draw the residual |step(g u) - g step(u)| of every model and group element as dots on a logarithmic axis.
+    """Draw the residual |step(g u) - g step(u)| of every model and group element on a logarithmic axis.
 
     Arguments:
-        residuals: model -> {element -> residual in ``unit``}; elements may differ between models. A residual of
-            exactly zero is drawn hollow at the left edge, one that is not finite hollow at the right edge; both edges are named.
+        residuals: model -> {element -> residual in ``unit``}; elements may differ between models. A residual
+            of exactly zero is drawn hollow at the left edge, one that is not finite (or None) hollow at
+            the right edge; both edges are named.
         tolerance: the round-off level; left of it a residual says nothing. In ``unit``.
         measure: name of the residual, for the axis.
         unit: "1" is dimensionless.
@@ -61,7 +63,7 @@ def symmetry(
         for model, row in residuals.items()
     }
     for model, row in residuals.items():
-        if any(value < 0 for value in row.values()):
+        if any(value is not None and value < 0 for value in row.values()):
             raise BadInputError(f"residuals of {model!r} are negative, expected a norm")
     positive = np.concatenate([values[np.isfinite(values) & (values > 0)] for values in rows.values()])
     low = 10 ** (np.floor(np.log10(min(tolerance, *positive))) - 0.4)
@@ -79,7 +81,7 @@ def symmetry(
         axes.axvline(tolerance, color="#6E6E6E", linewidth=0.9, linestyle=(0, (4, 2)), zorder=1)
         for index, (model, values) in enumerate(rows.items()):
             heights = np.arange(len(elements)) + shifts[index]
-            style = {
+            style: dict[str, Any] = {
                 "linestyle": "none",
                 "marker": marker(index),
                 "color": styles[model]["color"],
@@ -101,7 +103,7 @@ def symmetry(
         axes.set_xlabel(quantity(measure, unit))
         axes.set_ylabel("group element")
         above = blended_transform_factory(axes.transData, axes.transAxes)
-        note = {"transform": above, "va": "bottom", "fontsize": 7, "color": "#595959"}
+        note: dict[str, Any] = {"transform": above, "va": "bottom", "fontsize": 7, "color": "#595959"}
         axes.text(tolerance, 1.015, f"round-off level {format_number(tolerance, 2)}", ha="center", **note)
         if has_zero:
             axes.text(zero_at, 1.015, "exactly 0", ha="center", **note)

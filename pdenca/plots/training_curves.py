@@ -12,7 +12,7 @@ from matplotlib.ticker import LogFormatterSciNotation
 
 from pdenca.core import BadInputError
 
-from .arrays import FloatArray, to_array
+from .arrays import BoolArray, FloatArray, to_array
 from .style import OKABE_ITO, PAGE_WIDTH, amount, finish, new_figure, open_frame, quantity, styled
 
 _LOSS = OKABE_ITO["blue"]
@@ -29,13 +29,14 @@ def training(
     validation_name: str = "validation",
     title: str | None = None,
 ) -> Figure:
-    """Draw loss and validation score against seconds, the learning rate below, stages shaded and divergences marked.
+    """Draw loss and validation score against seconds, learning rate below, stages shaded, divergences marked.
 
     Arguments:
         rows: one mapping per logged moment, in order. Keys: ``seconds`` (needed, total time trained, not
             decreasing), and where measured ``step``, ``loss``, ``validation``, ``learning_rate``, ``stage``
-            (its name). A key that is absent or None was not measured. A ``loss`` or ``validation`` that is NaN or
-            infinite is a divergence, and so is a ``loss`` of None (how JSON must write NaN) in a row without a validation score.
+            (its name). A key that is absent or None was not measured. A ``loss`` or ``validation`` that is
+            NaN or infinite is a divergence, and so is a ``loss`` of None (how JSON must write NaN) in a row
+            without a validation score.
         loss_name: for the axis.
         loss_unit: "1" is dimensionless; the validation score shares the axis.
         validation_name: for the legend.
@@ -48,8 +49,8 @@ def training(
         BadInputError: for no rows, rows without ``seconds``, or seconds that go back.
 
     Notes:
-        Losses up to many thousand points are drawn as they are, unsmoothed, with a running median over 1/50 of
-        the run on top when there are more than 200.
+        Losses are drawn as they are, unsmoothed, with a running median over 1/50 of the run on top when there
+        are more than 200.
     """
     if len(rows) == 0:
         raise BadInputError("rows is empty, expected at least one row of metrics")
@@ -121,7 +122,7 @@ def _column(rows: Sequence[Mapping[str, Any]], key: str) -> FloatArray:
     return to_array([row.get(key) for row in rows], f"column {key!r}", 1)
 
 
-def _diverged(rows: Sequence[Mapping[str, Any]]) -> np.ndarray[tuple[int, ...], np.dtype[np.bool_]]:
+def _diverged(rows: Sequence[Mapping[str, Any]]) -> BoolArray:
     def bad(value: Any) -> bool:  # noqa: ANN401
         return value is not None and not np.isfinite(float(value))
 
@@ -224,12 +225,12 @@ def _describe(
     validation_name: str,
     seconds: FloatArray,
     validation: FloatArray,
-    diverged: FloatArray | Any,
-) -> str:  # noqa: ANN401
+    diverged: BoolArray,
+) -> str:
     known = validation[np.isfinite(validation)]
     best = f"; best {validation_name} {amount(float(known.min()), '1')}" if known.size else ""
     events = int(np.sum(diverged))
     return (
-        f"{loss_name} and {validation_name} over {amount(float(seconds[-1]), 's')} of training on a logarithmic axis{best}; "
-        f"{events} divergence{'' if events == 1 else 's'}."
+        f"{loss_name} and {validation_name} over {amount(float(seconds[-1]), 's')} of training, "
+        f"on a logarithmic axis{best}; {events} divergence{'' if events == 1 else 's'}."
     )
