@@ -1,1 +1,43 @@
-"""To be filled."""
+"""What a model has to beat: doing nothing, and the true equations on the same grid.
+
+All are Emulators, so they go through the same evaluation as every model.
+"""
+
+from collections.abc import Callable
+from typing import Final
+
+from pdenca.core import Emulator
+
+from .equations import (
+    ConvergedInTime,
+    EqualEvaluations,
+    EquationsOnGrid,
+    FixedSteps,
+    Schedule,
+    SolverFrame,
+    SpectralOnGrid,
+)
+from .trivial import Persistence, SpatialMean, Unchanged
+
+BASELINES: Final[dict[str, Callable[..., Emulator]]] = {
+    "persistence": Persistence,
+    "spatial-mean": SpatialMean,
+    "equations": EquationsOnGrid.converged_in_time,
+    "equations-equal-evaluations": EquationsOnGrid.equal_evaluations,
+    "spectral": SpectralOnGrid,
+}
+"""Name -> constructor. The first two take (frame_interval), the others (equation, frame_interval, ...)."""
+
+__all__ = [
+    "BASELINES",
+    "ConvergedInTime",
+    "EqualEvaluations",
+    "EquationsOnGrid",
+    "FixedSteps",
+    "Persistence",
+    "Schedule",
+    "SolverFrame",
+    "SpatialMean",
+    "SpectralOnGrid",
+    "Unchanged",
+]

@@ -1,0 +1,357 @@
+"""The true equations on the same grid: what a model that learnt the physics, and no more, would score.
+
+All of them read the equation's parameters from the context, as a conditioned model does.
+"""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from pdenca.core import BadInputError, Codec, Context, LastFrame, StabilityError
+from pdenca.solvers.equation import Equation
+from pdenca.solvers.equations import equation_from_name
+from pdenca.solvers.grid import Grid
+from pdenca.solvers.integrators import (
+    EULER,
+    MIDPOINT,
+    RK4,
+    Integrator,
+    RungeKutta,
+    SpectralETDRK4,
+    Tableau,
+    largest_stable_step,
+)
+
+from .trivial import require_interval
+
+SCHEMES = (RK4, MIDPOINT, EULER)
+"""What may be chosen for a given number of evaluations, highest order first."""
+
+
+@dataclass(frozen=True)
+class SolverFrame:
+    """An integrator's steps from one stored frame to the next, as one Step.
+
+    Arguments:
+        make_integrator: builds the integrator for states like the given one; called once per dtype and
+            device.
+        steps_per_frame: how many of its steps make a frame.
+        time_step: physical time between frames.
+        description: which scheme with how many steps, for tables and reports.
+    """
+
+    make_integrator: Callable[[Tensor], Integrator]
+    steps_per_frame: int
+    time_step: float
+    description: str
+    _made: dict[tuple[torch.dtype, torch.device], Integrator] = field(
+        default_factory=dict, repr=False, compare=False
+    )
+
+    @property
+    def deterministic(self) -> bool:
+        """Always."""
+        return True
+
+    def __call__(self, state: Float[Tensor, "batch channel *space"]) -> Float[Tensor, "batch channel *space"]:
+        """Return the state one frame later."""
+        key = (state.dtype, state.device)
+        if key not in self._made:
+            self._made[key] = self.make_integrator(state)
+        return self._made[key].march(state, self.steps_per_frame)
+
+
+class Schedule(Protocol):
+    """How a frame interval is cut into steps, decided when equation and grid are known."""
+
+    @property
+    def description(self) -> str:
+        """The rule in words."""
+        ...
+
+    def choose(
+        self, equation: Equation, grid: Grid, frame_interval: float, stencil: str
+    ) -> tuple[Tableau, int]:
+        """Return the scheme and its number of steps per frame."""
+        ...
+
+
+@dataclass(frozen=True)
+class FixedSteps:
+    """A named scheme with a fixed number of steps per frame.
+
+    Arguments:
+        tableau: the scheme.
+        steps_per_frame: at least 1.
+    """
+
+    tableau: Tableau = RK4
+    steps_per_frame: int = 10
+
+    def __post_init__(self) -> None:
+        if self.steps_per_frame < 1:
+            raise BadInputError(f"steps_per_frame must be at least 1, got {self.steps_per_frame}")
+
+    @property
+    def description(self) -> str:
+        """The rule in words."""
+        return f"{self.steps_per_frame} {self.tableau.name} steps a frame"
+
+    def choose(
+        self, equation: Equation, grid: Grid, frame_interval: float, stencil: str
+    ) -> tuple[Tableau, int]:
+        """Return the scheme and its number of steps per frame."""
+        return self.tableau, self.steps_per_frame
+
+
+@dataclass(frozen=True)
+class ConvergedInTime:
+    """RK4 with steps so small that the error left is that of the stencil alone.
+
+    The step is at most ``max_time_step`` (the reaction's time scale: 1 for Gray-Scott, whose fastest local
+    rate is about 1) and at most ``stable_fraction`` of the stability limit of diffusion. With the defaults
+    the fastest diffusive mode has D |k|^2 dt = 0.84, where RK4 is off by 0.3 % a step; modes that carry the
+    pattern, an order of magnitude slower, are off by less than a millionth.
+
+    Arguments:
+        max_time_step: longest step, positive.
+        stable_fraction: of the largest stable step, in (0, 1].
+    """
+
+    max_time_step: float = 1.0
+    stable_fraction: float = 0.3
+
+    def __post_init__(self) -> None:
+        if not self.max_time_step > 0:
+            raise BadInputError(f"max_time_step must be positive, got {self.max_time_step}")
+        if not 0 < self.stable_fraction <= 1:
+            raise BadInputError(f"stable_fraction must lie in (0, 1], got {self.stable_fraction}")
+
+    @property
+    def description(self) -> str:
+        """The rule in words."""
+        return "rk4 converged in time"
+
+    def choose(
+        self, equation: Equation, grid: Grid, frame_interval: float, stencil: str
+    ) -> tuple[Tableau, int]:
+        """Return RK4 and the smallest number of steps that keeps the promise."""
+        stable = largest_stable_step(equation, grid, stencil, RK4)
+        step = min(self.max_time_step, self.stable_fraction * stable)
+        return RK4, math.ceil(frame_interval / step * (1 - 1e-12))
+
+
+@dataclass(frozen=True)
+class EqualEvaluations:
+    """Exactly as many evaluations of the stencil per frame as a model makes of its neighbourhood.
+
+    Of RK4, midpoint and Euler the one of highest order is taken whose number of stages divides the number of
+    evaluations and whose step is stable on the grid at hand: it comes closest to what the stencil can do. That
+    is not always the smallest score: on Gray-Scott rollouts beyond ten frames the error of a long Euler step
+    partly cancels that of the stencil. ``FixedSteps(EULER, n)`` shows that rival too.
+
+    Arguments:
+        num_evaluations: stencil evaluations per frame, at least 1.
+    """
+
+    num_evaluations: int
+
+    def __post_init__(self) -> None:
+        if self.num_evaluations < 1:
+            raise BadInputError(f"num_evaluations must be at least 1, got {self.num_evaluations}")
+
+    @property
+    def description(self) -> str:
+        """The rule in words."""
+        return f"{self.num_evaluations} stencil evaluations a frame"
+
+    def choose(
+        self, equation: Equation, grid: Grid, frame_interval: float, stencil: str
+    ) -> tuple[Tableau, int]:
+        """Return the scheme of highest order that fits and is stable, and its number of steps.
+
+        Raises:
+            StabilityError: if no scheme is stable with so few evaluations.
+        """
+        for tableau in SCHEMES:
+            num_steps, rest = divmod(self.num_evaluations, len(tableau.weights))
+            limit = largest_stable_step(equation, grid, stencil, tableau)
+            if rest == 0 and frame_interval <= num_steps * limit * (1 + 1e-12):
+                return tableau, num_steps
+        least = math.ceil(frame_interval / largest_stable_step(equation, grid, stencil, EULER))
+        raise StabilityError(
+            f"{self.num_evaluations} evaluations of the {stencil} stencil are too few to cross a frame of "
+            f"{frame_interval:g} time units stably with rk4, midpoint or euler on a grid of spacing "
+            f"{min(grid.spacing):g}; usual cure: at least {least} evaluations, or a stencil of lower order"
+        )
+
+
+@dataclass(frozen=True)
+class EquationsOnGrid:
+    """The true equations with a finite-difference stencil on the grid of the data, an Emulator.
+
+    A solver whose stencil reaches as far as an automaton's neighbourhood is the automaton's fair rival: both
+    see the same cells, and the solver knows the equations. Use :meth:`converged_in_time` for what the stencil
+    can do at best and :meth:`equal_evaluations` for what it can do at the automaton's price.
+
+    Arguments:
+        equation: a key of ``EQUATIONS`` or an Equation class; its parameters come from the context.
+        frame_interval: physical time between frames.
+        stencil: a key of ``STENCILS``.
+        schedule: how a frame is cut into steps.
+
+    Raises:
+        BadInputError: for a frame interval that is not positive; at :meth:`bind`, for an unknown equation,
+            stencil or parameter.
+    """
+
+    equation: str | type[Equation]
+    frame_interval: float
+    stencil: str = "order-4"
+    schedule: Schedule = field(default_factory=ConvergedInTime)
+
+    def __post_init__(self) -> None:
+        require_interval(self.frame_interval)
+
+    @classmethod
+    def converged_in_time(
+        cls,
+        equation: str | type[Equation],
+        frame_interval: float,
+        stencil: str = "order-4",
+        max_time_step: float = 1.0,
+    ) -> "EquationsOnGrid":
+        """Return the stencil with so many RK4 steps that only its spatial error is left."""
+        return cls(equation, frame_interval, stencil, ConvergedInTime(max_time_step))
+
+    @classmethod
+    def equal_evaluations(
+        cls,
+        equation: str | type[Equation],
+        frame_interval: float,
+        num_evaluations: int,
+        stencil: str = "order-4",
+    ) -> "EquationsOnGrid":
+        """Return the stencil with exactly ``num_evaluations`` evaluations a frame."""
+        return cls(equation, frame_interval, stencil, EqualEvaluations(num_evaluations))
+
+    @property
+    def codec(self) -> Codec:
+        """The state is the last given frame."""
+        return LastFrame()
+
+    @property
+    def description(self) -> str:
+        """What it does, for tables and reports; the bound step's ``description`` names the scheme chosen."""
+        return f"{_name(self.equation)} equations, {self.stencil} stencil, {self.schedule.description}"
+
+    def bind(self, lattice: Grid, context: Context, generator: torch.Generator | None = None) -> SolverFrame:
+        """Return the Step that solves the equations with the context's parameters for one frame.
+
+        Arguments:
+            lattice: the grid.
+            context: the equation's parameters, one entry per trajectory.
+            generator: not used, solvers draw nothing.
+
+        Raises:
+            BadInputError: for an unknown equation, stencil or parameter.
+            StabilityError: if the steps are too long for the grid.
+        """
+        equation = make_equation(self.equation, context)
+        tableau, num_steps = self.schedule.choose(equation, lattice, self.frame_interval, self.stencil)
+        integrator = RungeKutta(equation, lattice, self.frame_interval / num_steps, self.stencil, tableau)
+        description = (
+            f"{_name(self.equation)} equations, {self.stencil} stencil, {num_steps} {tableau.name} steps "
+            f"a frame, {num_steps * integrator.evaluations_per_step} stencil evaluations"
+        )
+        return SolverFrame(lambda state: integrator, num_steps, self.frame_interval, description)
+
+
+@dataclass(frozen=True)
+class SpectralOnGrid:
+    """The true equations by ETDRK4 in Fourier space on the grid of the data: the strongest honest rival.
+
+    On a periodic grid no other method here gets as much out of the same cells; its error is what the grid
+    itself cannot resolve. It sees the whole domain at once, which no local rule can.
+
+    Arguments:
+        equation: a key of ``EQUATIONS`` or an Equation class; its parameters come from the context.
+        frame_interval: physical time between frames.
+        max_time_step: longest step; a frame is cut into the fewest equal steps that are no longer.
+        dealiasing: fraction of the waves kept in the nonlinear term.
+
+    Raises:
+        BadInputError: for an interval or step that is not positive; at the first step, for a grid that is not
+            periodic.
+    """
+
+    equation: str | type[Equation]
+    frame_interval: float
+    max_time_step: float = 1.0
+    dealiasing: float = 2 / 3
+
+    def __post_init__(self) -> None:
+        require_interval(self.frame_interval)
+        if not self.max_time_step > 0:
+            raise BadInputError(f"max_time_step must be positive, got {self.max_time_step}")
+
+    @property
+    def codec(self) -> Codec:
+        """The state is the last given frame."""
+        return LastFrame()
+
+    @property
+    def steps_per_frame(self) -> int:
+        """How many steps make a frame."""
+        return math.ceil(self.frame_interval / self.max_time_step * (1 - 1e-12))
+
+    @property
+    def description(self) -> str:
+        """What it does, for tables and reports."""
+        return f"{_name(self.equation)} equations, spectral, {self.steps_per_frame} etdrk4 steps a frame"
+
+    def bind(self, lattice: Grid, context: Context, generator: torch.Generator | None = None) -> SolverFrame:
+        """Return the Step that solves the equations with the context's parameters for one frame.
+
+        Arguments:
+            lattice: a periodic grid.
+            context: the equation's parameters, one entry per trajectory, constant in space.
+            generator: not used, solvers draw nothing.
+
+        Raises:
+            BadInputError: for an unknown equation or parameter, or a grid that is not periodic.
+        """
+        equation = make_equation(self.equation, context)
+        time_step = self.frame_interval / self.steps_per_frame
+        if not lattice.is_periodic:
+            raise BadInputError(
+                f"a spectral solver needs a periodic grid, got boundaries {lattice.boundaries}; "
+                "usual cure: EquationsOnGrid"
+            )
+
+        def make(state: Tensor) -> Integrator:
+            return SpectralETDRK4(equation, lattice, time_step, self.dealiasing, state.dtype, state.device)
+
+        return SolverFrame(make, self.steps_per_frame, self.frame_interval, self.description)
+
+
+def make_equation(equation: str | type[Equation], context: Context) -> Equation:
+    """Build an equation whose parameters are those of the context.
+
+    Raises:
+        BadInputError: for an unknown equation, or a parameter that is unknown or missing.
+    """
+    return (
+        equation_from_name(equation, context)
+        if isinstance(equation, str)
+        else equation.from_parameters(context)
+    )
+
+
+def _name(equation: str | type[Equation]) -> str:
+    return equation if isinstance(equation, str) else equation.name
