@@ -4,6 +4,7 @@ import os
 
 os.environ["MPLBACKEND"] = "Agg"  # before anything imports matplotlib
 
+import hypothesis
 import pytest
 import torch
 from jaxtyping import install_import_hook
@@ -16,6 +17,10 @@ CHECKER = (
     "{__import__('typing').Self: __import__('typing').Any})))"
 )
 install_import_hook("pdenca", CHECKER)
+
+# a busy machine must not fail a test, and a failure must come again
+hypothesis.settings.register_profile("pdenca", deadline=None, derandomize=True)
+hypothesis.settings.load_profile("pdenca")
 
 torch.set_num_threads(1)  # the tests' tensors are small: more threads only wait for each other
 
