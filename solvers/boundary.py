@@ -35,8 +35,9 @@ class Periodic(Boundary):
 class NoFlux(Boundary):
     """A wall that nothing crosses: half-sample symmetric, ... b a | a b c d | d c ...
 
-    The mirror lies on the cell face, half a cell outside the outermost centre, so the normal derivative vanishes
-    there for stencils of every radius, and the discrete Laplacian is diagonal in the cosine basis DCT-II.
+    The mirror lies on the cell face, half a cell outside the outermost centre, so the normal derivative
+    vanishes there for stencils of every radius, and the discrete Laplacian is diagonal in the cosine basis
+    DCT-II.
     """
 
     def beyond(self, state: Tensor, axis: int, radius: int) -> tuple[Tensor, Tensor]:
@@ -90,14 +91,15 @@ def pad(
         The padded state in the same layout.
 
     Raises:
-        BadInputError: if the state's space shape is not the grid's, or ``radius`` exceeds the cells of an axis.
+        BadInputError: if the state's space shape is not the grid's, or ``radius`` exceeds the cells of an
+            axis.
     """
     first = 1 if channels_last else 2
     space = tuple(state.shape[first : state.ndim - 1 if channels_last else state.ndim])
     if space != grid.shape:
         raise BadInputError(
-            f"the state's space shape {space} is not the grid's {grid.shape}; usual cure: pass the grid the state "
-            "lives on, and channels_last=True for states with channels on the last axis"
+            f"the state's space shape {space} is not the grid's {grid.shape}; usual cure: pass the grid the "
+            "state lives on, and channels_last=True for states with channels on the last axis"
         )
     for axis, boundary in enumerate(grid.boundaries, start=first):
         state = pad_axis(state, axis, boundary, radius)

@@ -26,7 +26,8 @@ class Factored:
     where ``product`` returns either one channel per field or a single channel that all fields share.
 
     Arguments:
-        product: ``"batch channel *space"`` -> ``"batch product *space"``, product = 1 or the number of fields.
+        product: ``"batch channel *space"`` -> ``"batch product *space"``, product = 1 or the number of
+            fields.
         coefficients: one number per field.
         source: one constant in space per field, a number or a tensor (batch,).
     """
@@ -74,12 +75,13 @@ class Equation(ABC):
             state: u.
             laplacian: ∇²u of the same shape, from whichever discretisation.
         """
-        return torch.addcmul(self.reaction(state), per_field(self.diffusivities(), state), laplacian)
+        return self.reaction(state) + scale_fields(self.diffusivities(), laplacian)
 
     def linear_rate(self) -> tuple[Parameter, ...]:
         """Return r_i of the part r_i u_i of the reaction that exponential integrators treat exactly.
 
-        Any choice is correct; the closer r_i u_i is to the stiff part of the reaction the larger the usable step.
+        Any choice is correct; the closer r_i u_i is to the stiff part of the reaction the larger the usable
+        step.
         """
         return (0.0,) * len(self.fields)
 
@@ -87,7 +89,7 @@ class Equation(ABC):
         self, state: Float[Tensor, "batch channel *space"]
     ) -> Float[Tensor, "batch channel *space"]:
         """Return R_i(u) - r_i u_i, what remains beside :meth:`linear_rate`."""
-        return self.reaction(state) - per_field(self.linear_rate(), state) * state
+        return self.reaction(state) - scale_fields(self.linear_rate(), state)
 
     def factored_nonlinear(self) -> Factored:
         """Return :meth:`nonlinear` in the form that costs a spectral solver the fewest transforms."""
@@ -121,7 +123,8 @@ class Equation(ABC):
             values: constructor argument -> number or tensor.
 
         Raises:
-            BadInputError: for a name this equation does not have, or a constant without default that is missing.
+            BadInputError: for a name this equation does not have, or a constant without default that is
+                missing.
         """
         known = _constant_names(cls)
         for name in values:
@@ -133,27 +136,25 @@ class Equation(ABC):
             return cls(**values)
         except TypeError as error:
             raise BadInputError(
-                f"equation {cls.name!r} needs more than {sorted(values)}: expected {', '.join(known)} ({error})"
+                f"equation {cls.name!r} needs more than {sorted(values)}: expected {', '.join(known)} "
+                f"({error})"
             ) from None
 
 
-def per_field(values: tuple[Parameter, ...], state: Tensor) -> Tensor:
-    """Stack one constant per field into a tensor that broadcasts against ``"batch channel *space"``.
+def scale_fields(
+    values: tuple[Parameter, ...], state: Float[Tensor, "batch channel *space"]
+) -> Float[Tensor, "batch channel *space"]:
+    """Multiply each field by its own constant.
 
     Arguments:
-        values: one number or tensor of shape () or (batch,) or (batch, *space) per field.
-        state: gives dtype, device and number of space axes.
+        values: one number or tensor of shape (), (batch,) or (batch, *space) per field.
+        state: the fields.
 
     Returns:
-        Shape (1 or batch, channel, 1 ... or *space).
+        values_i · state_i.
     """
-    aligned = [
-        torch.as_tensor(expand(value, state[:, 0]), dtype=state.dtype, device=state.device)
-        for value in values
-    ]
-    num_dims = state.ndim - 1
-    aligned = [value.reshape((1,) * num_dims) if value.ndim == 0 else value for value in aligned]
-    return torch.stack(torch.broadcast_tensors(*aligned), dim=1)
+    fields = state.unbind(1)
+    return torch.stack([expand(value, field) * field for value, field in zip(values, fields, strict=True)], 1)
 
 
 def expand(value: Parameter, field: Tensor) -> Parameter:
@@ -180,8 +181,8 @@ def expand(value: Parameter, field: Tensor) -> Parameter:
     )
     if not fits:
         raise BadInputError(
-            f"a parameter of shape {tuple(value.shape)} does not fit a field of shape {tuple(field.shape)}; expected a "
-            f"number, ({field.shape[0]},) or {tuple(field.shape)}"
+            f"a parameter of shape {tuple(value.shape)} does not fit a field of shape {tuple(field.shape)}; "
+            f"expected a number, ({field.shape[0]},) or {tuple(field.shape)}"
         )
     return value
 

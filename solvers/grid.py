@@ -18,9 +18,9 @@ BOUNDARY_NAMES = ("periodic", "no-flux")
 class Grid:
     """A cell-centred Cartesian grid in one, two or three dimensions.
 
-    Axis d covers [0, shape[d] · spacing[d]); its cell i is the interval [i h, (i + 1) h) and values live at the
-    cell centres x_i = (i + 1/2) h. With cell centres the wall of a no-flux axis lies half a cell outside the
-    outermost value, and refining by any factor keeps the domain exactly.
+    Axis d covers [0, shape[d] · spacing[d]); its cell i is the interval [i h, (i + 1) h) and values live at
+    the cell centres x_i = (i + 1/2) h. With cell centres the wall of a no-flux axis lies half a cell outside
+    the outermost value, and refining by any factor keeps the domain exactly.
 
     Arguments:
         shape: cells along each axis.
@@ -28,8 +28,8 @@ class Grid:
         boundaries: ``"periodic"`` or ``"no-flux"`` for each axis.
 
     Raises:
-        BadInputError: for other than 1-3 dimensions, unequal lengths, empty axes, a spacing that is not a positive
-            finite number, or an unknown boundary.
+        BadInputError: for other than 1-3 dimensions, unequal lengths, empty axes, a spacing that is not a
+            positive finite number, or an unknown boundary.
     """
 
     shape: tuple[int, ...]
@@ -41,8 +41,8 @@ class Grid:
             raise BadInputError(f"a grid has 1, 2 or 3 axes, got shape {self.shape}")
         if not len(self.shape) == len(self.spacing) == len(self.boundaries):
             raise BadInputError(
-                f"a grid needs one spacing and one boundary per axis: shape {self.shape} has {len(self.shape)} "
-                f"axes, got spacing {self.spacing} and boundaries {self.boundaries}; usual cure: Grid.uniform"
+                f"a grid needs one spacing and one boundary per axis: shape {self.shape}, spacing "
+                f"{self.spacing}, boundaries {self.boundaries}; usual cure: Grid.uniform"
             )
         if any(cells < 1 for cells in self.shape):
             raise BadInputError(f"every axis needs at least one cell, got shape {self.shape}")

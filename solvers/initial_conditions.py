@@ -1,12 +1,12 @@
 """Initial states of two-species reaction-diffusion systems (fields A and B).
 
-Every function is analytic: the random draws do not depend on the resolution, and a finer grid samples the same
-function at more points, so a trajectory can be made at any resolution from the same seed. On periodic axes the
-functions are periodic; on no-flux axes they are mirrored at the walls and so satisfy the boundary condition. All
-return float64 ``"batch channel *space"`` on the generator's device, A in channel 0 and B in channel 1.
+Every function is analytic: the random draws do not depend on the resolution, and a finer grid samples the
+same function at more points, so a trajectory can be made at any resolution from the same seed. On periodic
+axes the functions are periodic; on no-flux axes they are mirrored at the walls and so satisfy the boundary
+condition. All return float64 ``"batch channel *space"`` on the generator's device, A in channel 0 and B in
+channel 1.
 """
 
-import itertools
 import math
 from collections.abc import Callable, Sequence
 from typing import Final
@@ -17,6 +17,7 @@ from torch import Tensor
 
 from pdenca.core.errors import BadInputError
 
+from .analytic import extremes, trigonometric_interpolation, with_images
 from .grid import Grid
 
 
@@ -33,9 +34,10 @@ def gaussian_blobs(
 
         g(x) = Σ_m p_m exp(-s_m |x - c_m|²),   A = 1 - g₁ and B = g₂, each rescaled to [0, 1]
 
-    with g₁ and g₂ independent. The number of blobs is a uniform whole number, and at least 1; amplitudes, exponents
-    and centres are uniform. Rescaling uses the extremes of the function (found to about 1e-8), not of its samples,
-    so it does not depend on the grid either; the samples of a coarse grid may therefore just miss 0 and 1.
+    with g₁ and g₂ independent. The number of blobs is a uniform whole number, and at least 1; amplitudes,
+    exponents and centres are uniform. Rescaling uses the extremes of the function (found to about 1e-8), not
+    of its samples, so it does not depend on the grid either; the samples of a coarse grid may therefore just
+    miss 0 and 1.
 
     Arguments:
         grid: where to sample.
@@ -76,14 +78,14 @@ def fourier_noise(
     kill_rate: float,
     density: float = 16.0,
 ) -> Float[Tensor, "batch 2 *space"]:
-    """Draw band-limited noise around a steady state: The Well's "Fourier" family, same wavelengths on any domain.
+    """Draw band-limited noise around a steady state: The Well's "Fourier" family.
 
         A = Ā + ½ δ_A n₁(x),   B = B̄ + ½ δ_B n₂(x)
 
-    where n interpolates uniform noise in [-½, ½] on a lattice of ``density`` points per unit length by trigonometric
-    functions. Around the bare state (Ā, B̄) = (1, 0) the widths are (1, 1), so **B is negative in places**; where the
-    equations also have reacted steady states (k < √F/2 - F, the regime "bubbles"), the one with more B is taken, with
-    δ = 0.9 min(mean, 1 - mean).
+    where n interpolates uniform noise in [-½, ½] on a lattice of ``density`` points per unit length by
+    trigonometric functions. Around the bare state (Ā, B̄) = (1, 0) the widths are (1, 1), so **B is negative
+    in places**; where the equations also have reacted steady states (k < √F/2 - F, the regime "bubbles"), the
+    one with more B is taken, with δ = 0.9 min(mean, 1 - mean).
 
     Arguments:
         grid: where to sample.
@@ -114,7 +116,7 @@ def fourier_noise(
         widths = (0.9 * min(means[0], 1 - means[0]), 0.9 * min(means[1], 1 - means[1]))
     num_points = tuple(max(1, round(length * density)) for length in grid.extent)
     matrices = [
-        _trigonometric_interpolation(x.to(generator.device), length, points, boundary)
+        trigonometric_interpolation(x.to(generator.device), length, points, boundary)
         for x, length, points, boundary in zip(
             grid.coordinates(), grid.extent, num_points, grid.boundaries, strict=True
         )
@@ -138,7 +140,7 @@ def square(
     width: float = 0.02,
     centre: Sequence[float] | None = None,
 ) -> Float[Tensor, "batch 2 *space"]:
-    """Place one smoothed square (interval, cube) of half-reacted mixture in the bare state, after Pearson (1993).
+    """Place one smoothed square (interval, cube) of half-reacted mixture in the bare state.
 
         A = 1 - s/2,   B = s/4,   s(x) = Π_d ½ [tanh((x_d - c_d + a/2)/w) - tanh((x_d - c_d - a/2)/w)]
 
@@ -165,12 +167,11 @@ def square(
         )
     states = []
     for _ in range(num_trajectories):
-        drawn = _uniform((grid.num_dims,), (0.0, 1.0), generator) if centre is None else None
-        at = (
-            centre
-            if drawn is None
-            else [float(u) * length for u, length in zip(drawn, grid.extent, strict=True)]
-        )
+        if centre is None:
+            drawn = _uniform((grid.num_dims,), (0.0, 1.0), generator).tolist()
+            at = [u * length for u, length in zip(drawn, grid.extent, strict=True)]
+        else:
+            at = list(centre)
         inside = _box(grid, at, [side] * grid.num_dims, width, generator.device)
         states.append(torch.stack((1 - inside / 2, inside / 4)))
     return torch.stack(states)
@@ -195,8 +196,8 @@ def blocks(
 ) -> Float[Tensor, "batch 2 *space"]:
     """Lay out rectangles of pure B in pure A, in the manner of the first study of NCA as PDE emulators.
 
-    Four drawings, scaled to the domain: a centred square; four squares of two sizes; a stripe with two blocks; four
-    rectangles. Inside A = 0, B = 1; outside A = 1, B = 0. Nothing is random.
+    Four drawings, scaled to the domain: a centred square; four squares of two sizes; a stripe with two
+    blocks; four rectangles. Inside A = 0, B = 1; outside A = 1, B = 0. Nothing is random.
 
     Arguments:
         grid: where to sample, two axes.
@@ -209,11 +210,13 @@ def blocks(
         The states.
 
     Raises:
-        BadInputError: unless the grid has two axes, the width is not negative and there is a drawing for each state.
+        BadInputError: unless the grid has two axes, the width is not negative and there is a drawing for each
+            state.
 
     References:
-        A. D. Richardson, T. Antal, R. A. Blythe, L. J. Schumacher, Learning spatio-temporal patterns with neural
-        cellular automata, PLOS Comput. Biol. 20 (2024) e1011589. The layouts here are drawn after its description.
+        A. D. Richardson, T. Antal, R. A. Blythe, L. J. Schumacher, Learning spatio-temporal patterns with
+        neural cellular automata, PLOS Comput. Biol. 20 (2024) e1011589. The layouts here are drawn after its
+        description.
     """
     _require_some(num_trajectories)
     if grid.num_dims != 2:
@@ -225,8 +228,8 @@ def blocks(
     chosen = range(num_trajectories) if patterns is None else patterns
     if len(chosen) != num_trajectories or any(not 0 <= pattern < len(_BLOCKS) for pattern in chosen):
         raise BadInputError(
-            f"there are drawings 0 to {len(_BLOCKS) - 1}, one for each of {num_trajectories} trajectories, got "
-            f"{tuple(chosen)}; usual cure: patterns=(...) with repetitions"
+            f"there are drawings 0 to {len(_BLOCKS) - 1}, one for each of {num_trajectories} trajectories, "
+            f"got {tuple(chosen)}; usual cure: patterns=(...) with repetitions"
         )
     states = []
     for pattern in chosen:
@@ -268,7 +271,7 @@ def _rescaled_blobs(
 
     def along(axis: int, x: Tensor) -> Tensor:
         """Every blob's factor at positions x of one axis, (blob, position), images included."""
-        return _with_images(
+        return with_images(
             lambda distance: torch.exp(-exponents * distance**2),
             x,
             centres[:, axis, None],
@@ -283,7 +286,8 @@ def _rescaled_blobs(
             total = total[..., None] * along(axis, x).reshape(number, *(1,) * axis, -1)
         if len(axes) == 1:
             return total.sum(0)
-        return torch.tensordot(total, along(len(axes) - 1, axes[-1]), dims=([0], [0]))
+        result: Tensor = torch.tensordot(total, along(len(axes) - 1, axes[-1]), dims=([0], [0]))
+        return result
 
     def at_points(points: Tensor) -> Tensor:
         total = heights[:, None]
@@ -291,52 +295,13 @@ def _rescaled_blobs(
             total = total * along(axis, points[:, axis])
         return total.sum(0)
 
-    low, high = _extremes(on_lattice, at_points, grid, generator.device)
+    low, high = extremes(on_lattice, at_points, grid.extent, generator.device)
     if high - low < 1e-6 * high:
         raise BadInputError(
-            f"on a domain of {grid.extent} blobs with exponents {exponent} overlap to a constant; usual cure: a larger "
-            "domain or larger exponents"
+            f"on a domain of {grid.extent} blobs with exponents {exponent} overlap to a constant; "
+            "usual cure: a larger domain or larger exponents"
         )
     return (on_lattice([x.to(generator.device) for x in grid.coordinates()]) - low) / (high - low)
-
-
-def _extremes(
-    on_lattice: Callable[[Sequence[Tensor]], Tensor],
-    at_points: Callable[[Tensor], Tensor],
-    grid: Grid,
-    device: torch.device,
-) -> tuple[float, float]:
-    """Minimum and maximum of a function on the domain, whatever the resolution of ``grid``.
-
-    A lattice finds the neighbourhoods, then a search with halving steps walks to the bottom and the top from the most
-    promising lattice points.
-    """
-    numbers = [max(8, math.ceil(64 * length)) for length in grid.extent]
-    steps = torch.tensor(
-        [length / number for length, number in zip(grid.extent, numbers, strict=True)],
-        dtype=torch.float64,
-        device=device,
-    )
-    axes = [
-        (torch.arange(number, dtype=torch.float64, device=device) + 0.5) * step
-        for number, step in zip(numbers, steps, strict=True)
-    ]
-    values = on_lattice(axes)
-    directions = torch.tensor(
-        list(itertools.product((-1.0, 0.0, 1.0), repeat=grid.num_dims)), dtype=torch.float64, device=device
-    )
-    found = []
-    for sign in (-1.0, 1.0):
-        best = (sign * values).flatten().topk(min(32, values.numel())).indices
-        points = torch.stack(
-            [x[i] for x, i in zip(axes, torch.unravel_index(best, values.shape), strict=True)], 1
-        )
-        for halving in range(1, 14):
-            trials = points[:, None] + directions * steps * 0.5**halving
-            heights = sign * at_points(trials.flatten(0, 1)).reshape(trials.shape[:2])
-            points = trials[torch.arange(len(points), device=device), heights.argmax(1)]
-        found.append(float(sign * (sign * at_points(points)).max()))
-    return found[0], found[1]
 
 
 def _box(
@@ -354,51 +319,15 @@ def _box(
 
         middle = torch.full((1,), centre[axis], dtype=torch.float64, device=device)
         reach = half + 20 * width
-        line = _with_images(profile, x.to(device), middle, grid.extent[axis], grid.boundaries[axis], reach)
+        line = with_images(profile, x.to(device), middle, grid.extent[axis], grid.boundaries[axis], reach)
         inside = inside[..., None] * line.clamp(max=1)
     return inside
-
-
-def _with_images(
-    profile: Callable[[Tensor], Tensor], x: Tensor, centre: Tensor, length: float, boundary: str, reach: float
-) -> Tensor:
-    """Sum an even profile over all images of its centre that the boundary makes and that reach into [0, length]."""
-    period = length if boundary == "periodic" else 2 * length
-    origins = [centre] if boundary == "periodic" else [centre, -centre]
-    num_images = 1 + math.ceil(reach / period)
-    terms = [
-        profile(x - origin - image * period)
-        for origin in origins
-        for image in range(-num_images, num_images + 1)
-    ]
-    return torch.stack(terms).sum(0)
-
-
-def _trigonometric_interpolation(x: Tensor, length: float, num_points: int, boundary: str) -> Tensor:
-    """Matrix (positions, points) that interpolates values at (j + ½) length / num_points, cosines on no-flux axes."""
-    points = (torch.arange(num_points, dtype=torch.float64, device=x.device) + 0.5) * length / num_points
-    if boundary == "no-flux":  # the even continuation is periodic on twice the length
-        mirrored = torch.cat((points, 2 * length - points))
-        both = _dirichlet_kernel(x[:, None] - mirrored, 2 * length, 2 * num_points)
-        return both[:, :num_points] + both[:, num_points:]
-    return _dirichlet_kernel(x[:, None] - points, length, num_points)
-
-
-def _dirichlet_kernel(distance: Tensor, period: float, num_points: int) -> Tensor:
-    """The periodic function of all waves of ``num_points`` samples that is 1 at 0 and 0 at the other samples."""
-    angle = 2 * math.pi * distance / period
-    total = torch.ones_like(angle)
-    for wave in range(1, (num_points - 1) // 2 + 1):
-        total = total + 2 * torch.cos(wave * angle)
-    if num_points % 2 == 0:
-        total = total + torch.cos(num_points / 2 * angle)
-    return total / num_points
 
 
 def _uniform(shape: tuple[int, ...], limits: tuple[float, float], generator: torch.Generator) -> Tensor:
     low, high = limits
     drawn = torch.rand(shape, generator=generator, dtype=torch.float64, device=generator.device)
-    return low + (high - low) * drawn
+    return torch.lerp(torch.full_like(drawn, low), torch.full_like(drawn, high), drawn)
 
 
 def _require_some(num_trajectories: int) -> None:

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable
+from typing import Any
 
 import torch
 from jaxtyping import Float
@@ -11,7 +12,7 @@ from pdenca.core.errors import BadInputError, NonFiniteError
 
 from .equation import Equation
 from .grid import Grid
-from .integrators import INTEGRATORS, Integrator
+from .integrators import INTEGRATORS
 from .spectral import restrict
 
 
@@ -25,15 +26,16 @@ def simulate(
     time_step: float,
     method: str = "etdrk4",
     stencil: str = "order-4",
+    dealiasing: float = 1.0,
     refine: int = 1,
     dtype: torch.dtype = torch.float64,
     progress: Callable[[int], None] | None = None,
 ) -> Float[Tensor, "batch time channel *space"]:
     """Solve an equation and keep a frame every ``frame_interval``.
 
-    With ``refine`` > 1 the equation is solved on a grid of ``refine`` times as many cells per axis, and each stored
-    frame is the exact spectral restriction to ``grid``: what the coarse cells see of the well-resolved solution, not
-    a coarse solution.
+    With ``refine`` > 1 the equation is solved on a grid of ``refine`` times as many cells per axis, and each
+    stored frame is the exact spectral restriction to ``grid``: what the coarse cells see of the well-resolved
+    solution, not a coarse solution.
 
     Arguments:
         equation: what is solved.
@@ -42,8 +44,11 @@ def simulate(
         num_frames: frames to store, the first one at t = 0.
         frame_interval: time between frames; a whole number of steps.
         time_step: Δt of the integrator.
-        method: a key of ``INTEGRATORS``: "etdrk4" (spectral, periodic) or "rk4", "midpoint", "euler" (stencils).
+        method: a key of ``INTEGRATORS``: "etdrk4" (spectral, periodic) or "rk4", "midpoint", "euler"
+            (stencils).
         stencil: a key of ``STENCILS``, for the stencil methods; the spectral method has none.
+        dealiasing: fraction of waves kept in the nonlinear term by "etdrk4" (see ``SpectralETDRK4``); 1 keeps
+            all.
         refine: how much finer the grid of the solver is.
         dtype: of the computation and the result.
         progress: called with the number of frames stored so far.
@@ -61,18 +66,25 @@ def simulate(
     num_steps = _steps_per_frame(frame_interval, time_step)
     if refine > 1 and not grid.is_periodic:
         raise BadInputError(
-            f"refine={refine} restricts frames spectrally, which needs periodic boundaries, got {grid.boundaries}; "
-            "usual cure: refine=1 on a finer grid"
+            f"refine={refine} restricts frames spectrally, which needs periodic boundaries, got "
+            f"{grid.boundaries}; usual cure: refine=1 on a finer grid"
         )
     fine = grid.refined(refine)
     expected = (len(equation.fields), *fine.shape)
     if tuple(initial_state.shape[1:]) != expected:
         raise BadInputError(
-            f"the initial state must be given on the refined grid, shape (batch, {', '.join(map(str, expected))}), got "
-            f"{tuple(initial_state.shape)}; usual cure: make it with grid.refined({refine})"
+            f"the initial state must be given on the refined grid, shape (batch, "
+            f"{', '.join(map(str, expected))}), got {tuple(initial_state.shape)}; usual cure: make it with "
+            f"grid.refined({refine})"
         )
     state = initial_state.to(dtype)
-    integrator = _integrator(equation, fine, time_step, method, stencil, state)
+    if method not in INTEGRATORS:
+        raise BadInputError(f"method {method!r} is unknown; expected one of {', '.join(INTEGRATORS)}")
+    if method == "etdrk4":
+        options: dict[str, Any] = {"dealiasing": dealiasing, "dtype": dtype, "device": state.device}
+    else:
+        options = {"stencil": stencil}
+    integrator = INTEGRATORS[method](equation, fine, time_step, **options)
     frames = state.new_empty((len(state), num_frames, len(equation.fields), *grid.shape))
     for number in range(num_frames):
         if number > 0:
@@ -82,16 +94,6 @@ def simulate(
         if progress:
             progress(number + 1)
     return frames
-
-
-def _integrator(
-    equation: Equation, grid: Grid, time_step: float, method: str, stencil: str, state: Tensor
-) -> Integrator:
-    if method not in INTEGRATORS:
-        raise BadInputError(f"method {method!r} is unknown; expected one of {', '.join(INTEGRATORS)}")
-    if method == "etdrk4":
-        return INTEGRATORS[method](equation, grid, time_step, dtype=state.dtype, device=state.device)
-    return INTEGRATORS[method](equation, grid, time_step, stencil=stencil)
 
 
 def _steps_per_frame(frame_interval: float, time_step: float) -> int:
@@ -104,8 +106,8 @@ def _steps_per_frame(frame_interval: float, time_step: float) -> int:
     num_steps = max(1, round(frame_interval / time_step))
     if not math.isclose(num_steps * time_step, frame_interval, rel_tol=1e-9):
         raise BadInputError(
-            f"time_step {time_step:g} does not divide frame_interval {frame_interval:g}; the nearest that does is "
-            f"{frame_interval / num_steps:.17g}"
+            f"time_step {time_step:g} does not divide frame_interval {frame_interval:g}; the nearest that "
+            f"does is {frame_interval / num_steps:.17g}"
         )
     return num_steps
 
@@ -116,6 +118,6 @@ def _require_finite(state: Tensor, equation: Equation, time: float, method: str)
         return
     trajectory, field = (int(index) for index in (~finite).nonzero()[0])
     raise NonFiniteError(
-        f"trajectory {trajectory}, field {equation.fields[field].name!r} is not finite at t = {time:g} (method "
-        f"{method!r}); usual cure: a smaller time_step, or an initial state within the physical range"
+        f"trajectory {trajectory}, field {equation.fields[field].name!r} is not finite at t = {time:g} "
+        f"(method {method!r}); usual cure: a smaller time_step, or an initial state within the physical range"
     )

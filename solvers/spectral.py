@@ -14,8 +14,8 @@ from .grid import Grid
 def wavenumbers(grid: Grid, device: torch.device | str | None = None) -> tuple[Float[Tensor, "..."], ...]:
     """Return the angular wavenumber k of each axis in the layout of ``torch.fft.rfftn``.
 
-    The last axis holds only k >= 0. Every tensor has as many axes as the grid, so that they broadcast. For an even
-    number of cells the Nyquist wave ±π/h is stored once, as -π/h on the other axes and +π/h on the last.
+    The last axis holds only k >= 0. Every tensor has as many axes as the grid, so that they broadcast. For an
+    even number of cells the Nyquist wave ±π/h is stored once, as -π/h on the other axes and +π/h on the last.
 
     Arguments:
         grid: a periodic grid.
@@ -51,9 +51,10 @@ def laplacian_symbol(grid: Grid, device: torch.device | str | None = None) -> Fl
 def restrict(state: Float[Tensor, "*batch"], fine: Grid, coarse: Grid) -> Float[Tensor, "*batch2"]:
     """Bring a field from a fine to a coarser grid by cutting its Fourier series.
 
-    All waves that the coarse grid resolves are kept exactly, shorter ones are dropped (not aliased). Cell centres of
-    the two grids differ by (H - h)/2, so each wave is also shifted in phase. A wave exactly at the coarse Nyquist
-    limit has no unambiguous phase and is dropped too; the result therefore commutes with rotations and mirrors.
+    All waves that the coarse grid resolves are kept exactly, shorter ones are dropped (not aliased). Cell
+    centres of the two grids differ by (H - h)/2, so each wave is also shifted in phase. A wave exactly at the
+    coarse Nyquist limit has no unambiguous phase and is dropped too; the result therefore commutes with
+    rotations and mirrors.
 
     Arguments:
         state: leading axes, then the fine space axes.
@@ -126,11 +127,12 @@ def _resample(state: Tensor, source: Grid, target: Grid) -> Tensor:
         shift = torch.exp(0.5j * k * (h_out - h_in)).to(spectrum.dtype)
         spectrum = spectrum * shift.reshape([-1] + [1] * (-1 - dim))
     scale = target.num_cells / source.num_cells
-    return torch.fft.irfftn(spectrum * scale, s=target.shape, dim=dims)
+    result: Tensor = torch.fft.irfftn(spectrum * scale, s=target.shape, dim=dims)
+    return result
 
 
 def _keep_waves(spectrum: Tensor, dim: int, highest: int, cells_out: int) -> Tensor:
-    """Keep the waves |index| <= highest along one axis, in the layout for ``cells_out`` cells, zero elsewhere."""
+    """Keep the waves |index| <= highest along one axis, in the layout for ``cells_out`` cells."""
     size_out = cells_out // 2 + 1 if dim == -1 else cells_out
     shape = list(spectrum.shape)
     shape[dim] = size_out

@@ -19,9 +19,9 @@ class Stencil:
     """A central difference for the second derivative, and how axes are combined into a Laplacian.
 
     Along one axis the second difference is (δ²u)_i = c_0 u_i + Σ_m c_m (u_{i-m} + u_{i+m}). The Laplacian is
-    Σ_d δ_d² / h_d²; an isotropic stencil adds (1 / 6 h²) Σ_{d<e} δ_d² δ_e², which turns the leading error into
-    (h² / 12) ∇⁴u, a function of the Laplacian alone: the same in every direction. In two dimensions this is the
-    nine-point "Mehrstellen" stencil [1 4 1; 4 -20 4; 1 4 1] / 6h².
+    Σ_d δ_d² / h_d²; an isotropic stencil adds (1 / 6 h²) Σ_{d<e} δ_d² δ_e², which turns the leading error
+    into (h² / 12) ∇⁴u, a function of the Laplacian alone: the same in every direction. In two dimensions this
+    is the nine-point "Mehrstellen" stencil [1 4 1; 4 -20 4; 1 4 1] / 6h².
 
     Arguments:
         order: order of accuracy in the spacing.
@@ -57,8 +57,8 @@ class Stencil:
     def largest_eigenvalue(self, grid: Grid) -> float:
         """Return max |symbol| (1/length²), which decides the largest stable step of explicit schemes.
 
-        Each symbol is linear in each axis' second difference, so the extremes lie at angles 0 or π. On axes with
-        an odd number of cells, where the angle π does not occur, this is a bound from above.
+        Each symbol is linear in each axis' second difference, so the extremes lie at angles 0 or π. On axes
+        with an odd number of cells, where the angle π does not occur, this is a bound from above.
         """
         corners = itertools.product((0.0, torch.pi), repeat=grid.num_dims)
         return max(abs(self.symbol(corner, grid)) for corner in corners)
@@ -101,14 +101,15 @@ def laplacian(
         ∇²state, in units of state / length².
 
     Raises:
-        BadInputError: for an unknown stencil, a state on another grid, or an axis shorter than the stencil's radius.
+        BadInputError: for an unknown stencil, a state on another grid, or an axis shorter than the stencil's
+            radius.
     """
     stencil = stencil_from_name(stencil) if isinstance(stencil, str) else stencil
     if tuple(state.shape[2:]) != grid.shape:
         raise BadInputError(
             f"the state's space shape {tuple(state.shape[2:])} is not the grid's {grid.shape}"
         )
-    # ((x + y) + z): for two axes addition commutes, so rotating or mirroring a square grid commutes bit by bit
+    # on two axes addition commutes, so rotating or mirroring a square commutes with this bit by bit
     differences = [_second_difference(state, axis, grid, stencil) for axis in range(grid.num_dims)]
     if not stencil.isotropic:
         return _sum([part / h**2 for part, h in zip(differences, grid.spacing, strict=True)])

@@ -19,9 +19,10 @@ class GrayScott(Equation):
         ∂A/∂t = D_A ∇²A - A B² + F (1 - A)
         ∂B/∂t = D_B ∇²B + A B² - (F + k) B
 
-    A is the food, fed at rate F towards A = 1; B eats it, multiplies, and is removed at rate F + k. A = 1, B = 0
-    is always a stable steady state, so patterns need a finite disturbance; what grows from it depends on F and k
-    alone (see :data:`REGIMES`). Concentrations and lengths are dimensionless, time is in seconds by convention.
+    A is the food, fed at rate F towards A = 1; B eats it, multiplies, and is removed at rate F + k. A = 1, B
+    = 0 is always a stable steady state, so patterns need a finite disturbance; what grows from it depends on
+    F and k alone (see :data:`REGIMES`). Concentrations and lengths are dimensionless, time is in seconds by
+    convention.
 
     The default diffusivities belong to a domain of side 2 with 128 cells (spacing 1/64), where maze and spot
     patterns have a wavelength of about 8.5 cells. The spatial mean obeys the exact budget

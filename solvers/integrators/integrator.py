@@ -41,8 +41,8 @@ class Integrator(ABC):
         if tuple(state.shape[1:]) != expected:
             raise BadInputError(
                 f"a state of equation {self.equation.name!r} on this grid has shape (batch, "
-                f"{', '.join(map(str, expected))}), got {tuple(state.shape)}; usual cure: add the batch axis with "
-                "state[None], or build the integrator for the state's grid"
+                f"{', '.join(map(str, expected))}), got {tuple(state.shape)}; usual cure: add the batch axis "
+                "with state[None], or build the integrator for the state's grid"
             )
         if num_steps < 0:
             raise BadInputError(f"num_steps must be at least 0, got {num_steps}")

@@ -67,8 +67,8 @@ def largest_stable_step(
 class RungeKutta(Integrator):
     """An explicit Runge-Kutta Step with a finite-difference Laplacian.
 
-    Works with periodic and no-flux axes, on any device and in any floating dtype (it computes in the state's), and
-    can be differentiated through.
+    Works with periodic and no-flux axes, on any device and in any floating dtype (it computes in the
+    state's), and can be differentiated through.
 
     Arguments:
         equation: what is solved.
@@ -94,7 +94,8 @@ class RungeKutta(Integrator):
         stencil = _resolve(self.stencil)
         if stencil.radius > min(self.grid.shape):
             raise BadInputError(
-                f"a stencil of radius {stencil.radius} needs axes of at least as many cells, got {self.grid.shape}"
+                f"a stencil of radius {stencil.radius} needs axes of at least as many cells, got "
+                f"{self.grid.shape}"
             )
         limit = largest_stable_step(self.equation, self.grid, stencil, self.tableau)
         if self.time_step > limit * (1 + 1e-12):
@@ -103,11 +104,11 @@ class RungeKutta(Integrator):
                 stencil.largest_eigenvalue(self.grid),
             )
             raise StabilityError(
-                f"time_step {self.time_step:g} is unstable: the diffusion number time_step · diffusivity · largest "
-                f"eigenvalue = {self.time_step:g} · {diffusivity:g} · {eigenvalue:g} = "
-                f"{self.time_step * diffusivity * eigenvalue:.4g} exceeds {self.tableau.real_axis_limit:.4g}, the limit "
-                f"of {self.tableau.name}; usual cure: a time_step of at most {limit:.4g}, or method 'etdrk4' on "
-                "periodic grids"
+                f"time_step {self.time_step:g} is unstable: the diffusion number time_step · diffusivity · "
+                f"largest eigenvalue = {self.time_step:g} · {diffusivity:g} · {eigenvalue:g} = "
+                f"{self.time_step * diffusivity * eigenvalue:.4g} exceeds "
+                f"{self.tableau.real_axis_limit:.4g}, the limit of {self.tableau.name}; usual cure: a time_step "
+                f"of at most {limit:.4g}, or 'etdrk4' on periodic grids"
             )
 
     @property
