@@ -10,10 +10,13 @@ from collections.abc import Callable
 
 from matplotlib.figure import Figure
 
+from .animation import ANIMATION_FORMATS, animate
 from .error_curves import Curve, errors
 from .frame_panels import frames
 from .kernel_panels import kernels
-from .saving import save, to_bytes
+from .report import Section, render
+from .result_tables import ROW_KEYS
+from .saving import FORMATS, save, to_bytes
 from .spectrum_curves import spectra
 from .symmetry_dots import symmetry
 from .training_curves import training
@@ -29,11 +32,17 @@ FIGURES: dict[str, Callable[..., Figure]] = {
 """Name -> the function that draws it."""
 
 __all__ = [
+    "ANIMATION_FORMATS",
     "FIGURES",
+    "FORMATS",
+    "ROW_KEYS",
     "Curve",
+    "Section",
+    "animate",
     "errors",
     "frames",
     "kernels",
+    "render",
     "save",
     "spectra",
     "symmetry",

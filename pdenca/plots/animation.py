@@ -13,7 +13,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from pdenca.core import BadInputError
 
-from .arrays import FloatArray, all_finite, same_shape, to_array
+from .arrays import FloatArray, Number, Values, all_finite, same_shape, to_array
 from .style import FIELD_MAP, NOT_FINITE_COLOUR, amount, format_number
 
 ANIMATION_FORMATS: dict[str, dict[str, Any]] = {
@@ -32,16 +32,16 @@ _MARGIN, _GAP, _TOP, _BOTTOM = 8, 12, 26, 40
 
 
 def animate(
-    reference: npt.ArrayLike,
-    prediction: npt.ArrayLike,
-    times: npt.ArrayLike,
+    reference: Values,
+    prediction: Values,
+    times: Values,
     *,
     field_name: str,
     unit: str = "1",
     time_unit: str = "s",
     labels: tuple[str, str] = ("reference", "prediction"),
     scale: int | None = None,
-    frames_per_second: float = 10.0,
+    frames_per_second: Number = 10,
     max_frames: int = 120,
     file_format: str = "webp",
 ) -> bytes:
@@ -49,7 +49,7 @@ def animate(
 
     The range is that of the whole reference, and is written under the panels with a colour bar; values
     outside it take its end colour, cells that are not finite are grey and a frame without a
-    finite cell says "diverged". Every frame carries its time. Cells are enlarged as they are, without smoothing.
+    finite cell says "diverged". Every frame carries its time. Cells are enlarged without smoothing.
 
     Arguments:
         reference: one field of one trajectory, shape (time, x, y), in ``unit``; finite.

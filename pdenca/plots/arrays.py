@@ -1,6 +1,6 @@
 """What enters a figure: anything that numpy can read, turned into checked float64 arrays."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -10,6 +10,11 @@ from pdenca.core import BadInputError
 
 FloatArray = npt.NDArray[np.float64]
 BoolArray = npt.NDArray[np.bool_]
+Values = npt.ArrayLike | Sequence[Any] | float | int
+"""What numpy can read: arrays, tensors, and lists or tuples of numbers."""
+
+Number = float | int
+"""A number that a caller may write without a decimal point."""
 
 
 def to_array(values: Any, what: str, num_axes: int | None = None) -> FloatArray:  # noqa: ANN401

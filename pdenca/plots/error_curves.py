@@ -5,13 +5,12 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from pdenca.core import BadInputError
 
-from .arrays import FloatArray, not_empty, same_shape, to_array
+from .arrays import FloatArray, Number, Values, not_empty, same_shape, to_array
 from .style import (
     DO_NOTHING,
     PAGE_WIDTH,
@@ -29,10 +28,10 @@ from .style import (
 class Curve(NamedTuple):
     """One row of an error chart: arrays of the same shape (time,); the interval may be left out."""
 
-    time: npt.ArrayLike
-    value: npt.ArrayLike
-    low: npt.ArrayLike | None = None
-    high: npt.ArrayLike | None = None
+    time: Values
+    value: Values
+    low: Values | None = None
+    high: Values | None = None
 
 
 @dataclass(frozen=True)
@@ -55,13 +54,13 @@ class _Row:
 
 
 def errors(
-    curves: Mapping[str, Sequence[npt.ArrayLike | None]],
+    curves: Mapping[str, Sequence[Values | None]],
     *,
     metric: str,
     unit: str = "1",
     time_unit: str = "s",
     do_nothing: Iterable[str] = DO_NOTHING,
-    marks: Mapping[str, float] | None = None,
+    marks: Mapping[str, Number] | None = None,
     interval: str = "95 % interval",
     colours: Mapping[str, str] | None = None,
     title: str | None = None,
@@ -158,7 +157,7 @@ def errors(
         return finish(figure, f"{metric} against time in {time_unit} on a logarithmic axis, for {names}.")
 
 
-def _read(name: str, curve: Sequence[npt.ArrayLike | None]) -> _Row:
+def _read(name: str, curve: Sequence[Values | None]) -> _Row:
     parts = [*curve, None, None][:4]
     if not 2 <= len(curve) <= 4 or parts[0] is None or parts[1] is None:
         raise BadInputError(f"curve {name!r} has {len(curve)} parts, expected (time, value, low, high)")

@@ -6,7 +6,6 @@ from typing import Any
 
 import matplotlib
 import numpy as np
-import numpy.typing as npt
 from matplotlib.axes import Axes
 from matplotlib.colors import Colormap
 from matplotlib.figure import Figure
@@ -14,7 +13,7 @@ from matplotlib.image import AxesImage
 
 from pdenca.core import BadInputError
 
-from .arrays import FloatArray, all_finite, same_shape, to_array
+from .arrays import FloatArray, Number, Values, all_finite, same_shape, to_array
 from .style import (
     FIELD_MAP,
     NOT_FINITE_COLOUR,
@@ -31,10 +30,10 @@ from .style import (
 
 
 def frames(
-    reference: npt.ArrayLike,
-    predictions: Mapping[str, npt.ArrayLike],
-    times: npt.ArrayLike,
-    spacing: float | Sequence[float],
+    reference: Values,
+    predictions: Mapping[str, Values],
+    times: Values,
+    spacing: Values,
     *,
     field_name: str,
     unit: str = "1",
@@ -42,7 +41,7 @@ def frames(
     time_unit: str = "s",
     shown: Sequence[int] | None = None,
     num_columns: int = 5,
-    error_limit: float | None = None,
+    error_limit: Number | None = None,
     title: str | None = None,
 ) -> Figure:
     """Draw a field of the reference above every model's prediction and its error.
@@ -50,7 +49,8 @@ def frames(
     One column per time, one row for the reference, two rows per model. Reference and predictions share the
     colour range of the reference over the shown times; error = prediction - reference is drawn on one
     symmetric scale for all models, with its root mean square over the frame written in every panel. Values
-    outside a range take its end colour and the colour bar ends in an arrow; cells that are not finite are grey.
+    outside a range take its end colour and the colour bar ends in an arrow; cells that are not finite are
+    grey.
 
     Arguments:
         reference: one field of one trajectory, shape (time, x, y), in ``unit``; finite.
@@ -86,7 +86,12 @@ def frames(
             f"times has {clock.shape[0]} entries, expected {truth.shape[0]}, one per frame of the reference"
         )
     columns = _columns(shown, num_columns, truth.shape[0])
-    steps = np.broadcast_to(np.asarray(spacing, dtype=np.float64), (2,))
+    steps = to_array(spacing, "spacing")
+    if steps.shape not in ((), (1,), (2,)) or not (np.isfinite(steps).all() and (steps > 0).all()):
+        raise BadInputError(
+            f"spacing is {spacing!r}, expected one positive cell size or one for each of x and y"
+        )
+    steps = np.broadcast_to(steps, (2,))
     fields = {}
     for name, prediction in predictions.items():
         array = to_array(prediction, f"prediction {name!r}", 3)
@@ -107,7 +112,8 @@ def frames(
     height = num_rows * (panel_height + 0.13) + 0.5 + (0.25 if title else 0.0)
     with styled():
         figure = new_figure(width, height, compressed=True)
-        axes = figure.subplots(num_rows, len(columns), squeeze=False, sharex=True, sharey=True)
+        grid = figure.subplots(num_rows, len(columns), squeeze=False, sharex=True, sharey=True)
+        axes: list[list[Axes]] = [list(line) for line in grid]
         draw = {"extent": extent, "origin": "lower", "interpolation": "nearest", "aspect": "equal"}
         field_style = {"cmap": _map(FIELD_MAP), "vmin": low, "vmax": high, **draw}
         error_style = {"cmap": _map(SIGNED_MAP), "vmin": -limit, "vmax": limit, **draw}
@@ -128,9 +134,9 @@ def frames(
             panel.set_title(f"$t$ = {amount(float(time), time_unit)}", loc="center", pad=3)
         for panel in axes[-1]:
             panel.set_xlabel(quantity("$x$", length_unit), labelpad=1, fontsize=7)
-        for panel in axes[:, 0]:
+        for panel in (line[0] for line in axes):
             panel.set_ylabel(quantity("$y$", length_unit), labelpad=1, fontsize=7)
-        for panel in axes.flat:
+        for panel in grid.flat:
             panel.set_xticks([extent[0], extent[1]], [format_tick(extent[0]), format_tick(extent[1])])
             panel.set_yticks([extent[2], extent[3]], [format_tick(extent[2]), format_tick(extent[3])])
             panel.label_outer()
@@ -138,7 +144,7 @@ def frames(
             labels = panel.get_xticklabels()
             labels[0].set_horizontalalignment("left")
             labels[-1].set_horizontalalignment("right")
-        for panel in axes[:, 0]:
+        for panel in (line[0] for line in axes):
             labels = panel.get_yticklabels()
             labels[0].set_verticalalignment("bottom")
             labels[-1].set_verticalalignment("top")
@@ -173,11 +179,11 @@ def _columns(shown: Sequence[int] | None, num_columns: int, num_frames: int) -> 
     return [index % num_frames for index in shown]
 
 
-def _error_limit(errors: Mapping[str, FloatArray], field_range: float, asked: float | None) -> float:
+def _error_limit(errors: Mapping[str, FloatArray], field_range: float, asked: Number | None) -> float:
     if asked is not None:
         if not asked > 0:
             raise BadInputError(f"error_limit is {asked}, expected a positive number")
-        return asked
+        return float(asked)
     sizes = [np.abs(error[np.isfinite(error)]) for error in errors.values()]
     largest = max((float(size.max()) for size in sizes if size.size), default=0.0)
     return min(largest, field_range) or field_range

@@ -3,23 +3,23 @@
 import math
 import textwrap
 from collections.abc import Mapping, Sequence
+from typing import SupportsFloat
 
 import matplotlib
 import numpy as np
-import numpy.typing as npt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from pdenca.core import BadInputError
 
-from .arrays import FloatArray, all_finite, to_array
+from .arrays import FloatArray, Values, all_finite, to_array
 from .style import PAGE_WIDTH, SIGNED_MAP, finish, format_number, format_tick, new_figure, quantity, styled
 
 _MOST_CELLS_WITH_NUMBERS = 7
 
 
 def kernels(
-    entries: Sequence[tuple[str, npt.ArrayLike, Mapping[str, float]]],
+    entries: Sequence[tuple[str, Values, Mapping[str, SupportsFloat]]],
     *,
     unit: str = "1",
     num_columns: int = 4,
@@ -47,7 +47,7 @@ def kernels(
     """
     if len(entries) == 0:
         raise BadInputError("entries is empty, expected at least one (name, weights, moments)")
-    arrays: list[tuple[str, FloatArray, Mapping[str, float]]] = []
+    arrays: list[tuple[str, FloatArray, Mapping[str, SupportsFloat]]] = []
     for name, weights, moments in entries:
         array = to_array(weights, f"kernel {name!r}", 2)
         all_finite(array, f"kernel {name!r}")
@@ -119,5 +119,5 @@ def _short(value: float, digits: int) -> str:
     return format_tick(value) if len(format_tick(value)) < len(text) else text
 
 
-def _moments(moments: Mapping[str, float]) -> list[str]:
+def _moments(moments: Mapping[str, SupportsFloat]) -> list[str]:
     return [f"{name} = {format_number(float(value))}" for name, value in moments.items()]

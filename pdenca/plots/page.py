@@ -19,7 +19,7 @@ STYLE = """
 html { -webkit-text-size-adjust: 100%; }
 body {
   margin: 0 auto; padding: 2.5rem 1.25rem 4rem; max-width: 54rem; background: var(--paper); color: var(--ink);
-  font: 1rem/1.55 system-ui, -apple-system, "Segoe UI", Roboto, "Helvetica Neue", "Liberation Sans", sans-serif;
+  font: 1rem/1.55 system-ui, -apple-system, "Segoe UI", Roboto, "Helvetica Neue", sans-serif;
 }
 h1 { font-size: 1.9rem; line-height: 1.2; margin: 0 0 .6rem; letter-spacing: -.01em; }
 h2 { font-size: 1.3rem; line-height: 1.3; margin: 2.8rem 0 .6rem; padding-top: .8rem;
@@ -37,7 +37,8 @@ figure img { display: block; width: 100%; height: auto; background: #fff; border
 figure img.animation { width: auto; max-width: 100%; }
 figcaption { margin-top: .5rem; color: var(--faint); font-size: .9rem; max-width: 44rem; }
 .scroll { overflow-x: auto; }
-table { border-collapse: collapse; margin: .4rem 0 1rem; font-size: .92rem; font-variant-numeric: tabular-nums; }
+table { border-collapse: collapse; margin: .4rem 0 1rem; font-size: .92rem;
+        font-variant-numeric: tabular-nums; }
 caption { text-align: left; color: var(--faint); padding-bottom: .4rem; font-size: .9rem; }
 th, td { padding: .38rem .8rem; text-align: right; vertical-align: top; white-space: nowrap; }
 thead th { border-bottom: 1.5px solid var(--ink); font-weight: 600; }
@@ -55,7 +56,11 @@ code, pre { font-family: ui-monospace, SFMono-Regular, Menlo, Consolas, "DejaVu 
 details { margin: .6rem 0; }
 summary { cursor: pointer; color: var(--accent); font-size: .95rem; }
 .notes li { margin: .3rem 0; max-width: 44rem; }
-@media print { body { max-width: none; padding: 0; } figure, table { break-inside: avoid; } nav { display: none; } }
+@media print {
+  body { max-width: none; padding: 0; }
+  figure, table { break-inside: avoid; }
+  nav { display: none; }
+}
 """
 
 _POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
@@ -74,7 +79,8 @@ def anchor(index: int) -> str:
 def section(index: int, title: str, content: str) -> str:
     """Wrap ready HTML into a numbered section with an escaped heading."""
     place = anchor(index)
-    return f'<section id="{place}" aria-labelledby="{place}-title">\n<h2 id="{place}-title">{escape(title)}</h2>\n{content}\n</section>'
+    heading = f'<h2 id="{place}-title">{escape(title)}</h2>'
+    return f'<section id="{place}" aria-labelledby="{place}-title">\n{heading}\n{content}\n</section>'
 
 
 def paragraphs(text: str) -> str:

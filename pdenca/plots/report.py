@@ -1,4 +1,4 @@
-"""One page that holds everything about a run: results, figures, settings, and the command that makes it again."""
+"""One page that holds everything about a run: results, figures, settings, the command that makes it again."""
 
 import json
 from collections.abc import Collection, Mapping, Sequence
@@ -8,13 +8,15 @@ from typing import Any
 from matplotlib.figure import Figure
 
 from .animation import data_uri
+from .arrays import Number
 from .page import details, escape, facts, page, paragraphs, picture
 from .result_tables import HIGHER_IS_BETTER, NO_BEST, result_tables
 from .saving import to_bytes
 
 _HOW_TO_READ = (
-    "Each cell holds the value and, below it, its bootstrap interval. Bold: best of its column. ≈: not the best, but "
-    "its interval overlaps the best's. Diverged: the prediction became infinite or not a number. –: not evaluated."
+    "Each cell holds the value and, below it, its bootstrap interval. Bold: best of its column. ≈: not the "
+    "best, but its interval overlaps the best's. Diverged: the prediction became infinite or not a number. "
+    "–: not evaluated."
 )
 
 
@@ -54,7 +56,7 @@ def render(
     command: str = "",
     environment: Mapping[str, object] | None = None,
     notes: Sequence[str] = (),
-    dpi: float = 200,
+    dpi: Number = 200,
 ) -> str:
     """Write the report: one HTML page that needs no other file and loads nothing from anywhere.
 
@@ -76,8 +78,8 @@ def render(
         dpi: dots per inch of pictures inside the figures.
 
     Returns:
-        The page, to be written as UTF-8. Every given text is escaped. Figures become SVG pictures inside the page,
-        always on white, so that they read the same in a dark browser.
+        The page, to be written as UTF-8. Every given text is escaped. Figures become SVG pictures inside the
+        page, always on white, so that they read the same in a dark browser.
 
     Raises:
         BadInputError: for rows that lack a key or repeat a place, or a picture in an unknown format.
@@ -112,7 +114,7 @@ def render(
     return page(title, summary, parts)
 
 
-def _content(part: Section, dpi: float) -> str:
+def _content(part: Section, dpi: Number) -> str:
     text = paragraphs(part.text)
     if part.figure is None:
         return text

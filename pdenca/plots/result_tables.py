@@ -51,9 +51,9 @@ def result_tables(
 ) -> str:
     """Write the results as HTML: per split a table of models against windows, intervals below the values.
 
-    The headline metric over all regimes stands open; other metrics, and each regime, open on a click. The best
-    finite value of a column is bold; a value whose interval overlaps the best's is marked with ≈. A value that is
-    None or not finite reads "diverged", a row that is not there "–".
+    The headline metric over all regimes stands open; other metrics, and each regime, open on a click. The
+    best finite value of a column is bold; a value whose interval overlaps the best's is marked with ≈. A
+    value that is None or not finite reads "diverged", a row that is not there "–".
 
     Arguments:
         rows: mappings with the keys of :data:`ROW_KEYS`; order decides the order of everything.

@@ -8,6 +8,7 @@ from matplotlib.figure import Figure
 
 from pdenca.core import BadInputError, atomic_path
 
+from .arrays import Number
 from .style import styled
 
 FORMATS: dict[str, dict[str, Any]] = {
@@ -18,7 +19,7 @@ FORMATS: dict[str, dict[str, Any]] = {
 """File suffix without its dot -> metadata switched off, so that a figure made again has equal bytes."""
 
 
-def to_bytes(figure: Figure, file_format: str, dpi: float = 300) -> bytes:
+def to_bytes(figure: Figure, file_format: str, dpi: Number = 300) -> bytes:
     """Draw a figure in one of the formats of :data:`FORMATS`.
 
     Arguments:
@@ -40,7 +41,7 @@ def to_bytes(figure: Figure, file_format: str, dpi: float = 300) -> bytes:
     return buffer.getvalue()
 
 
-def save(figure: Figure, path: Path | str, dpi: float = 300) -> Path:
+def save(figure: Figure, path: Path | str, dpi: Number = 300) -> Path:
     """Write a figure to a file, whole or not at all, in the format that the suffix names.
 
     Arguments:

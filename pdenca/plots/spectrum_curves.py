@@ -3,13 +3,12 @@
 from collections.abc import Iterable, Mapping
 
 import numpy as np
-import numpy.typing as npt
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 from pdenca.core import BadInputError
 
-from .arrays import FloatArray, all_finite, not_empty, same_shape, to_array
+from .arrays import FloatArray, Number, Values, all_finite, not_empty, same_shape, to_array
 from .style import (
     DO_NOTHING,
     PAGE_WIDTH,
@@ -25,8 +24,8 @@ from .style import (
 
 
 def spectra(
-    wavenumbers: npt.ArrayLike,
-    power: Mapping[str, npt.ArrayLike],
+    wavenumbers: Values,
+    power: Mapping[str, Values],
     *,
     reference: str = "reference",
     field_name: str = "field",
@@ -34,7 +33,7 @@ def spectra(
     length_unit: str = "1",
     angular: bool = False,
     do_nothing: Iterable[str] = DO_NOTHING,
-    marks: Mapping[str, float] | None = None,
+    marks: Mapping[str, Number] | None = None,
     colours: Mapping[str, str] | None = None,
     title: str | None = None,
 ) -> Figure:

@@ -118,7 +118,7 @@ _DEFAULTS: Any = {
 # a user's matplotlibrc must not change a figure of record, hence the defaults beneath our settings
 
 
-def new_figure(width: float, height: float, *, compressed: bool = False) -> Figure:
+def new_figure(width: float | int, height: float | int, *, compressed: bool = False) -> Figure:
     """Make an empty figure with constrained layout, without pyplot.
 
     Arguments:
@@ -156,12 +156,12 @@ def quantity(name: str, unit: str) -> str:
     return f"{name} ({'dimensionless' if unit in ('', '1') else unit})"
 
 
-def amount(value: float, unit: str, digits: int = 3) -> str:
+def amount(value: float | int, unit: str, digits: int = 3) -> str:
     """Write a value with its unit, with at most ``digits`` significant digits; the unit "1" is left out."""
     return format_number(value, digits) + ("" if unit in ("", "1") else f" {unit}")
 
 
-def format_number(value: float, digits: int = 3) -> str:
+def format_number(value: float | int, digits: int = 3) -> str:
     """Write a number with ``digits`` significant digits; whole ones in full, very small or large with e."""
     if not math.isfinite(value):
         return str(float(value)).replace("-", "−").replace("inf", "∞").replace("nan", "NaN")
@@ -179,7 +179,7 @@ def format_number(value: float, digits: int = 3) -> str:
     return text.replace("-", "−")
 
 
-def format_tick(value: float, _: object = None) -> str:
+def format_tick(value: float | int, _: object = None) -> str:
     """Write the place of a tick, without trailing zeros; usable as matplotlib's formatter function."""
     return f"{value:g}".replace("-", "−")
 
@@ -233,7 +233,7 @@ def open_frame(axes: Axes) -> None:
     axes.grid(visible=True, which="major")
 
 
-def draw_marks(axes: Axes, marks: Mapping[str, float]) -> None:
+def draw_marks(axes: Axes, marks: Mapping[str, float | int]) -> None:
     """Draw named vertical lines, such as the end of the trained horizon, with their names above the chart.
 
     Arguments:

@@ -1,7 +1,7 @@
 """How far a model is from commuting with the rotations and mirror images of the square."""
 
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, SupportsFloat
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -9,7 +9,7 @@ from matplotlib.transforms import blended_transform_factory
 
 from pdenca.core import BadInputError
 
-from .arrays import not_empty, to_array
+from .arrays import Number, not_empty, to_array
 from .style import (
     DO_NOTHING,
     PAGE_WIDTH,
@@ -24,8 +24,8 @@ from .style import (
 
 
 def symmetry(
-    residuals: Mapping[str, Mapping[str, float]],
-    tolerance: float,
+    residuals: Mapping[str, Mapping[str, SupportsFloat | None]],
+    tolerance: Number,
     *,
     measure: str = "equivariance residual",
     unit: str = "1",
@@ -63,7 +63,7 @@ def symmetry(
         for model, row in residuals.items()
     }
     for model, row in residuals.items():
-        if any(value is not None and value < 0 for value in row.values()):
+        if any(value is not None and float(value) < 0 for value in row.values()):
             raise BadInputError(f"residuals of {model!r} are negative, expected a norm")
     positive = np.concatenate([values[np.isfinite(values) & (values > 0)] for values in rows.values()])
     low = 10 ** (np.floor(np.log10(min(tolerance, *positive))) - 0.4)
