@@ -4,9 +4,10 @@ All of them read the equation's parameters from the context, as a conditioned mo
 """
 
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import final
 
 import torch
 from jaxtyping import Float
@@ -33,6 +34,7 @@ SCHEMES = (RK4, MIDPOINT, EULER)
 """What may be chosen for a given number of evaluations, highest order first."""
 
 
+@final
 @dataclass(frozen=True)
 class SolverFrame:
     """An integrator's steps from one stored frame to the next, as one Step.
@@ -66,23 +68,24 @@ class SolverFrame:
         return self._made[key].march(state, self.steps_per_frame)
 
 
-class Schedule(Protocol):
+class Schedule(ABC):
     """How a frame interval is cut into steps, decided when equation and grid are known."""
 
     @property
+    @abstractmethod
     def description(self) -> str:
         """The rule in words."""
-        ...
 
+    @abstractmethod
     def choose(
         self, equation: Equation, grid: Grid, frame_interval: float, stencil: str
     ) -> tuple[Tableau, int]:
         """Return the scheme and its number of steps per frame."""
-        ...
 
 
+@final
 @dataclass(frozen=True)
-class FixedSteps:
+class FixedSteps(Schedule):
     """A named scheme with a fixed number of steps per frame.
 
     Arguments:
@@ -109,8 +112,9 @@ class FixedSteps:
         return self.tableau, self.steps_per_frame
 
 
+@final
 @dataclass(frozen=True)
-class ConvergedInTime:
+class ConvergedInTime(Schedule):
     """RK4 with steps so small that the error left is that of the stencil alone.
 
     The step is at most ``max_time_step`` (the reaction's time scale: 1 for Gray-Scott, whose fastest local
@@ -146,14 +150,15 @@ class ConvergedInTime:
         return RK4, math.ceil(frame_interval / step * (1 - 1e-12))
 
 
+@final
 @dataclass(frozen=True)
-class EqualEvaluations:
+class EqualEvaluations(Schedule):
     """Exactly as many evaluations of the stencil per frame as a model makes of its neighbourhood.
 
     Of RK4, midpoint and Euler the one of highest order is taken whose number of stages divides the number of
-    evaluations and whose step is stable on the grid at hand: it comes closest to what the stencil can do. That
-    is not always the smallest score: on Gray-Scott rollouts beyond ten frames the error of a long Euler step
-    partly cancels that of the stencil. ``FixedSteps(EULER, n)`` shows that rival too.
+    evaluations and whose step is stable on the grid at hand: it comes closest to what the stencil can do.
+    That is not always the smallest score: on Gray-Scott rollouts beyond ten frames the error of a long Euler
+    step partly cancels that of the stencil. ``FixedSteps(EULER, n)`` shows that rival too.
 
     Arguments:
         num_evaluations: stencil evaluations per frame, at least 1.
@@ -191,13 +196,14 @@ class EqualEvaluations:
         )
 
 
+@final
 @dataclass(frozen=True)
 class EquationsOnGrid:
     """The true equations with a finite-difference stencil on the grid of the data, an Emulator.
 
     A solver whose stencil reaches as far as an automaton's neighbourhood is the automaton's fair rival: both
-    see the same cells, and the solver knows the equations. Use :meth:`converged_in_time` for what the stencil
-    can do at best and :meth:`equal_evaluations` for what it can do at the automaton's price.
+    see the same cells, and the solver knows the equations. Use :meth:`converged_in_time` for what the
+    stencil can do at best and :meth:`equal_evaluations` for what it can do at the automaton's price.
 
     Arguments:
         equation: a key of ``EQUATIONS`` or an Equation class; its parameters come from the context.
@@ -272,6 +278,7 @@ class EquationsOnGrid:
         return SolverFrame(lambda state: integrator, num_steps, self.frame_interval, description)
 
 
+@final
 @dataclass(frozen=True)
 class SpectralOnGrid:
     """The true equations by ETDRK4 in Fourier space on the grid of the data: the strongest honest rival.
@@ -283,17 +290,20 @@ class SpectralOnGrid:
         equation: a key of ``EQUATIONS`` or an Equation class; its parameters come from the context.
         frame_interval: physical time between frames.
         max_time_step: longest step; a frame is cut into the fewest equal steps that are no longer.
-        dealiasing: fraction of the waves kept in the nonlinear term.
+        dealiasing: fraction of the waves kept in the nonlinear term. On Gray-Scott at the resolutions used
+            here keeping all of them (1) is stable and several times more accurate than the usual 2/3, which
+            throws away the waves that a coarse grid is short of: pooled VRMSE of frames 6:12 at spacing 1/64
+            was 0.007 with 1, 0.058 with 2/3 and 0.030 for the order-6 stencil.
 
     Raises:
-        BadInputError: for an interval or step that is not positive; at the first step, for a grid that is not
-            periodic.
+        BadInputError: for an interval or step that is not positive; at the first step, for a grid that is
+            not periodic.
     """
 
     equation: str | type[Equation]
     frame_interval: float
     max_time_step: float = 1.0
-    dealiasing: float = 2 / 3
+    dealiasing: float = 1.0
 
     def __post_init__(self) -> None:
         require_interval(self.frame_interval)

@@ -85,11 +85,12 @@ def evaluate(
             scored.setdefault((case.split, name), []).append(
                 _Scored(case.regime, case.frame_interval, pairs, (scores.error, scores.variance))
             )
-        if place not in examples and kept:
+        if kept and place not in examples:
             truth = case.truth[0, [scorer.offset + frame - 1 for frame in kept]]
             examples[place] = Example(
                 *place, tuple(case.field_names), np.array(kept, dtype=np.int64), _picture(truth), predictions
             )
+        del case, scorer  # before the next one is made, so that only one is held
     if not scored:
         raise BadInputError(
             "no case to evaluate on, got an empty iterable; usual cure: check the split names"
@@ -129,7 +130,7 @@ def _run(
         recorder.add(observed)
         if recorder.num_frames in kept:
             pictures.append(_picture(observed[0]))
-        return observed.new_empty(observed.shape[0], 0)  # the scores are kept, not the frames
+        return observed[:, :0]  # the scores are kept, not the frames
 
     def report(done: int) -> None:
         if progress:
@@ -140,7 +141,7 @@ def _run(
         if not math.isclose(step.time_step, case.frame_interval, rel_tol=1e-6):
             raise BadInputError(
                 f"{name!r} advances {step.time_step:g} time units a step but {case.split}/{case.regime} "
-                f"stores a frame every {case.frame_interval:g}; usual cure: data with the interval of the model"
+                f"stores a frame every {case.frame_interval:g}; usual cure: data with the model's interval"
             )
         rollout(step, emulator.codec.lift(given), scorer.num_frames, observe=record, each=report)
     empty = np.zeros((0, *case.truth.shape[2:]), dtype=np.float32)

@@ -15,7 +15,7 @@ from pdenca.core import BadInputError
 from pdenca.solvers.grid import Grid
 
 RELATIVE_ENERGY_FLOOR = 1e-6
-"""Energies this far below the truth's strongest shell count as equal in :func:`log_spectral_distance`."""
+"""Energies this far below the strongest shell are taken for rounding noise."""
 
 
 @dataclass(frozen=True)
@@ -25,8 +25,8 @@ class RadialSpectrum:
     Attributes:
         wavenumber: centre of each shell, b * width for b = 0, 1, ..., in cycles per unit length.
         energy: E(k), variance per unit wavenumber: ``(energy * width).sum(-1)`` is the spatial variance.
-        num_modes: number of Fourier modes in each shell; ``energy * width / num_modes`` is the radial average
-            of the power of one mode.
+        num_modes: number of Fourier modes in each shell; ``energy * width / num_modes`` is the radial
+            average of the power of one mode.
         width: width of a shell, one cycle per longest side of the domain.
         nyquist: radius up to which shells are complete on this grid.
     """
@@ -42,8 +42,8 @@ class SpectrumShells:
     """The Fourier modes of one grid sorted into shells, made once and applied to many frames.
 
     Mode k belongs to the shell b whose centre b * width is nearest to |k|. Axes without flux through their
-    ends are mirrored first (what the cosine transform does), so that the jump between the two ends of such an
-    axis does not fill the spectrum.
+    ends are mirrored first (what the cosine transform does), so that the jump between the two ends of such
+    an axis does not fill the spectrum.
 
     Arguments:
         grid: 1 to 3 dimensions, cell-centred.
@@ -126,16 +126,16 @@ def radial_spectrum(values: Float[Tensor, "batch time channel *space"], grid: Gr
 
     With a_k the discrete Fourier coefficients of v - <v> divided by the number of cells,
     E(k_b) = sum of |a_k|^2 over the modes whose |k| is nearest to k_b = b dk, divided by dk, where dk is one
-    cycle per longest side of the domain. Parseval: sum over b of E(k_b) dk = <(v - <v>)^2>, exactly. Mirrored
-    axes (no-flux) count as twice as long.
+    cycle per longest side of the domain. Parseval: sum over b of E(k_b) dk = <(v - <v>)^2>, exactly.
+    Mirrored axes (no-flux) count as twice as long.
 
     Arguments:
         values: the frames, in the unit of each field.
         grid: where they live, 1 to 3 dimensions.
 
     Returns:
-        Shell centres, E(k) and the number of modes per shell; shells beyond ``nyquist`` hold only the corners
-        of the box of modes.
+        Shell centres, E(k) and the number of modes per shell; shells beyond ``nyquist`` hold only the
+        corners of the box of modes.
     """
     return SpectrumShells(grid, values.device).spectrum(values)
 
@@ -146,10 +146,10 @@ def log_spectral_distance(
     """Distance of two spectra in decades: does the prediction have structure of the right sizes?
 
     sqrt of the mean over shells of [ log10( (E_u + e) / (E_v + e) ) ]^2, over the complete shells
-    0 < k <= nyquist that hold modes, with e = 1e-6 max E_v so that rounding noise is not compared. It ignores
-    where the structures are, so it stays meaningful after two trajectories have parted: 0 is equal spectra, 1
-    is a factor of ten in a typical shell. A prediction without any structure stays finite (at most 6); a
-    truth without any gives NaN.
+    0 < k <= nyquist that hold modes, with e = 1e-6 max E_v so that rounding noise is not compared. It
+    ignores where the structures are, so it stays meaningful after two trajectories have parted: 0 is equal
+    spectra, 1 is a factor of ten in a typical shell. A prediction without any structure stays finite (at
+    most 6); a truth without any gives NaN.
 
     Arguments:
         prediction: spectrum of the prediction.
@@ -169,9 +169,9 @@ def dominant_wavenumber(spectrum: RadialSpectrum) -> Float[Tensor, "batch time c
     """Wavenumber at which E(k) peaks, refined between shells, in cycles per unit length.
 
     The refinement is the top of the parabola through log E of the strongest shell and its two neighbours,
-    where all three hold energy. It resolves a fraction of a shell for a peak a few shells wide and is exact
-    for a Gaussian one. A frame without structure has wavenumber 0 (no wave fits); one that is not finite has
-    NaN.
+    whose energies are taken as at least 1e-6 of the peak's, so that a single wave stays where it is. It
+    resolves a fraction of a shell for a peak a few shells wide and is exact for a Gaussian one. A frame
+    without structure has wavenumber 0 (no wave fits); one that is not finite has NaN.
 
     Returns:
         The wavenumber of every frame and field; 1 / it is the dominant wavelength.
@@ -180,13 +180,12 @@ def dominant_wavenumber(spectrum: RadialSpectrum) -> Float[Tensor, "batch time c
     peak = energy.argmax(dim=-1)
     below, above = (peak - 1).clamp(min=0), (peak + 1).clamp(max=energy.shape[-1] - 1)
     left, top, right = (energy.gather(-1, index[..., None]).squeeze(-1) for index in (below, peak, above))
-    inside = (peak > 1) & (above > peak) & (left > 0) & (right > 0)
-    one = torch.ones_like(top)
-    left, centre, right = (torch.where(inside, value, one).log() for value in (left, top, right))
-    curvature = left - 2 * centre + right
-    shift = torch.where(inside & (curvature < 0), 0.5 * (left - right) / curvature, 0 * one)
-    wavenumber = (peak.to(energy) + shift) * spectrum.width
-    wavenumber = torch.where(top > 0, wavenumber, 0 * one)
+    inside = (peak > 1) & (above > peak) & (top > 0)
+    least = RELATIVE_ENERGY_FLOOR * top
+    left, right = torch.maximum(left, least) / top, torch.maximum(right, least) / top
+    curvature = left.log() + right.log()  # of log E / top, whose value at the peak is 0
+    shift = torch.where(inside & (curvature < 0), 0.5 * (left / right).log() / curvature, 0.0)
+    wavenumber = torch.where(top > 0, (peak.to(energy) + shift) * spectrum.width, 0.0)
     return torch.where(energy.isfinite().all(dim=-1), wavenumber, torch.full_like(top, torch.nan))
 
 
@@ -195,8 +194,8 @@ def wavelength_error(
 ) -> Float[Tensor, "batch time channel"]:
     """Relative error of the dominant wavelength, |k_u - k_v| / k_v in terms of dominant wavenumbers.
 
-    To first order the same as the relative error of the wavelength 1 / k, but finite for a prediction without
-    structure, which scores 1.
+    To first order the same as the relative error of the wavelength 1 / k, but finite for a prediction
+    without structure, which scores 1.
 
     Arguments:
         prediction: spectrum of the prediction.
