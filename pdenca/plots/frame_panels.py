@@ -115,19 +115,24 @@ def frames(
         grid = figure.subplots(num_rows, len(columns), squeeze=False, sharex=True, sharey=True)
         axes: list[list[Axes]] = [list(line) for line in grid]
         draw = {"extent": extent, "origin": "lower", "interpolation": "nearest", "aspect": "equal"}
+        bar: dict[str, Any] = {
+            "fraction": 0.11 / (panel_width * len(columns)),
+            "aspect": panel_height / 0.1,
+            "pad": 0.015,
+        }
         field_style = {"cmap": _map(FIELD_MAP), "vmin": low, "vmax": high, **draw}
         error_style = {"cmap": _map(SIGNED_MAP), "vmin": -limit, "vmax": limit, **draw}
         beyond = [outside(field, low, high) for field in fields.values()]
         field_arrow = _arrow(any(b for b, _ in beyond), any(a for _, a in beyond))
 
         field_label = quantity(field_name, unit)
-        _row(figure, axes[0], truth, field_style, "reference", field_label, field_arrow)
+        _row(figure, axes[0], truth, field_style, "reference", field_label, field_arrow, bar)
         for index, (name, field) in enumerate(fields.items()):
-            _row(figure, axes[1 + 2 * index], field, field_style, name, field_label, field_arrow)
+            _row(figure, axes[1 + 2 * index], field, field_style, name, field_label, field_arrow, bar)
             error = errors[name]
             arrow = _arrow(*outside(error, -limit, limit))
             label = quantity("error", unit) + f"\nscale ±{format_number(limit, 2)}"
-            _row(figure, axes[2 + 2 * index], error, error_style, f"{name}\nerror", label, arrow)
+            _row(figure, axes[2 + 2 * index], error, error_style, f"{name}\nerror", label, arrow, bar)
             for panel, frame in zip(axes[2 + 2 * index], error, strict=True):
                 _root_mean_square(panel, frame, unit)
         for panel, time in zip(axes[0], clock, strict=True):
@@ -207,6 +212,7 @@ def _row(
     name: str,
     colour_label: str,
     arrow: str,
+    bar_style: Mapping[str, Any],
 ) -> None:
     image: AxesImage | None = None
     for panel, values in zip(axes, rows, strict=True):
@@ -229,7 +235,7 @@ def _row(
         fontweight="bold",
     )
     if image is not None:
-        bar = figure.colorbar(image, ax=list(axes), extend=arrow, pad=0.015, aspect=12, fraction=0.05)
+        bar = figure.colorbar(image, ax=list(axes), extend=arrow, **bar_style)
         bar.set_label(colour_label, fontsize=7.5)
         bar.locator = matplotlib.ticker.MaxNLocator(3)
         bar.update_ticks()

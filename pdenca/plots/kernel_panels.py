@@ -3,7 +3,7 @@
 import math
 import textwrap
 from collections.abc import Mapping, Sequence
-from typing import SupportsFloat
+from typing import Any, SupportsFloat
 
 import matplotlib
 import numpy as np
@@ -85,7 +85,11 @@ def kernels(
         for axes in list(panels.flat)[len(arrays) :]:
             axes.set_visible(False)
         if image is not None:
-            bar = figure.colorbar(image, ax=list(panels.flat), aspect=16 * lines, pad=0.02, fraction=0.04)
+            bar_style: dict[str, Any] = {
+                "fraction": 0.13 / ((panel + 0.25) * columns),
+                "aspect": lines * panel / 0.12,
+            }
+            bar = figure.colorbar(image, ax=list(panels.flat), pad=0.02, **bar_style)
             bar.set_label(quantity("weight", unit))
             bar.locator = matplotlib.ticker.MaxNLocator(5, symmetric=True)
             bar.update_ticks()

@@ -74,7 +74,7 @@ def symmetry(
     styles = line_styles(list(rows), do_nothing=do_nothing, colours=colours)
     shifts = np.linspace(-0.28, 0.28, len(rows)) if len(rows) > 1 else np.zeros(1)
     with styled():
-        figure = new_figure(PAGE_WIDTH, 0.85 + len(elements) * max(0.24, 0.11 * len(rows)))
+        figure = new_figure(PAGE_WIDTH, max(1.7, 0.85 + len(elements) * max(0.24, 0.11 * len(rows))))
         axes = figure.subplots()
         axes.set_xscale("log")
         axes.axvspan(low / 1e3, tolerance, color="#F0F0F0", zorder=0, linewidth=0)
@@ -90,8 +90,9 @@ def symmetry(
             drawn = np.isfinite(values) & (values > 0)
             axes.plot(values[drawn], heights[drawn], zorder=3, label=model, **style)
             for place, chosen in ((zero_at, values == 0), (lost_at, ~np.isfinite(values))):
-                at = np.full(int(chosen.sum()), place)
-                axes.plot(at, heights[chosen], zorder=3, markerfacecolor="white", clip_on=False, **style)
+                if chosen.any():  # an empty unclipped line would widen the margins
+                    at = np.full(int(chosen.sum()), place)
+                    axes.plot(at, heights[chosen], zorder=3, markerfacecolor="white", clip_on=False, **style)
         axes.set_xlim(zero_at / 10**0.2 if has_zero else low, lost_at * 10**0.2 if has_lost else high)
         axes.set_yticks(range(len(elements)), elements)
         axes.set_ylim(len(elements) - 0.5, -0.5)

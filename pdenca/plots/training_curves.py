@@ -151,17 +151,14 @@ def _losses(
     known = np.isfinite(loss) & (loss > 0)
     if known.any():
         many = int(known.sum()) > 200
-        (line,) = axes.plot(
-            seconds[known],
-            loss[known],
-            color=_LOSS,
-            linewidth=0.7 if many else 1.2,
-            alpha=0.35 if many else 1.0,
-        )
+        style: dict[str, Any] = {"linewidth": 0.7, "alpha": 0.35} if many else {"linewidth": 1.2}
+        if known.sum() <= 30:
+            style |= {"marker": "o", "markersize": 2.5}
+        axes.plot(seconds[known], loss[known], color=_LOSS, **style)
         if many:
             axes.plot(seconds[known], _running_median(loss[known]), color=_LOSS, linewidth=1.4)
         label = f"{names[0]}\n(line: running median)" if many else names[0]
-        handles.append(Line2D([], [], color=line.get_color(), label=label))
+        handles.append(Line2D([], [], color=_LOSS, label=label))
     known = np.isfinite(validation) & (validation > 0)
     if known.any():
         axes.plot(
