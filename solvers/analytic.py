@@ -104,11 +104,11 @@ def extremes(
     )
     found = []
     for sign in (-1.0, 1.0):
-        best = (sign * values).flatten().topk(min(32, values.numel())).indices
+        best = (sign * values).flatten().topk(min(12, values.numel())).indices
         points = torch.stack(
             [x[i] for x, i in zip(axes, torch.unravel_index(best, values.shape), strict=True)], 1
         )
-        for halving in range(1, 14):
+        for halving in range(1, 13):
             trials = points[:, None] + directions * steps * 0.5**halving
             heights = sign * at_points(trials.flatten(0, 1)).reshape(trials.shape[:2])
             points = trials[torch.arange(len(points), device=device), heights.argmax(1)]

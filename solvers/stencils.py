@@ -109,7 +109,6 @@ def laplacian(
         raise BadInputError(
             f"the state's space shape {tuple(state.shape[2:])} is not the grid's {grid.shape}"
         )
-    # on two axes addition commutes, so rotating or mirroring a square commutes with this bit by bit
     differences = [_second_difference(state, axis, grid, stencil) for axis in range(grid.num_dims)]
     if not stencil.isotropic:
         return _sum([part / h**2 for part, h in zip(differences, grid.spacing, strict=True)])

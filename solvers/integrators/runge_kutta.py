@@ -103,12 +103,12 @@ class RungeKutta(Integrator):
                 _largest_diffusivity(self.equation),
                 stencil.largest_eigenvalue(self.grid),
             )
+            number = self.time_step * diffusivity * eigenvalue
             raise StabilityError(
                 f"time_step {self.time_step:g} is unstable: the diffusion number time_step · diffusivity · "
-                f"largest eigenvalue = {self.time_step:g} · {diffusivity:g} · {eigenvalue:g} = "
-                f"{self.time_step * diffusivity * eigenvalue:.4g} exceeds "
-                f"{self.tableau.real_axis_limit:.4g}, the limit of {self.tableau.name}; usual cure: a time_step "
-                f"of at most {limit:.4g}, or 'etdrk4' on periodic grids"
+                f"largest eigenvalue = {self.time_step:g} · {diffusivity:g} · {eigenvalue:g} = {number:.4g} "
+                f"exceeds {self.tableau.real_axis_limit:.4g}, the limit of {self.tableau.name}; usual cure: a "
+                f"time_step of at most {limit:.4g}, or 'etdrk4' on periodic grids"
             )
 
     @property

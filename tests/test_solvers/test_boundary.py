@@ -1,0 +1,56 @@
+"""Padding against numpy's, in every layout and dimension."""
+
+import numpy as np
+import pytest
+import torch
+
+from pdenca.core.errors import BadInputError
+from pdenca.solvers import BOUNDARIES, Grid, pad
+from pdenca.solvers.grid import BOUNDARY_NAMES
+
+NUMPY_MODE = {"periodic": "wrap", "no-flux": "symmetric"}
+
+
+def test_grid_and_padding_know_the_same_boundaries():
+    assert tuple(BOUNDARIES) == BOUNDARY_NAMES
+
+
+@pytest.mark.parametrize("radius", [0, 1, 2, 3, 4])
+@pytest.mark.parametrize("boundary", BOUNDARIES)
+@pytest.mark.parametrize("shape", [(4,), (4, 5), (5, 4, 6)])
+@pytest.mark.parametrize("channels_last", [False, True])
+def test_pad_equals_numpy(generator, radius, boundary, shape, channels_last):
+    state = torch.rand(2, *shape, 3, generator=generator)
+    state = state if channels_last else state.movedim(-1, 1)
+    none, around = [(0, 0)], [(radius, radius)] * len(shape)
+    widths = none + around + none if channels_last else none + none + around
+    expected = np.pad(state.numpy(), widths, mode=NUMPY_MODE[boundary])
+    padded = pad(state, Grid.uniform(shape, 0.1, boundary), radius, channels_last=channels_last)
+    np.testing.assert_array_equal(padded.numpy(), expected)
+
+
+def test_each_axis_has_its_own_boundary(generator):
+    state = torch.rand(1, 1, 4, 5, generator=generator)
+    padded = pad(state, Grid((4, 5), (0.1, 0.1), ("periodic", "no-flux")), 2)[0, 0].numpy()
+    expected = np.pad(np.pad(state[0, 0].numpy(), [(2, 2), (0, 0)], "wrap"), [(0, 0), (2, 2)], "symmetric")
+    np.testing.assert_array_equal(padded, expected)
+
+
+def test_gradients_flow_back_through_the_copies():
+    state = torch.ones(1, 1, 3, requires_grad=True)
+    pad(state, Grid.uniform(3, 1.0, "no-flux", 1), 1).sum().backward()
+    assert state.grad is not None
+    assert state.grad.flatten().tolist() == [2.0, 1.0, 2.0]
+
+
+@pytest.mark.parametrize("boundary", BOUNDARIES)
+def test_too_wide_a_pad_is_refused(boundary):
+    with pytest.raises(BadInputError, match="cannot pad an axis of 3 cells by 4"):
+        pad(torch.zeros(1, 1, 3), Grid.uniform(3, 1.0, boundary, 1), 4)
+
+
+def test_a_state_of_another_grid_is_refused():
+    with pytest.raises(BadInputError, match=r"space shape \(4, 5\) is not the grid's \(5, 4\)"):
+        pad(torch.zeros(1, 1, 4, 5), Grid.uniform((5, 4), 1.0), 1)
+    with pytest.raises(BadInputError, match="channels_last=True"):
+        pad(torch.zeros(1, 5, 4, 2), Grid.uniform((5, 4), 1.0), 1)

@@ -1,0 +1,210 @@
+"""Initial states: functions of space, not of the grid; deterministic; in range; at constant density."""
+
+import math
+
+import pytest
+import torch
+
+from pdenca.core.errors import BadInputError
+from pdenca.solvers import INITIAL_CONDITIONS, REGIMES, Grid, pad, restrict
+from pdenca.solvers.initial_conditions import blocks, fourier_noise, gaussian_blobs, square
+
+OPTIONS = {"fourier-noise": {"feed_rate": 0.029, "kill_rate": 0.057}, "blocks": {"width": 0.05}}
+
+
+def _make(name, grid, seed=0, num_trajectories=3):
+    generator = torch.Generator().manual_seed(seed)
+    return INITIAL_CONDITIONS[name](grid, generator, num_trajectories, **OPTIONS.get(name, {}))
+
+
+@pytest.fixture(params=INITIAL_CONDITIONS)
+def name(request) -> str:
+    return request.param
+
+
+def test_shape_dtype_and_determinism(name):
+    grid = Grid.uniform((12, 16), 1 / 8)
+    state = _make(name, grid)
+    assert state.shape == (3, 2, 12, 16)
+    assert state.dtype == torch.float64
+    assert torch.equal(state, _make(name, grid))
+    assert float((state[0] - state[1]).abs().max()) > 0.01
+    if name != "blocks":
+        assert float((state - _make(name, grid, seed=1)).abs().max()) > 0.01
+
+
+@pytest.mark.parametrize("boundary", ["periodic", "no-flux"])
+def test_a_finer_grid_samples_the_same_function(name, boundary):
+    """With an odd factor each coarse centre is a fine centre."""
+    grid = Grid.uniform((12, 16), 1 / 8, boundary)
+    fine = _make(name, grid.refined(3))[..., 1::3, 1::3]
+    torch.testing.assert_close(fine, _make(name, grid), rtol=0, atol=1e-12)
+
+
+@pytest.mark.parametrize("name", ["gaussian-blobs", "fourier-noise", "square"])
+def test_the_restriction_of_a_resolved_state_is_the_state(name):
+    """The function is periodic and smooth: its Fourier series converges."""
+    grid = Grid.uniform(64, 1 / 48)
+    fine = grid.refined(2)
+    tolerance = {"gaussian-blobs": 1e-5, "fourier-noise": 1e-11, "square": 2e-2}[name]
+    difference = restrict(_make(name, fine), fine, grid) - _make(name, grid)
+    assert float(difference.abs().max()) < tolerance
+
+
+@pytest.mark.parametrize("name", ["gaussian-blobs", "fourier-noise", "square", "blocks"])
+def test_no_flux_states_are_flat_at_the_walls(name):
+    """The values mirrored at the wall continue the function smoothly: the jump in slope is second order small."""
+    grid = Grid.uniform(128, 1 / 64, "no-flux")
+    state = _make(name, grid)
+    slope = (state[..., 1, :] - state[..., 0, :]).abs().max()
+    inside = (state[..., 1:, :] - state[..., :-1, :]).abs().max()
+    assert float(slope) < 0.35 * float(inside)
+    assert pad(state, grid, 1).shape[-1] == 130
+
+
+@pytest.mark.parametrize("num_dims", [1, 2, 3])
+def test_blobs_fill_the_unit_interval_in_every_dimension(num_dims):
+    grid = Grid.uniform(96 if num_dims < 3 else 40, 1 / 96 if num_dims < 3 else 1 / 40, num_dims=num_dims)
+    state = gaussian_blobs(grid, torch.Generator().manual_seed(3), 2)
+    assert float(state.min()) > -1e-7
+    assert float(state.max()) < 1 + 1e-7
+    lows, highs = state.flatten(2).amin(2), state.flatten(2).amax(2)
+    loss = 300 * num_dims * (grid.spacing[0] / 2) ** 2  # how far samples can miss a peak
+    assert float(lows.max()) < 2 * loss
+    assert float(highs.min()) > 1 - 2 * loss
+
+
+def test_number_of_blobs_follows_the_area(monkeypatch):
+    """The Well's 10 to 100 blobs on area 4, and as many per area elsewhere."""
+    limits = []
+    original = torch.randint
+
+    def spy(low, high, *arguments, **options):
+        limits.append((low, high - 1))
+        return original(low, high, *arguments, **options)
+
+    monkeypatch.setattr(torch, "randint", spy)
+    for cells in (2, 64, 128, 256):
+        gaussian_blobs(Grid.uniform(cells, 1 / 64), torch.Generator().manual_seed(0), 1)
+    assert sorted(set(limits)) == [(1, 1), (2, 25), (10, 100), (40, 400)]
+
+
+def test_blobs_are_the_sum_of_their_periodic_images():
+    """One blob, rescaled: compared with a sum over a 3 x 3 tiling about the place of its maximum."""
+    grid = Grid.uniform(60, 1 / 30)
+    generator = torch.Generator().manual_seed(5)
+    b = gaussian_blobs(grid, generator, 1, density=(1e-3, 1e-3), exponent=(2.0, 2.0))[0, 1]
+    generator.manual_seed(5)
+    draws = [torch.rand(2, generator=generator, dtype=torch.float64) for _ in range(1)]
+    assert draws[0].shape == (2,)
+    peak = torch.unravel_index(b.argmax(), b.shape)
+    x = grid.coordinates()[0]
+    spectrum = torch.fft.fft2(b)  # the centre from the phase of the first wave
+    centre = [
+        float(-torch.angle(spectrum[1, 0]) / math.pi + x[0]),
+        float(-torch.angle(spectrum[0, 1]) / math.pi + x[0]),
+    ]
+    total = torch.zeros(60, 60, dtype=torch.float64)
+    for i in range(-3, 4):
+        for j in range(-3, 4):
+            total += torch.exp(-2 * ((x[:, None] - centre[0] - 2 * i) ** 2 + (x - centre[1] - 2 * j) ** 2))
+    assert total[peak] == total.max()
+    ratio = (total - total.mean()) / (b - b.mean())
+    torch.testing.assert_close(ratio, ratio[0, 0].expand_as(ratio), rtol=1e-6, atol=0)
+
+
+def test_noise_of_five_regimes_surrounds_the_bare_state_and_of_bubbles_the_reacted_one():
+    grid = Grid.uniform(64, 1 / 32)
+    for regime_name, regime in REGIMES.items():
+        feed, kill = regime.feed_rate, regime.kill_rate
+        state = fourier_noise(grid, torch.Generator().manual_seed(0), 2, feed_rate=feed, kill_rate=kill)
+        mean = state.mean((0, 2, 3)).tolist()
+        if regime_name == "bubbles":
+            a, b = mean
+            assert abs(feed * (1 - a) - a * b**2) < 2e-3
+            assert abs(a * b**2 - (feed + kill) * b) < 2e-3
+            assert b > 0.3
+            assert float(state.min()) > 0
+        else:
+            assert mean == pytest.approx([1.0, 0.0], abs=0.02)
+            assert float(state[:, 1].min()) < -0.2
+
+
+def test_noise_interpolates_the_lattice_it_was_drawn_on():
+    """At the noise points themselves the values are the uniform draws, half of [-1/2, 1/2]."""
+    for boundary in ("periodic", "no-flux"):
+        grid = Grid.uniform((32, 16), 1 / 16, boundary)
+        state = fourier_noise(grid, torch.Generator().manual_seed(1), 2, feed_rate=0.029, kill_rate=0.057)
+        draws = (
+            torch.rand((2, 2, 32, 16), generator=torch.Generator().manual_seed(1), dtype=torch.float64) - 0.5
+        )
+        mean = torch.tensor([1.0, 0.0], dtype=torch.float64)[:, None, None]
+        torch.testing.assert_close(state, mean + 0.5 * draws, rtol=0, atol=1e-13)
+
+
+def test_noise_has_the_same_wavelengths_on_every_domain():
+    for cells in (64, 128):
+        grid = Grid.uniform(cells, 1 / 32)
+        state = fourier_noise(grid, torch.Generator().manual_seed(0), 1, feed_rate=0.029, kill_rate=0.057)
+        power = torch.fft.rfft2(state[0, 1]).abs()
+        highest = cells // 4  # 16 points per unit length resolve waves up to 8 per unit length
+        assert float(power[:, highest + 1 :].max()) < 1e-9 * float(power.max())
+        assert float(power[: highest - 1, : highest - 1].median()) > 0.05 * float(power.max())
+
+
+@pytest.mark.parametrize("num_dims", [1, 2, 3])
+def test_a_centred_square_is_where_it_should_be_and_symmetric(num_dims):
+    grid = Grid.uniform(32, 1 / 32, num_dims=num_dims)
+    state = square(grid, torch.Generator(), 1, side=0.5, width=0.01, centre=(0.5,) * num_dims)
+    inside = state[0, 1] / 0.25
+    assert float(inside.sum() / 32**num_dims) == pytest.approx(0.5**num_dims, rel=1e-6)
+    torch.testing.assert_close(state[0, 0], 1 - inside / 2)
+    for axis in range(num_dims):
+        torch.testing.assert_close(inside.flip(axis), inside, rtol=0, atol=1e-13)
+
+
+def test_a_square_wraps_around_periodic_edges_only():
+    corner = {"side": 0.5, "width": 0.01, "centre": (0.0, 0.0)}
+    periodic = square(Grid.uniform(32, 1 / 32), torch.Generator(), 1, **corner)[0, 1]
+    walled = square(Grid.uniform(32, 1 / 32, "no-flux"), torch.Generator(), 1, **corner)[0, 1]
+    assert float(periodic[-1, -1]) == pytest.approx(0.25, abs=1e-6)
+    assert float(walled[-1, -1]) == pytest.approx(0.0, abs=1e-6)
+    assert float(walled.max()) < 0.25 + 1e-9
+
+
+def test_blocks_are_four_sharp_drawings():
+    state = blocks(Grid.uniform(64, 1.0), torch.Generator(), 4)
+    a, b = state.unbind(1)
+    assert set(b.unique().tolist()) == {0.0, 1.0}
+    assert torch.equal(a, 1 - b)
+    sizes = b.sum((-1, -2)).tolist()
+    assert sizes[0] == 16 * 16
+    assert sizes[1] == 2 * 8 * 8 + 2 * 20 * 20
+    assert sizes[2] > 4 * 64
+    again = blocks(Grid.uniform(64, 1.0), torch.Generator(), 2, patterns=(3, 0))
+    assert torch.equal(again, state[[3, 0]])
+
+
+def test_refusals():
+    grid, generator = Grid.uniform(8, 0.25), torch.Generator()
+    for name, function in INITIAL_CONDITIONS.items():
+        with pytest.raises(BadInputError, match="num_trajectories must be at least 1, got 0"):
+            function(grid, generator, 0, **OPTIONS.get(name, {}))
+    with pytest.raises(BadInputError, match=r"density must be a range of positive numbers"):
+        gaussian_blobs(grid, generator, 1, density=(0.0, 1.0))
+    with pytest.raises(BadInputError, match=r"exponent must be a range .* got \(3.0, 2.0\)"):
+        gaussian_blobs(grid, generator, 1, exponent=(3.0, 2.0))
+    with pytest.raises(BadInputError, match="overlap to a constant"):
+        gaussian_blobs(Grid.uniform(8, 1e-3), generator, 1, exponent=(1.0, 1.0))
+    with pytest.raises(BadInputError, match="density must be a positive number of noise points"):
+        fourier_noise(grid, generator, 1, feed_rate=0.03, kill_rate=0.06, density=0.0)
+    with pytest.raises(BadInputError, match="side > 0 and width >= 0"):
+        square(grid, generator, 1, side=0.0)
+    with pytest.raises(BadInputError, match="one coordinate per axis"):
+        square(grid, generator, 1, centre=(0.5,))
+    with pytest.raises(BadInputError, match="two dimensions, got a grid of 1; usual cure: square"):
+        blocks(Grid.uniform(8, 0.25, num_dims=1), generator, 1)
+    with pytest.raises(BadInputError, match="drawings 0 to 3, one for each of 5"):
+        blocks(grid, generator, 5)
+    with pytest.raises(BadInputError, match="width must be at least 0"):
+        blocks(grid, generator, 1, width=-1.0)
