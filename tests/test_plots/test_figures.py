@@ -96,18 +96,18 @@ def test_frames_draw_the_first_axis_to_the_right_and_the_second_upwards():
 
 
 def test_one_diverging_model_does_not_blank_out_the_errors_of_the_others():
-    field = np.random.default_rng(0).random((2, 8, 8))
-    figure = frames(field, {"good": field + 0.01, "wild": field * 1e6}, [0.0, 1.0], 1.0, field_name="A")
-    error_images = [axes.images[0] for axes in panels(figure)[4:6]]
-    assert all(image.get_clim()[1] <= np.ptp(field) for image in error_images)
+    field = np.random.default_rng(0).random((1, 8, 8))
+    figure = frames(field, {"good": field + 0.01, "wild": field * 1e6}, [0.0], 1.0, field_name="A")
+    error_images = [axes.images[0] for axes in panels(figure)[2:3]]
+    assert error_images[0].get_clim()[1] == np.ptp(field)
     bars = [axes for axes in figure.axes if axes.get_label() == "<colorbar>"]
     assert [bar._colorbar.extend for bar in bars] == ["max", "max", "neither", "max", "max"]
 
 
 def test_frames_read_tensors(run):
-    reference = torch.tensor(run.reference[:2], dtype=torch.float32, requires_grad=True)
-    figure = frames(reference, {"same": reference}, torch.tensor([0, 120]), 1.0, field_name="B")
-    assert texts(figure).count("RMS 0") == 2
+    reference = torch.tensor(run.reference[:1], dtype=torch.float32, requires_grad=True)
+    figure = frames(reference, {"same": reference}, torch.tensor([0]), 1.0, field_name="B")
+    assert texts(figure).count("RMS 0") == 1
 
 
 @pytest.mark.parametrize(
