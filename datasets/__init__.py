@@ -5,6 +5,7 @@ if __name__ != "pdenca.datasets":
         f"import this folder as pdenca.datasets, not as {__name__!r}; usual cure: pip install -e ."
     )
 
+from .check import Finding, check
 from .format import (
     Header,
     TrajectoryFile,
@@ -16,6 +17,7 @@ from .format import (
 )
 from .generate import Summary, generate
 from .inactive import Inactive, find_inactive
+from .info import info
 from .layout import data_files, splits_of
 from .recipe import SPLITS, Recipe, Shard
 from .recipes import RECIPES, GrayScottRecipe
@@ -26,6 +28,7 @@ from .xarray import open_xarray
 __all__ = [
     "RECIPES",
     "SPLITS",
+    "Finding",
     "GrayScottRecipe",
     "Header",
     "Inactive",
@@ -36,11 +39,13 @@ __all__ = [
     "TrajectoryFile",
     "TrajectorySet",
     "Windows",
+    "check",
     "compute_statistics",
     "data_files",
     "file_name",
     "find_inactive",
     "generate",
+    "info",
     "load_split",
     "open_xarray",
     "read_header",

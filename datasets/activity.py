@@ -29,7 +29,8 @@ def stationary_from(data: Float32[np.ndarray, "batch time channel *space"]) -> I
     """Return for each trajectory the first frame from which on nothing changes until the end, or -1.
 
     Arguments:
-        data: ``(trajectory, time, channel, *space)``; with a single frame nothing can be said, the answer is -1.
+        data: ``(trajectory, time, channel, *space)``; with a single frame nothing can be said, the answer is
+            -1.
     """
     if data.shape[1] < 2:
         return np.full(data.shape[0], -1)

@@ -1,8 +1,8 @@
 """The only home of the HDF5 layout: one file that The Well's loader and xarray both read.
 
 A file holds the trajectories of one equation at one set of parameters. Everything The Well asks for is there
-(root attributes, ``/dimensions``, ``/boundary_conditions``, ``/scalars``, ``/t0_fields`` to ``/t2_fields``), and
-the dimension scales live at the root, hard-linked from ``/dimensions``, so that netCDF readers find named
+(root attributes, ``/dimensions``, ``/boundary_conditions``, ``/scalars``, ``/t0_fields`` to ``/t2_fields``),
+and the dimension scales live at the root, hard-linked from ``/dimensions``, so that netCDF readers find named
 dimensions and coordinates. On top come our own root attributes (how the file was made) and the group
 ``/trajectories`` (seed of each trajectory, and the frame from which on it is homogeneous or stationary).
 
@@ -203,7 +203,7 @@ def write_blocks(
             end = done + block.shape[0]
             if block.shape[1:] != header.shape[1:] or end > header.num_trajectories:
                 raise BadInputError(
-                    f"a block of shape {block.shape} at trajectory {done} does not fit a file of shape {header.shape}"
+                    f"a block of shape {block.shape} at trajectory {done} does not fit into {header.shape}"
                 )
             _refuse_non_finite(block, header, done)
             for item, channels in _channels(header):
@@ -355,7 +355,7 @@ def _write_scales(file: h5py.File, header: Header, axes: Sequence[str]) -> None:
     empty = np.full(header.num_trajectories, -1, dtype=np.int32)
     notes = {
         "homogeneous_from_frame": "first frame from which on no field varies in space; -1: it never dies",
-        "stationary_from_frame": "first frame from which on no field changes in time; -1: it never comes to rest",
+        "stationary_from_frame": "first frame from which on no field changes in time; -1: it never rests",
     }
     for name, note in notes.items():
         group.create_dataset(name, data=empty).attrs["comment"] = note

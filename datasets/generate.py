@@ -1,12 +1,11 @@
 """Make a dataset, in steps that survive a kill at any moment.
 
 Each batch of trajectories is solved and saved whole as one part file; when all parts of a file (a shard) are
-there, they are assembled into the HDF5 in one atomic move and removed. Running again continues where the last run
-stopped and gives the same arrays bit for bit, because batches are fixed by the recipe and every trajectory has a
-seed of its own.
+there, they are assembled into the HDF5 in one atomic move and removed. Running again continues where the last
+run stopped and gives the same arrays bit for bit, because batches are fixed by the recipe and every
+trajectory has a seed of its own.
 """
 
-import dataclasses
 import fcntl
 import hashlib
 import inspect
@@ -74,8 +73,8 @@ def generate(
     """Make the dataset of a recipe in a folder, or finish one that was begun.
 
     The folder becomes ``data/<split>/*.hdf5``, ``stats.yaml``, ``<dataset_name>.yaml``, ``README.md`` and
-    ``recipe.json``. A complete file is kept. Splits may be added to a finished dataset (its files are not touched);
-    any other change of the settings is refused.
+    ``recipe.json``. A complete file is kept. Splits may be added to a finished dataset (its files are not
+    touched); any other change of the settings is refused.
 
     Arguments:
         recipe: what to make.
@@ -194,8 +193,8 @@ def _merge(recipe: Recipe, path: Path, out: Path) -> Recipe:
             f"{name} is {known.get(name)!r} there and {wanted.get(name)!r} here" for name in different
         )
         raise BadInputError(
-            f"{out} holds a dataset with other settings ({listed}); usual cure: choose another folder, or the same "
-            "settings"
+            f"{out} holds a dataset with other settings ({listed}); usual cure: choose another folder, or "
+            "the same settings"
         )
     return recipe.replace(splits=tuple(dict.fromkeys([*splits, *recipe.splits])))
 
@@ -225,7 +224,7 @@ def _file_settings(header: Header) -> Any:  # noqa: ANN401  # JSON
 
 def _header(recipe: Recipe, shard: Shard, seconds: float) -> Header:
     equation = recipe.equation(shard)
-    constants = {item.name: getattr(equation, item.name) for item in dataclasses.fields(equation)}
+    constants = vars(equation)  # a frozen dataclass: its constants
     dealiasing = inspect.signature(SpectralETDRK4).parameters["dealiasing"].default
     return Header(
         dataset_name=recipe.dataset_name,
@@ -276,7 +275,7 @@ def _make(recipe: Recipe, shard: Shard, out: Path, device: torch.device, report:
 
 
 def _fingerprint(recipe: Recipe, shard: Shard, device: torch.device) -> str:
-    """Return a name for everything the parts' bits depend on, so that a part of another run is never mixed in."""
+    """Name everything that the bits of a part depend on, so that no part of another run is mixed in."""
     header = _header(recipe, shard, seconds=0.0)
     settings = {**header.provenance, "settings": recipe.files_settings()}
     text = json.dumps(
@@ -325,6 +324,6 @@ def _require_space(missing: list[Shard], out: Path) -> None:
     free = shutil.disk_usage(out).free
     if need > free:
         raise BadInputError(
-            f"the dataset needs {need / 1e9:.1f} GB, the disk of {out} has {free / 1e9:.1f} GB free; usual cure: "
-            "fewer trajectories or frames, or another disk"
+            f"the dataset needs {need / 1e9:.1f} GB, the disk of {out} has {free / 1e9:.1f} GB free; "
+            "usual cure: fewer trajectories or frames, or another disk"
         )

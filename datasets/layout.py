@@ -24,7 +24,7 @@ def splits_of(dataset: Path | str) -> tuple[str, ...]:
     """
     if not is_dataset(dataset):
         raise FormatError(
-            f"{dataset} is not a dataset: it has no folder {DATA_FOLDER!r}; usual cure: make one with `pdenca generate`"
+            f"{dataset} is not a dataset: it has no folder {DATA_FOLDER!r}; usual cure: `pdenca generate`"
         )
     first = ("train", "valid", "test")
     names = {path.parent.name for path in (Path(dataset) / DATA_FOLDER).glob("*/*") if path.suffix in ENDINGS}
@@ -56,10 +56,11 @@ def data_files(dataset: Path | str, split: str, regimes: Iterable[str] | None = 
         return paths
     wanted = list(regimes)
     found = {path: read_header(path).regime for path in paths}
-    unknown = sorted(set(wanted) - set(found.values()))
-    if unknown:
+    known = sorted(set(found.values()))
+    unknown = [name for name in wanted if name not in known]
+    if unknown or not wanted:
         raise BadInputError(
-            f"split {split!r} has no regime {', '.join(unknown)}; expected some of {', '.join(sorted(set(found.values())))}"
+            f"split {split!r} has no regime {', '.join(unknown) or '(none)'}; expected some of {', '.join(known)}"
         )
     return [path for path in paths if found[path] in wanted]
 
@@ -80,13 +81,11 @@ def expand(paths: Iterable[Path | str] | Path | str) -> list[Path]:
             )
             if not inside:
                 raise FormatError(
-                    f"{item} holds no {' or '.join(ENDINGS)} file; usual cure: make them with `pdenca generate`"
+                    f"{item} holds no {' or '.join(ENDINGS)} file; usual cure: `pdenca generate`"
                 )
             found.update(dict.fromkeys(inside))
         elif item.is_file():
             found[item] = None
         else:
-            raise FormatError(
-                f"{item} does not exist; usual cure: check the path, or make it with `pdenca generate`"
-            )
+            raise FormatError(f"{item} does not exist; usual cure: check the path, or `pdenca generate`")
     return list(found)

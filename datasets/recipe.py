@@ -1,4 +1,4 @@
-"""What a dataset is made of: one frozen set of numbers, and the list of files (shards) that follows from it."""
+"""What a dataset is made of: one frozen set of numbers, and the list of files that follows from it."""
 
 import hashlib
 from abc import ABC, abstractmethod
@@ -60,8 +60,8 @@ class Shard:
     def trajectory_seeds(self) -> tuple[int, ...]:
         """One seed per trajectory, a hash of (seed, split, regime, parameters, index).
 
-        It depends neither on the batch a trajectory is computed in nor on how many trajectories there are, and
-        no two splits, regimes or parameters share one.
+        It depends neither on the batch a trajectory is computed in nor on how many trajectories there are,
+        and no two splits, regimes or parameters share one.
         """
         values = ",".join(f"{name}={value!r}" for name, value in sorted(self.parameters.items()))
         return tuple(
@@ -81,13 +81,13 @@ class Recipe(Settings, ABC):
     Arguments:
         dataset_name: first part of every file name.
         splits: which folders to make.
-        num_cells: cells along each side of the stored grid (twice and four times as many in ``ood_domain`` and
-            ``ood_domain_4x``).
+        num_cells: cells along each side of the stored grid (twice and four times as many in ``ood_domain``
+            and ``ood_domain_4x``).
         spacing: cell size (length).
         num_trajectories: training trajectories per regime.
         num_valid_trajectories: likewise for ``valid``; by default half of the training ones, at least 2.
-        num_test_trajectories: likewise for ``test``, ``ood_ic``, ``ood_horizon`` and each pair of ``ood_params``; by
-            default half of the training ones, at least 2.
+        num_test_trajectories: likewise for ``test``, ``ood_ic``, ``ood_horizon`` and each pair of
+            ``ood_params``; by default half of the training ones, at least 2.
         num_domain_trajectories: likewise for ``ood_domain``, whose frames are 4 times as large.
         num_domain_4x_trajectories: likewise for ``ood_domain_4x``, whose frames are 16 times as large.
         num_frames: stored frames per trajectory, the initial one included.
@@ -95,7 +95,8 @@ class Recipe(Settings, ABC):
         num_horizon_frames: likewise in ``ood_horizon``; by default, and at least, 4 times ``num_frames``.
         frame_interval: time between stored frames.
         time_step: time step of the solver; divides ``frame_interval``.
-        refine: the truth is solved on a grid this many times finer and restricted spectrally to the stored one.
+        refine: the truth is solved on a grid this many times finer and restricted spectrally to the stored
+            one.
         dtype: the floating point type the solver works in; files are float32 in any case.
         seed: the seed from which all trajectories' seeds follow.
         batch: trajectories solved together; part of the settings because rounding may depend on it.
@@ -161,7 +162,7 @@ class Recipe(Settings, ABC):
         return sizes.get(split, (self.num_cells, test, self.num_frames))
 
     def files_settings(self) -> dict[str, Any]:
-        """Return the settings that decide what is in a file: all but ``splits``, which only decide which files."""
+        """Return the settings that shape the files: all but ``splits``, which only say which files."""
         return self.model_dump(mode="json", exclude={"splits"})
 
     @abstractmethod
@@ -176,7 +177,7 @@ class Recipe(Settings, ABC):
     def initial_state(
         self, shard: Shard, grid: Grid, generator: torch.Generator
     ) -> Float[Tensor, "1 channel *space"]:
-        """Draw one initial state on ``grid`` (the refined one), float64, from the trajectory's own generator."""
+        """Draw one initial state, float64, on the refined grid, from the trajectory's own generator."""
 
     @abstractmethod
     def card_values(self) -> dict[str, str]:

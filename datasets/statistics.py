@@ -23,8 +23,8 @@ Value = float | list[float]
 class Statistics:
     """Pooled over all trajectories, frames and cells of the training split; population variance.
 
-    A ``delta`` is the change from one stored frame to the next. Each attribute maps a field's name to a number,
-    or for a vector field to one number per component.
+    A ``delta`` is the change from one stored frame to the next. Each attribute maps a field's name to a
+    number, or for a vector field to one number per component.
 
     Arguments:
         mean: <u>.
@@ -68,7 +68,7 @@ STATISTICS = tuple(item.name for item in fields(Statistics))
 
 
 class _Moments:
-    """Count, mean and second central moment, merged pairwise so that no digits are lost (Chan et al. 1979)."""
+    """Count, mean and second central moment, merged pairwise so that no digits are lost (Chan 1979)."""
 
     def __init__(self) -> None:
         self.count = 0

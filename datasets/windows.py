@@ -18,10 +18,10 @@ from .layout import data_files, expand
 class Windows(torch.utils.data.Dataset[tuple[Tensor, dict[str, Tensor]]]):
     """All windows of ``num_frames`` consecutive frames of some files, none across the end of a trajectory.
 
-    Item i is ``(frames, parameters)``: frames float32 ``"time channel *space"``, parameters name -> 0-dimensional
-    float32. A DataLoader collates them to ``"batch time channel *space"`` and to a context of tensors (batch,). Only
-    the frames asked for are read. Files are opened at the first use in each process, so it works with any number of
-    workers, forked or spawned.
+    Item i is ``(frames, parameters)``: frames float32 ``"time channel *space"``, parameters name ->
+    0-dimensional float32. A DataLoader collates them to ``"batch time channel *space"`` and to a context of
+    tensors (batch,). Only the frames asked for are read. Files are opened at the first use in each process,
+    so it works with any number of workers, forked or spawned.
 
     Arguments:
         paths: files, split folders or dataset folders (all splits!); usually ``dataset / "data" / "train"``.
@@ -30,8 +30,8 @@ class Windows(torch.utils.data.Dataset[tuple[Tensor, dict[str, Tensor]]]):
         regimes: keep only the files of these regimes.
 
     Raises:
-        BadInputError: if a trajectory is shorter than a window, a regime is unknown, or files differ in fields, grid
-            or frame interval.
+        BadInputError: if a trajectory is shorter than a window, a regime is unknown, or files differ in
+            fields, grid or frame interval.
         FormatError: if a file is missing or damaged.
     """
 
@@ -52,12 +52,12 @@ class Windows(torch.utils.data.Dataset[tuple[Tensor, dict[str, Tensor]]]):
             for key in ("fields", "grid", "frame_interval"):
                 if getattr(header, key) != getattr(first, key):
                     raise BadInputError(
-                        f"{header.path} and {first.path} differ in {key}, so their windows do not fit into one batch; "
-                        "usual cure: one Windows per split"
+                        f"{header.path} and {first.path} differ in {key}, so their windows do not fit into one "
+                        "batch; usual cure: one Windows per split"
                     )
             if header.num_frames < num_frames:
                 raise BadInputError(
-                    f"{header.path} has {header.num_frames} frames per trajectory, fewer than num_frames={num_frames}"
+                    f"{header.path} has {header.num_frames} frames per trajectory, windows need {num_frames}"
                 )
         self._per_trajectory = [(header.num_frames - num_frames) // stride + 1 for header in self.headers]
         counts = [
@@ -97,7 +97,7 @@ class Windows(torch.utils.data.Dataset[tuple[Tensor, dict[str, Tensor]]]):
             self._files, self._process = {}, os.getpid()
         if number not in self._files:
             path = self.headers[number].path
-            assert path is not None, "headers read from files have a path"  # noqa: S101
+            assert path is not None, "headers read from files have a path"
             self._files[number] = TrajectoryFile(path)
         return self._files[number]
 

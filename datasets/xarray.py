@@ -14,9 +14,9 @@ GROUPS = ("t0_fields", "t1_fields", "scalars", "trajectories")
 def open_xarray(path: Path | str) -> xarray.Dataset:
     """Open a file as one Dataset with named dimensions and coordinates, read lazily.
 
-    Its variables are the fields (dimensions sample, time, x, y, ...), the parameters, and per trajectory its seed and the
-    frames from which on it is homogeneous or stationary. Attributes that netCDF cannot store (true and false)
-    become 0 and 1, so that ``to_netcdf`` works. Close it, or use it in a ``with`` block.
+    Its variables are the fields (dimensions sample, time, x, y, ...), the parameters, and per trajectory its
+    seed and the frames from which on it is homogeneous or stationary. Attributes that netCDF cannot store
+    (true and false) become 0 and 1, so that ``to_netcdf`` works. Close it, or use it in a ``with`` block.
 
     Arguments:
         path: an HDF5 file.
@@ -29,7 +29,7 @@ def open_xarray(path: Path | str) -> xarray.Dataset:
     """
     TrajectoryFile(path).close()  # says in one sentence what is wrong, if something is
     tree = xarray.open_datatree(path, engine="h5netcdf")
-    parts = [tree[name].to_dataset(inherit=True) for name in GROUPS if name in tree.children]
+    parts = [tree.children[name].to_dataset(inherit=True) for name in GROUPS if name in tree.children]
     merged = xarray.merge([part.assign_attrs({}) for part in parts], combine_attrs="drop")
     for variable in merged.variables.values():
         variable.attrs = {name: _storable(value) for name, value in variable.attrs.items()}

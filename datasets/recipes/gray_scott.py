@@ -12,11 +12,12 @@ from pdenca.solvers import INITIAL_CONDITIONS, REGIMES, GrayScott, Grid
 
 from ..recipe import Recipe, Shard, Split
 
-# Unseen parameters (feed_rate, kill_rate) per regime: one pair on either side, at most 0.006 away in feed_rate and 0.002
-# in kill_rate, along the crescent of Pearson's map in which blobs grow into patterns (Science 261 (1993) 189, figure
-# 3). The kind of pattern is kept while wavelength, speed or density shift; no pair is a regime of the table. Solved
-# from four sets of blobs on the default grid, all of them were patterned at t = 2500 (standard deviation of B > 0.07),
-# which the regimes gliders and bubbles themselves are not in every case.
+# Unseen parameters (feed_rate, kill_rate) per regime: one pair on either side, at most 0.006 away in
+# feed_rate and 0.002 in kill_rate, along the crescent of Pearson's map in which blobs grow into patterns
+# (Science 261 (1993) 189, figure 3). The kind of pattern is kept while wavelength, speed or density shift; no
+# pair is a regime of the table. Solved from four sets of blobs on the default grid, all of them were
+# patterned at t = 2500 (standard deviation of B > 0.07), which the regimes gliders and bubbles themselves are
+# not in every case.
 OOD_PARAMETERS: Final[dict[str, tuple[tuple[float, float], ...]]] = {
     "gliders": ((0.0125, 0.052), (0.016, 0.055)),
     "bubbles": ((0.092, 0.057), (0.095, 0.056)),
@@ -30,11 +31,11 @@ OOD_PARAMETERS: Final[dict[str, tuple[tuple[float, float], ...]]] = {
 class GrayScottRecipe(Recipe):
     """Gray-Scott on a periodic square, in The Well's regimes, from The Well's two families of initial states.
 
-    With the default spacing 1/64 and diffusivities a cell is as large as in The Well's dataset; the box is half as
-    long. The splits: ``train``, ``valid``, ``test`` start from Gaussian blobs; ``ood_ic`` from Fourier noise;
-    ``ood_domain`` and ``ood_domain_4x`` from blobs of the same density in a box of 2 and 4 times the side at the same
-    spacing; ``ood_horizon`` from blobs, for at least 4 times as many frames; ``ood_params`` from blobs at the unseen
-    parameters :data:`OOD_PARAMETERS`.
+    With the default spacing 1/64 and diffusivities a cell is as large as in The Well's dataset; the box is
+    half as long. The splits: ``train``, ``valid``, ``test`` start from Gaussian blobs; ``ood_ic`` from
+    Fourier noise; ``ood_domain`` and ``ood_domain_4x`` from blobs of the same density in a box of 2 and 4
+    times the side at the same spacing; ``ood_horizon`` from blobs, for at least 4 times as many frames;
+    ``ood_params`` from blobs at the unseen parameters :data:`OOD_PARAMETERS`.
 
     Arguments:
         regimes: which of ``pdenca.solvers.REGIMES``, one file per split each.
@@ -108,12 +109,12 @@ class GrayScottRecipe(Recipe):
 
     def card_values(self) -> dict[str, str]:
         """Return the constants and the unseen parameters for the card."""
-        rows = [
-            f"| {name} | {REGIMES[name].feed_rate:g} | {REGIMES[name].kill_rate:g} | {REGIMES[name].description} | "
-            + ", ".join(f"({feed:g}, {kill:g})" for feed, kill in OOD_PARAMETERS[name])
-            + " |"
-            for name in self.regimes
-        ]
+        rows = []
+        for name in self.regimes:
+            regime = REGIMES[name]
+            unseen = ", ".join(f"({feed:g}, {kill:g})" for feed, kill in OOD_PARAMETERS[name])
+            cells = (name, f"{regime.feed_rate:g}", f"{regime.kill_rate:g}", regime.description, unseen)
+            rows.append(f"| {' | '.join(cells)} |")
         return {
             "regimes": "\n".join(rows),
             "diffusivity_a": f"{self.diffusivity_a:g}",

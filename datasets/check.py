@@ -1,0 +1,211 @@
+"""Is a file or dataset what it says it is? Format, numbers, physics."""
+
+import json
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Literal
+
+import h5py
+import numpy as np
+import torch
+
+from pdenca.core import BadInputError, FormatError
+from pdenca.solvers import EQUATIONS, Equation, equation_from_name
+
+from .activity import homogeneous_from, stationary_from
+from .budget import budget_residual
+from .format import Header, TrajectoryFile, open_hdf5
+from .layout import DATA_FOLDER, data_files, expand, is_dataset, splits_of
+from .rules import broken_own_rules, broken_well_rules
+from .statistics import FILE_NAME as STATISTICS_NAME
+from .statistics import STATISTICS, compute_statistics, read_stats
+
+STATISTICS_TOLERANCE = 1e-4
+"""How far stats.yaml may be off, in units of the RMS of the field (or of its change)."""
+
+Level = Literal["error", "warning"]
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that is wrong (error) or worth knowing (warning).
+
+    Arguments:
+        level: ``"error"`` or ``"warning"``.
+        file: where.
+        field: name of the field, if it concerns one.
+        trajectory: index of the trajectory, if it concerns one.
+        frame: index of the frame, if it concerns one.
+        message: what, in one sentence.
+    """
+
+    level: Level
+    file: Path
+    field: str | None
+    trajectory: int | None
+    frame: int | None
+    message: str
+
+    def __str__(self) -> str:
+        place = [
+            f"{name} {value}"
+            for name, value in (("field", self.field), ("trajectory", self.trajectory), ("frame", self.frame))
+            if value is not None
+        ]
+        return f"{self.level}: {self.file}: {', '.join(place)}{': ' if place else ''}{self.message}"
+
+
+def check(paths: Iterable[Path | str] | Path | str, strict: bool = False) -> list[Finding]:
+    """Check files, split folders and dataset folders.
+
+    Per file: every rule of The Well's format checker and loader, what xarray and we need on top, and whether
+    the parameters agree wherever they are stored; then, if the layout is sound, per trajectory non-finite
+    values, the budget d<ΣU>/dt of the equation against its quadrature (:mod:`pdenca.datasets.budget` states
+    the tolerance), and whether the trajectory dies or comes to rest. Over all files given: no seed twice. Per
+    dataset folder: one name, resolution and dimension per split, and a ``stats.yaml`` that fits the training
+    files.
+
+    Arguments:
+        paths: what to check.
+        strict: make every warning (dead and stationary trajectories among them) an error.
+
+    Returns:
+        The findings in the order of the files; an empty list means all is well.
+
+    Raises:
+        FormatError: if a file is missing, truncated or damaged so that HDF5 cannot read it.
+    """
+    given = [paths] if isinstance(paths, (str, Path)) else list(paths)
+    findings: list[Finding] = []
+    sound: list[Header] = []
+    for path in expand(given):
+        own = [*_format_findings(path)]
+        findings += own
+        if not own:
+            with TrajectoryFile(path) as file:
+                sound.append(file.header)
+                findings += _content_findings(file, path)
+    findings += _seed_findings(sound)
+    for path in map(Path, given):
+        if is_dataset(path):
+            findings += _dataset_findings(path, sound)
+    return [replace(item, level="error") for item in findings] if strict else findings
+
+
+def _format_findings(path: Path) -> Iterator[Finding]:
+    with open_hdf5(path) as file:
+        messages = [*broken_well_rules(file)]
+        messages = messages or [*broken_own_rules(file, path)]
+        _touch(file)
+    for message in messages:
+        yield Finding("error", path, None, None, None, message)
+
+
+def _touch(file: h5py.File) -> None:
+    """Visit every object, so that damage anywhere in the structure shows as an error of HDF5."""
+    file.visititems(lambda name, item: None)
+
+
+def _content_findings(file: TrajectoryFile, path: Path) -> Iterator[Finding]:
+    header = file.header
+    stored_homogeneous, stored_stationary = file.activity()
+    equation = _equation(header)
+    for trajectory in range(header.num_trajectories):
+        data = file.read(trajectory)
+        bad = np.argwhere(~np.isfinite(data[0]))
+        if len(bad):
+            frame, channel = int(bad[0, 0]), int(bad[0, 1])
+            message = f"{len(bad)} values are not finite, the first of them here"
+            yield Finding("error", path, header.channel_names[channel], trajectory, frame, message)
+            continue
+        if equation is not None:
+            yield from _budget_findings(equation, header, data[0], path, trajectory)
+        flat, still = int(homogeneous_from(data)[0]), int(stationary_from(data)[0])
+        if (flat, still) != (stored_homogeneous[trajectory], stored_stationary[trajectory]):
+            message = (
+                "the frames noted in /trajectories do not fit the data, which were changed after writing"
+            )
+            yield Finding("error", path, None, trajectory, None, message)
+        if flat >= 0:
+            message = "dead: every field is homogeneous from this frame on"
+            yield Finding("warning", path, None, trajectory, flat, message)
+        elif still >= 0:
+            message = "stationary: no field changes from this frame on"
+            yield Finding("warning", path, None, trajectory, still, message)
+
+
+def _equation(header: Header) -> Equation | None:
+    if header.equation not in EQUATIONS:
+        return None
+    constants = json.loads(header.provenance["equation_constants"])
+    return equation_from_name(header.equation, {**constants, **header.parameters})
+
+
+def _budget_findings(
+    equation: Equation, header: Header, data: np.ndarray, path: Path, trajectory: int
+) -> Iterator[Finding]:
+    frames = torch.from_numpy(data.astype(np.float64))
+    result = budget_residual(equation, header.grid, frames, header.frame_interval)
+    if result is None:
+        return
+    residual, tolerance, resolved = result
+    late = resolved[len(resolved) // 2 :]
+    if not late.float().mean() >= 0.5:
+        message = "the frames are too far apart in time to check the budget of the equation"
+        yield Finding("warning", path, None, trajectory, None, message)
+        return
+    excess = residual / tolerance
+    if excess.max() > 1:
+        frame = int(excess.argmax())
+        message = (
+            f"until the next frame the total of the fields changes by {residual[frame]:.2g} too much or too "
+            f"little for the equation (tolerance {tolerance[frame]:.2g}); {int((excess > 1).sum())} such intervals"
+        )
+        yield Finding("error", path, None, trajectory, frame, message)
+
+
+def _seed_findings(headers: list[Header]) -> Iterator[Finding]:
+    owner: dict[int, Path] = {}
+    for header in headers:
+        assert header.path is not None, "headers read from files have a path"
+        for trajectory, seed in enumerate(header.seeds):
+            if seed in owner and owner[seed] != header.path:
+                message = f"the same seed as a trajectory of {owner[seed]}"
+                yield Finding("error", header.path, None, trajectory, None, message)
+            owner[seed] = header.path
+
+
+def _dataset_findings(dataset: Path, sound: list[Header]) -> Iterator[Finding]:
+    for split in splits_of(dataset):
+        paths = data_files(dataset, split)
+        own = [header for header in sound if header.path in paths]
+        for key in ("dataset_name", "grid", "fields", "frame_interval", "num_frames"):
+            if len({getattr(header, key) for header in own}) > 1:
+                message = f"the files differ in {key}; The Well's loader needs one per split"
+                yield Finding("error", dataset / DATA_FOLDER / split, None, None, None, message)
+        if split == "train" and len(own) == len(paths):
+            yield from _statistics_findings(dataset, paths)
+
+
+def _statistics_findings(dataset: Path, paths: list[Path]) -> Iterator[Finding]:
+    path = dataset / STATISTICS_NAME
+    try:
+        stored = read_stats(dataset)
+        computed = compute_statistics(paths)
+    except (FormatError, BadInputError) as error:
+        yield Finding("error", path, None, None, None, str(error))
+        return
+    for key in STATISTICS:
+        table, other = getattr(stored, key), getattr(computed, key)
+        scale = computed.rms_delta if key.endswith("_delta") else computed.rms
+        if set(table) != set(other):
+            yield Finding(
+                "error", path, None, None, None, f"{key} lists {sorted(table)}, the files {sorted(other)}"
+            )
+            continue
+        for name, value in other.items():
+            off = np.abs(np.subtract(table[name], value)).max()
+            if off > STATISTICS_TOLERANCE * np.max(scale[name]):
+                message = f"{key} is {table[name]}, the training files give {value}"
+                yield Finding("error", path, name, None, None, message)
