@@ -172,19 +172,16 @@ def expand(value: Parameter, field: Tensor) -> Parameter:
     """
     if not isinstance(value, Tensor):
         return value
-    value = value.to(field)
-    if value.ndim == 1:
-        value = value.reshape(-1, *(1,) * (field.ndim - 1))
-    fits = value.ndim == 0 or (
-        value.ndim == field.ndim
-        and all(have in (1, want) for have, want in zip(value.shape, field.shape, strict=True))
+    shape = (*value.shape, *(1,) * (field.ndim - 1)) if value.ndim == 1 else tuple(value.shape)
+    broadcasts = len(shape) == field.ndim and all(
+        have in (1, want) for have, want in zip(shape, field.shape, strict=True)
     )
-    if not fits:
+    if shape and not broadcasts:
         raise BadInputError(
             f"a parameter of shape {tuple(value.shape)} does not fit a field of shape {tuple(field.shape)}; "
             f"expected a number, ({field.shape[0]},) or {tuple(field.shape)}"
         )
-    return value
+    return value.to(field).reshape(shape)
 
 
 def _constant_names(equation_type: type[Equation]) -> list[str]:

@@ -106,9 +106,9 @@ class RungeKutta(Integrator):
             number = self.time_step * diffusivity * eigenvalue
             raise StabilityError(
                 f"time_step {self.time_step:g} is unstable: the diffusion number time_step · diffusivity · "
-                f"largest eigenvalue = {self.time_step:g} · {diffusivity:g} · {eigenvalue:g} = {number:.4g} "
-                f"exceeds {self.tableau.real_axis_limit:.4g}, the limit of {self.tableau.name}; usual cure: a "
-                f"time_step of at most {limit:.4g}, or 'etdrk4' on periodic grids"
+                f"largest eigenvalue = {self.time_step:g} · {diffusivity:g} · {eigenvalue:g} = "
+                f"{number:.4g} exceeds {self.tableau.real_axis_limit:.4g}, the limit of {self.tableau.name}; "
+                f"usual cure: a time_step of at most {limit:.4g}, or 'etdrk4' on periodic grids"
             )
 
     @property

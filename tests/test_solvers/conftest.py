@@ -13,14 +13,12 @@ from pdenca.solvers import Grid
 def _smooth_field(grid: Grid, num_channels: int = 2) -> Tensor:
     channels = []
     for channel in range(num_channels):
-        total = torch.ones((), dtype=torch.float64)
+        total = torch.zeros((), dtype=torch.float64)
         for axis, (x, length) in enumerate(zip(grid.coordinates(), grid.extent, strict=True)):
             angle = 2 * math.pi * x / length
-            line = torch.exp(
-                0.5 * torch.sin(angle + channel + axis) - 0.3 * torch.cos(2 * angle + 0.4 * axis)
-            )
-            total = total[..., None] * line
-        channels.append(total)
+            line = 0.5 * torch.sin(angle + channel + axis) - 0.3 * torch.cos(2 * angle + 0.4 * axis)
+            total = total[..., None] + line / grid.num_dims
+        channels.append(torch.exp(total))
     return torch.stack(channels)[None]
 
 
@@ -33,7 +31,7 @@ def _fitted_order(sizes: Sequence[float], errors: Sequence[float]) -> float:
 
 @pytest.fixture
 def smooth_field() -> Callable[..., Tensor]:
-    """(grid, num_channels=2) -> a positive analytic periodic state "1 channel *space", O(1), all waves present."""
+    """(grid, num_channels=2) -> a periodic analytic state "1 channel *space" of all waves, in [0.4, 2.3]."""
     return _smooth_field
 
 

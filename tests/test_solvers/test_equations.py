@@ -1,4 +1,4 @@
-"""Every equation of the dictionary: the parts agree, constants may differ per trajectory, bad names are refused."""
+"""Every equation of the dictionary: the parts agree, constants may differ per trajectory."""
 
 import pytest
 import torch

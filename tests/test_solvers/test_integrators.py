@@ -43,8 +43,8 @@ def test_order_in_time(fitted_order, smooth_field, name, num_dims):
     """Against the same scheme with a much smaller step, so that only the error in time is seen."""
     grid = Grid.uniform(16, 1 / 8, num_dims=num_dims)
     state = 0.4 * smooth_field(grid)
-    steps = [2, 3, 4, 6] if ORDERS[name] == 4 else [8, 12, 16, 24]
-    best = _build(name if ORDERS[name] == 4 else "rk4", MAZE, grid, 8 / 64).march(state, 64)
+    steps = [12, 16, 24, 32] if ORDERS[name] == 4 else [16, 24, 32, 48]
+    best = _build(name if ORDERS[name] == 4 else "rk4", MAZE, grid, 8 / 128).march(state, 128)
     errors = [float((_build(name, MAZE, grid, 8 / n).march(state, n) - best).abs().max()) for n in steps]
     assert max(errors) < 0.1
     order = fitted_order([8 / n for n in steps], errors)
@@ -71,9 +71,9 @@ class Decay(Equation):
 def test_order_against_an_exact_nonlinear_solution(fitted_order, generator, name):
     """All contour coefficients at cΔt = 0, where the closed formulas would be 0/0."""
     grid = Grid.uniform(6, 1.0, num_dims=1)
-    state = 0.5 + torch.rand(2, 1, 6, generator=generator, dtype=torch.float64)
+    state = 0.3 + 0.3 * torch.rand(2, 1, 6, generator=generator, dtype=torch.float64)
     exact = state / torch.sqrt(1 + 2 * state**2)
-    steps = [8, 12, 16, 24]
+    steps = [12, 16, 24, 32]
     errors = [float((_build(name, Decay(), grid, 1 / n).march(state, n) - exact).abs().max()) for n in steps]
     order = fitted_order([1 / n for n in steps], errors)
     assert ORDERS[name] - 0.3 < order < ORDERS[name] + 0.4
@@ -110,7 +110,7 @@ def test_stencil_methods_solve_the_heat_equation_at_their_order(fitted_order, st
         time = 0.5 / k2
         solver = RungeKutta(Heat(1.0), grid, time / 60, stencil)
         error = solver.march(wave[None, None], 60) - math.exp(-0.5) * wave
-        errors.append(float(error.abs().max()))
+        errors.append(float(error.abs().max() / wave.max()))
     order = fitted_order([1 / number for number in cells], errors)
     assert STENCILS[stencil].order - 0.3 < order < STENCILS[stencil].order + 0.3
 
@@ -120,11 +120,11 @@ def test_stencil_and_spectral_solutions_meet_at_the_order_of_the_stencil(fitted_
     equation = GrayScott(0.029, 0.057, diffusivity_a=4e-4, diffusivity_b=2e-4)
     coarsest, cells = Grid.uniform(16, 1 / 8), [24, 32, 48]
     fine = Grid.uniform(64, 1 / 32)
-    best = restrict(SpectralETDRK4(equation, fine, 0.5).march(0.3 * smooth_field(fine), 8), fine, coarsest)
+    best = restrict(SpectralETDRK4(equation, fine, 0.1).march(0.3 * smooth_field(fine), 20), fine, coarsest)
     errors = []
     for number in cells:
         grid = Grid.uniform(number, 2 / number)
-        result = RungeKutta(equation, grid, 0.5, stencil).march(0.3 * smooth_field(grid), 8)
+        result = RungeKutta(equation, grid, 0.1, stencil).march(0.3 * smooth_field(grid), 20)
         errors.append(float((restrict(result, grid, coarsest) - best).abs().max()))
     order = fitted_order([1 / number for number in cells], errors)
     assert STENCILS[stencil].order - 0.4 < order < STENCILS[stencil].order + 0.4
@@ -231,7 +231,7 @@ def test_marching_is_stepping_and_leaves_the_state_alone(generator, name):
 
 @pytest.mark.parametrize("dealiasing", [1.0, 2 / 3, 1 / 2])
 def test_dealiasing_removes_the_short_waves_of_the_nonlinear_term(dealiasing):
-    """A wave of index 3 on 16 cells: its cube holds index 9, which folds onto 7; cut at 2/3 (5.33) and 1/2 (4)."""
+    """A wave of index 3 on 16 cells: its cube holds index 9, which folds onto 7, beyond both cuts."""
     grid = Grid.uniform(16, 1 / 16, num_dims=1)
     state = (0.5 + 0.4 * torch.cos(2 * math.pi * 3 * grid.coordinates()[0]))[None, None]
     result = SpectralETDRK4(Decay(), grid, 0.1, dealiasing).march(state, 1)
@@ -242,7 +242,7 @@ def test_dealiasing_removes_the_short_waves_of_the_nonlinear_term(dealiasing):
 
 
 def test_half_dealiasing_of_a_cubic_term_is_free_of_aliasing(smooth_field):
-    """Cut at 1/2, the cubic term of a state without cut waves is that of any finer grid, cut at the same wave."""
+    """Cut at 1/2, the cubic term is that of any finer grid, cut at the same wave."""
     grid, fine = Grid.uniform(16, 1 / 8), Grid.uniform(32, 1 / 16)
     start = restrict(
         0.3 * smooth_field(Grid.uniform(8, 1 / 4), 1), Grid.uniform(8, 1 / 4), Grid.uniform(7, 2 / 7)
@@ -340,7 +340,7 @@ def test_refusals():
     solver = SpectralETDRK4(Heat(torch.tensor([1e-3, 2e-3])), grid, 0.1)
     with pytest.raises(BadInputError, match="parameters for 2 trajectories, the state has 3"):
         solver.march(torch.zeros(3, 1, 8, 8, dtype=torch.float64), 1)
-    with pytest.raises(BadInputError, match="was built for torch.float64"):
+    with pytest.raises(BadInputError, match=r"was built for torch\.float64"):
         solver.march(torch.zeros(2, 1, 8, 8), 1)
     with pytest.raises(BadInputError, match="has no gradients"):
         solver.march(torch.zeros(2, 1, 8, 8, dtype=torch.float64, requires_grad=True), 1)

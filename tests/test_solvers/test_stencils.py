@@ -71,7 +71,7 @@ def test_the_isotropic_stencil_is_the_nine_point_mehrstellen_stencil():
 @pytest.mark.parametrize("name", STENCILS)
 @pytest.mark.parametrize("num_dims", [1, 2, 3])
 def test_largest_eigenvalue_is_that_of_the_periodic_matrix(name, num_dims):
-    """The Laplacian of an impulse, Fourier transformed, is the whole spectrum; even axes reach the extreme."""
+    """The transformed Laplacian of an impulse is the whole spectrum; even axes reach the extreme."""
     grid = Grid.uniform(8, 0.25, num_dims=num_dims)
     impulse = torch.zeros(1, 1, *grid.shape, dtype=torch.float64)
     impulse.view(-1)[0] = 1
