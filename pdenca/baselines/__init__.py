@@ -8,15 +8,8 @@ from typing import Final
 
 from pdenca.core import Emulator
 
-from .equations import (
-    ConvergedInTime,
-    EqualEvaluations,
-    EquationsOnGrid,
-    FixedSteps,
-    Schedule,
-    SolverFrame,
-    SpectralOnGrid,
-)
+from .equations import EquationsOnGrid, SolverFrame, SpectralOnGrid
+from .schedules import ConvergedInTime, EqualEvaluations, FixedSteps, Schedule
 from .trivial import Persistence, SpatialMean, Unchanged
 
 BASELINES: Final[dict[str, Callable[..., Emulator]]] = {

@@ -81,8 +81,8 @@ class _MeanOfLastFrame:
 class SpatialMean:
     """The pattern is gone: every predicted frame is the spatial mean of the last given one, field by field.
 
-    It scores a pooled VRMSE of about 1 while the mean stays what it was: what a model reaches that has learnt
-    to blur. A model above 1 does worse than knowing one number per field.
+    It scores a pooled VRMSE of about 1 while the mean stays what it was: what a model reaches that has
+    learnt to blur. A model above 1 does worse than knowing one number per field.
 
     Arguments:
         frame_interval: physical time between frames.

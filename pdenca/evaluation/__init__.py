@@ -17,9 +17,10 @@ from .metrics import (
     vrmse_parts,
     well_vrmse,
 )
-from .results import CurvePoint, Degradation, Example, Results, Row, degradation, load_rows, rows_to_json
+from .results import Curve, CurvePoint, Example, Results, Row, load_rows, rows_to_json
 from .scoring import METRICS
 from .settings import ALL_REGIMES, Case, EvaluationSettings, window_label
+from .shifts import Degradation, degradation
 from .spectra import (
     RadialSpectrum,
     SpectrumShells,
@@ -36,6 +37,7 @@ __all__ = [
     "WELL_EPSILON",
     "Case",
     "CorrelationTime",
+    "Curve",
     "CurvePoint",
     "Degradation",
     "Estimate",

@@ -34,10 +34,11 @@ def pooled_estimate(
 ) -> Estimate:
     """Ratio of sums over trajectories, with a percentile bootstrap interval.
 
-    value = transform( sum_i numerator_i / sum_i denominator_i ). Each of ``num_bootstrap`` resamples draws as
-    many trajectories as there are, with replacement, and pools their numerators and denominators as pairs;
-    the interval spans the central ``confidence`` of the resampled values. The draws depend on the seed and
-    the number of trajectories alone, so that models scored on the same trajectories are resampled alike.
+    value = transform( sum_i numerator_i / sum_i denominator_i ). Each of ``num_bootstrap`` resamples draws
+    as many trajectories as there are, with replacement, and pools their numerators and denominators as
+    pairs; the interval spans the central ``confidence`` of the resampled values. The draws depend on the
+    seed and the number of trajectories alone, so that models scored on the same trajectories are resampled
+    alike.
 
     There is no interval for one trajectory (its spread is unknown, not zero) nor for a value that is not
     finite. Resamples whose denominators sum to zero, in which nothing is defined, are left out. With fewer

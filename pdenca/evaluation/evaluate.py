@@ -42,13 +42,13 @@ def evaluate(
 ) -> Results:
     """Roll every emulator out on every case and score the predicted frames.
 
-    The first ``num_given`` frames from ``start`` are lifted into a state, the emulator is bound to the case's
-    grid and context and advanced to the end of the truth, and each observed frame is scored in float64. Rows
-    are pooled over the trajectories of a (split, regime) and, as regime ``"all"``, over those of a split;
-    intervals come from resampling trajectories (:func:`pooled_estimate`). A metric that is defined nowhere in
-    a group (the wavelength of dead patterns) and a window that some case of the group does not wholly contain
-    get no row there. A prediction that is not finite makes the value of its window NaN, for its regime and
-    for "all"; the metric ``diverged`` says in how large a share of the trajectories.
+    The first ``num_given`` frames from ``start`` are lifted into a state, the emulator is bound to the
+    case's grid and context and advanced to the end of the truth, and each observed frame is scored in
+    float64. Rows are pooled over the trajectories of a (split, regime) and, as regime ``"all"``, over those
+    of a split; intervals come from resampling trajectories (:func:`pooled_estimate`). A metric that is
+    defined nowhere in a group (the wavelength of dead patterns) and a window that some case of the group
+    does not wholly contain get no row there. A prediction that is not finite makes the value of its window
+    NaN, for its regime and for "all"; the metric ``diverged`` says in how large a share of the trajectories.
 
     Arguments:
         cases: consumed one by one, only one is held; pass a generator for data larger than memory.

@@ -1,8 +1,8 @@
 """Numbers that compare a predicted trajectory with the true one, each a small exact function.
 
 All of them take ``"batch time channel *space"`` tensors on cell-centred grids of equal cells, where the mean
-over cells is the midpoint rule for the spatial average, and keep the dtype they are given. None of them hides
-a NaN or an infinity: a prediction that blew up scores NaN (or infinity) in the frames where it did.
+over cells is the midpoint rule for the spatial average, and keep the dtype they are given. None of them
+hides a NaN or an infinity: a prediction that blew up scores NaN (or infinity) in the frames where it did.
 """
 
 from typing import NamedTuple
@@ -136,11 +136,12 @@ def pooled_vrmse(
 def well_vrmse(
     prediction: Float[Tensor, "batch time channel *space"], truth: Float[Tensor, "batch time channel *space"]
 ) -> Float[Tensor, "batch time channel"]:
-    """VRMSE exactly as The Well defines it: sqrt( <(u - v)^2> / (std(v)^2 + 1e-7) ) of every frame and field.
+    """VRMSE exactly as The Well defines it: sqrt( <(u - v)^2> / (std(v)^2 + 1e-7) ) of every frame and
+    field.
 
-    ``std`` is the unbiased one (divisor N - 1). The benchmark's number is the plain mean of these values over
-    samples, times and fields. Kept for comparison with published tables: it is dominated by frames whose
-    pattern has died, because a flat frame divides by 3.2e-4.
+    ``std`` is the unbiased one (divisor N - 1). The benchmark's number is the plain mean of these values
+    over samples, times and fields. Kept for comparison with published tables: it is dominated by frames
+    whose pattern has died, because a flat frame divides by 3.2e-4.
 
     Reference: Ohana et al., The Well, NeurIPS 2024, appendix on evaluation metrics.
     """
@@ -198,7 +199,8 @@ def correlation_time(
     frame_interval: float,
     threshold: float = 0.8,
 ) -> CorrelationTime:
-    """Time at which a prediction loses the pattern: the first frame whose correlation is below the threshold.
+    """Time at which a prediction loses the pattern: the first frame whose correlation is below the
+    threshold.
 
     The correlation of a frame is the mean over the fields with a pattern there; frames in which no field has
     one are passed over. A frame whose correlation is not a number (the prediction blew up) counts as lost.

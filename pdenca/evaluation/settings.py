@@ -22,8 +22,8 @@ class EvaluationSettings(Settings):
     Arguments:
         num_given: frames a model is shown; they are never scored.
         start: index of the first given frame.
-        windows: (first, last) predicted frames, 1-based and inclusive, so (1, 1) is the first frame after the
-            given ones. A window that reaches past the truth gets no row.
+        windows: (first, last) predicted frames, 1-based and inclusive, so (1, 1) is the first frame after
+            the given ones. A window that reaches past the truth gets no row.
         num_bootstrap: resamples behind each interval.
         confidence: of the intervals.
         seed: of the resampling and of models that draw random numbers.
@@ -31,10 +31,10 @@ class EvaluationSettings(Settings):
         std_floor: a frame has a pattern if its spatial std is at least this fraction of the training std.
         dtype: precision of the rollouts. Scores are always computed in float64. Against float64 rollouts,
             float32 (the precision of the files and of most models) moved the pooled VRMSE of stencil solvers
-            on 106 predicted Gray-Scott frames by at most 0.1 % of its value.
+            on 106 predicted Gray-Scott frames by at most 0.13 % of its value.
         device: where rollouts run and frames are scored.
-        example_frames: predicted frames (from 1) of the example trajectories that are kept for pictures; None
-            for the first and last frame of every window and the last one of all, () for none.
+        example_frames: predicted frames (from 1) of the example trajectories that are kept for pictures;
+            None for the first and last frame of every window and the last one of all, () for none.
     """
 
     num_given: int = pydantic.Field(default=4, ge=1)

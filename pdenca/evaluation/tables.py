@@ -13,13 +13,17 @@ from rich.markup import escape
 
 from pdenca.core import BadInputError
 
-from .results import Degradation, Row
+from .results import Row
 from .settings import ALL_REGIMES
+from .shifts import Degradation
 
 Columns = Literal["window", "split", "regime", "metric"]
 
-LARGER_IS_BETTER = frozenset({"correlation_time", "correlation_censored"})
+LARGER_IS_BETTER = frozenset({"correlation_time"})
 """Metrics whose best value is the largest."""
+
+UNRANKED = frozenset({"correlation_censored"})
+"""Metrics that describe a row without ranking it."""
 
 DIVERGED = "diverged"
 MISSING = "-"
@@ -131,7 +135,9 @@ def format_table(
         values = {
             number: cells[model, name].value
             for number, model in enumerate(models)
-            if (model, name) in cells and math.isfinite(cells[model, name].value)
+            if (model, name) in cells
+            and math.isfinite(cells[model, name].value)
+            and cells[model, name].metric not in UNRANKED
         }
         if values:
             shown = cells[models[next(iter(values))], name].metric

@@ -88,6 +88,17 @@ def test_results_come_back_as_they_were_saved(results, tmp_path):
     assert example.truth.dtype == np.float32
 
 
+def test_curves_of_one_split_are_arrays(results):
+    found = results.curves_of("test")
+    assert list(found) == ["a"]
+    time, value, low, high = found["a"]
+    assert time.tolist() == [10.0, 20.0]
+    assert value.tolist() == [0.5, math.inf]
+    assert (low[0], high[0]) == (0.25, 0.75)
+    assert np.isnan([low[1], high[1]]).all()
+    assert results.curves_of("test", "spots") == {}
+
+
 def test_results_without_examples_can_be_saved(results, tmp_path):
     Results(results.rows, results.curves).save(tmp_path)
     assert Results.load(tmp_path).examples == []
@@ -181,6 +192,7 @@ def test_censored_correlation_times_are_lower_bounds_and_longer_is_better():
     table = format_table(rows, metric="correlation_time", interval=False)
     assert table.lines == (("a", "≥ 300"), ("b", "200"))
     assert table.best == {(0, 1)}
+    assert not format_table(rows, metric="correlation_censored").best
 
 
 def test_terminal_table_shows_names_as_they_are():
