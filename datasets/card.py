@@ -1,5 +1,6 @@
 """The dataset card (README.md) and The Well's metadata file, written from the files themselves."""
 
+import math
 import string
 from collections.abc import Mapping, Sequence
 from importlib import resources
@@ -11,7 +12,8 @@ import yaml
 from pdenca.core import write_text
 
 from .activity import HOMOGENEOUS_STD, STATIONARY_RMS
-from .format import SPACE_NAMES, SYMBOLS, WELL_BOUNDARIES, Header
+from .format import WELL_BOUNDARIES
+from .header import SPACE_NAMES, SYMBOLS, Header
 from .inactive import Inactive
 from .recipe import Recipe
 
@@ -44,11 +46,11 @@ def write_card(
         stationary: trajectories that come to rest otherwise.
     """
     first = headers[0]
-    size = sum(4 * _count(header) for header in headers)
+    size = sum(4 * math.prod(header.shape) for header in headers)
     versions = sorted({_versions(header) for header in headers})
     values = {
         "dataset_name": recipe.dataset_name,
-        "recipe": first.equation,
+        "equation": first.equation,
         "num_cells": str(recipe.num_cells),
         "spacing": f"{recipe.spacing:g}",
         "side": f"{recipe.spacing * recipe.num_cells:g}",
@@ -70,13 +72,6 @@ def write_card(
     }
     template = resources.files("pdenca.datasets").joinpath("cards", recipe.card).read_text(encoding="utf-8")
     write_text(path, string.Template(template).substitute(values))
-
-
-def _count(header: Header) -> int:
-    total = 1
-    for length in header.shape:
-        total *= length
-    return total
 
 
 def _versions(header: Header) -> str:
@@ -116,12 +111,13 @@ def write_metadata(path: Path | str, headers: Sequence[Header]) -> None:
     """
     own = [header for header in headers if header.split == headers[0].split]
     first = own[0]
-    names: dict[int, list[str]] = {0: [], 1: [], 2: []}
-    for item, header_field in ((f, f.kind) for f in first.fields):
-        axes = SPACE_NAMES[: first.grid.num_dims]
-        names[header_field == "vector"] += (
-            [f"{item.name}_{axis}" for axis in axes] if header_field == "vector" else [item.name]
-        )
+    vectors = {item.name: item.kind == "vector" for item in first.fields}
+    axes = SPACE_NAMES[: first.grid.num_dims]
+    names = {
+        0: [name for name, vector in vectors.items() if not vector],
+        1: [f"{name}_{axis}" for name, vector in vectors.items() if vector for axis in axes],
+        2: [],
+    }
     content: dict[str, Any] = {
         "dataset_name": first.dataset_name,
         "n_spatial_dims": first.grid.num_dims,

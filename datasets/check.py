@@ -15,7 +15,8 @@ from pdenca.solvers import EQUATIONS, Equation, equation_from_name
 
 from .activity import homogeneous_from, stationary_from
 from .budget import budget_residual
-from .format import Header, TrajectoryFile, open_hdf5
+from .format import TrajectoryFile, open_hdf5
+from .header import Header
 from .layout import DATA_FOLDER, data_files, expand, is_dataset, splits_of
 from .rules import broken_own_rules, broken_well_rules
 from .statistics import FILE_NAME as STATISTICS_NAME
@@ -160,7 +161,8 @@ def _budget_findings(
         frame = int(excess.argmax())
         message = (
             f"until the next frame the total of the fields changes by {residual[frame]:.2g} too much or too "
-            f"little for the equation (tolerance {tolerance[frame]:.2g}); {int((excess > 1).sum())} such intervals"
+            f"little for the equation (tolerance {tolerance[frame]:.2g}); {int((excess > 1).sum())} of "
+            f"{len(excess)} intervals are so"
         )
         yield Finding("error", path, None, trajectory, frame, message)
 

@@ -13,27 +13,22 @@ a vector; chunks of one trajectory and 8 frames. The Well: Ohana et al., NeurIPS
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal, Self
 
 import h5py
 import numpy as np
-import torch
 from jaxtyping import Float32, Int
-from torch import Tensor
 
 from pdenca.core import BadInputError, Field, FormatError, NonFiniteError, atomic_path
 from pdenca.solvers.grid import Grid
 
 from .activity import homogeneous_from, stationary_from
+from .header import SPACE_NAMES, SYMBOLS, Header, TrajectorySet
 
 SCHEMA = "1"
-SPACE_NAMES = ("x", "y", "z")
 CHUNK_FRAMES = 8
-SYMBOLS = {"feed_rate": "F", "kill_rate": "k"}
-"""Short parameter names, used in file names and, as in The Well's own files, inside the HDF5."""
 NAMES = {symbol: name for name, symbol in SYMBOLS.items()}
 WELL_BOUNDARIES = {"periodic": "PERIODIC", "no-flux": "WALL"}
 """Our boundary name -> the nearest of The Well's three kinds (WALL, OPEN, PERIODIC)."""
@@ -56,109 +51,6 @@ PROVENANCE = (
 
 Compression = Literal["gzip"]
 Blocks = Iterable[Float32[np.ndarray, "batch time channel *space"]]
-
-
-@dataclass(frozen=True)
-class Header:
-    """All of a file but its numbers.
-
-    Arguments:
-        dataset_name: name of the dataset, the same in every file of a folder.
-        equation: name of the equation, a key of ``pdenca.solvers``' EQUATIONS for simulated data.
-        regime: name of the parameter regime, e.g. ``"maze"``.
-        split: the folder the file belongs to, e.g. ``"train"`` or ``"ood_domain"``.
-        fields: what the channels mean; a vector takes one channel per space axis.
-        grid: the cells.
-        frame_interval: time between stored frames; frame 0 is at time 0.
-        parameters: equation parameter name -> value, the same for all trajectories of the file.
-        num_trajectories: how many trajectories.
-        num_frames: how many frames each has.
-        seeds: one seed per trajectory; empty if the data were not made from seeds.
-        provenance: whatever else tells how the file was made (see :data:`PROVENANCE`), plain values.
-        path: where it was read from; None for a header that was never written.
-    """
-
-    dataset_name: str
-    equation: str
-    regime: str
-    split: str
-    fields: tuple[Field, ...]
-    grid: Grid
-    frame_interval: float
-    parameters: Mapping[str, float]
-    num_trajectories: int
-    num_frames: int
-    seeds: tuple[int, ...] = ()
-    provenance: Mapping[str, Any] = field(default_factory=dict)
-    path: Path | None = None
-
-    @property
-    def num_channels(self) -> int:
-        """Number of channels of the data array."""
-        return sum(self.grid.num_dims if item.kind == "vector" else 1 for item in self.fields)
-
-    @property
-    def channel_names(self) -> tuple[str, ...]:
-        """One name per channel; the components of a vector ``v`` are ``v_x``, ``v_y``, ..."""
-        names: list[str] = []
-        for item in self.fields:
-            axes = SPACE_NAMES[: self.grid.num_dims]
-            names += [f"{item.name}_{axis}" for axis in axes] if item.kind == "vector" else [item.name]
-        return tuple(names)
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """Shape of the data, ``(trajectory, time, channel, *space)``."""
-        return (self.num_trajectories, self.num_frames, self.num_channels, *self.grid.shape)
-
-    def context(self, batch: int, device: torch.device | str = "cpu") -> dict[str, Tensor]:
-        """Return the parameters as float32 tensors of shape (batch,), as emulators take them."""
-        return {name: torch.full((batch,), value, device=device) for name, value in self.parameters.items()}
-
-
-@dataclass(frozen=True)
-class TrajectorySet:
-    """Trajectories in memory together with what they are; see :class:`Header` for the shared arguments.
-
-    Arguments:
-        data: ``(trajectory, time, channel, *space)`` float32.
-    """
-
-    dataset_name: str
-    equation: str
-    regime: str
-    split: str
-    fields: tuple[Field, ...]
-    grid: Grid
-    frame_interval: float
-    parameters: Mapping[str, float]
-    data: Float32[np.ndarray, "batch time channel *space"]
-    provenance: Mapping[str, Any] = field(default_factory=dict)
-    seeds: tuple[int, ...] = ()
-
-    @property
-    def header(self) -> Header:
-        """Everything but the data."""
-        return Header(
-            dataset_name=self.dataset_name,
-            equation=self.equation,
-            regime=self.regime,
-            split=self.split,
-            fields=self.fields,
-            grid=self.grid,
-            frame_interval=self.frame_interval,
-            parameters=self.parameters,
-            num_trajectories=self.data.shape[0],
-            num_frames=self.data.shape[1],
-            seeds=self.seeds,
-            provenance=self.provenance,
-        )
-
-
-def file_name(dataset_name: str, regime: str, parameters: Mapping[str, float]) -> str:
-    """Return The Well's kind of file name, e.g. ``gray_scott_maze_F_0.029_k_0.057.hdf5``."""
-    values = [f"{SYMBOLS.get(name, name)}_{value:g}" for name, value in parameters.items()]
-    return "_".join([dataset_name, regime, *values]) + ".hdf5"
 
 
 def write_trajectories(
@@ -530,7 +422,7 @@ class TrajectoryFile:
 
     def close(self) -> None:
         """Close the file; reading afterwards raises FormatError."""
-        self._file.close()
+        self._manager.__exit__(None, None, None)
 
     def activity(self) -> tuple[Int[np.ndarray, " batch"], Int[np.ndarray, " batch"]]:
         """Return per trajectory the frames from which on it is homogeneous, and stationary; -1 for never.
@@ -561,7 +453,7 @@ class TrajectoryFile:
             ``(trajectory, time, channel, *space)`` float32.
 
         Raises:
-            BadInputError: if there is no such trajectory.
+            BadInputError: if there is no such trajectory, or for slices that run backwards.
             FormatError: if the bytes cannot be read.
         """
         count = self.header.num_trajectories
@@ -570,6 +462,8 @@ class TrajectoryFile:
                 raise BadInputError(f"trajectory {trajectories} does not exist, {self._path} holds {count}")
             start = trajectories % count
             trajectories = slice(start, start + 1)
+        if (trajectories.step or 1) < 1 or (frames.step or 1) < 1:
+            raise BadInputError(f"slices must run forwards, got {trajectories} and {frames}")
         rows = range(*trajectories.indices(count))
         times = range(*frames.indices(self.header.num_frames))
         shape = (len(rows), len(times), *self.header.shape[2:])

@@ -10,6 +10,7 @@ import fcntl
 import hashlib
 import inspect
 import json
+import math
 import os
 import shutil
 import time
@@ -24,11 +25,12 @@ import h5py
 import numpy as np
 import torch
 
-from pdenca.core import BadInputError, FormatError, atomic_path, write_text
+from pdenca.core import BadInputError, FormatError, NonFiniteError, atomic_path, write_text
 from pdenca.solvers import SpectralETDRK4, simulate
 
 from .card import write_card, write_metadata
-from .format import Header, file_name, read_header, write_blocks
+from .format import Compression, read_header, write_blocks
+from .header import Header, file_name
 from .inactive import Inactive, find_inactive
 from .layout import DATA_FOLDER, data_files
 from .recipe import Recipe, Shard
@@ -68,7 +70,11 @@ class Summary:
 
 
 def generate(
-    recipe: Recipe, out: Path | str, progress: Progress | None = None, device: torch.device | str = "cpu"
+    recipe: Recipe,
+    out: Path | str,
+    progress: Progress | None = None,
+    device: torch.device | str = "cpu",
+    compression: Compression | None = None,
 ) -> Summary:
     """Make the dataset of a recipe in a folder, or finish one that was begun.
 
@@ -81,6 +87,7 @@ def generate(
         out: the dataset's folder; made if missing.
         progress: told after every stored frame.
         device: where to solve; files made on different devices agree only up to rounding.
+        compression: None or ``"gzip"`` for the files that this run makes.
 
     Returns:
         A summary; its dead and stationary trajectories are also named in the card.
@@ -97,11 +104,13 @@ def generate(
         recipe = _claim(recipe, out)
         shards = recipe.shards()
         missing = [shard for shard in shards if not _is_complete(recipe, shard, out)]
-        _require_space(missing, out)
+        _require_space(recipe, missing, out)
         report = _Report(progress, sum(shard.num_trajectories for shard in shards))
-        report.advance(report.total - sum(shard.num_trajectories for shard in missing), "continuing")
+        there = report.total - sum(shard.num_trajectories for shard in missing)
+        report.advance(there, f"{len(missing)} files to make")
+        num_solved = 0
         for shard in missing:
-            _make(recipe, shard, out, torch.device(device), report)
+            num_solved += _make(recipe, shard, out, torch.device(device), report, compression)
         report.tell("statistics and card")
         training = data_files(out, "train") if "train" in recipe.splits else []
         if training and (
@@ -119,7 +128,7 @@ def generate(
         out=out,
         files=files,
         num_trajectories=report.total,
-        num_solved=sum(shard.num_trajectories for shard in missing),
+        num_solved=num_solved,
         seconds=time.monotonic() - started,
         dead=dead,
         stationary=stationary,
@@ -257,27 +266,39 @@ def _header(recipe: Recipe, shard: Shard, seconds: float) -> Header:
     )
 
 
-def _make(recipe: Recipe, shard: Shard, out: Path, device: torch.device, report: _Report) -> None:
-    """Solve what is missing of one file, assemble it, remove its parts."""
+def _make(
+    recipe: Recipe,
+    shard: Shard,
+    out: Path,
+    device: torch.device,
+    report: _Report,
+    compression: Compression | None,
+) -> int:
+    """Solve what is missing of one file, assemble it, remove its parts; return how many were solved."""
     folder = out / PARTS_FOLDER / shard.split / f"{shard.regime}_{_fingerprint(recipe, shard, device)}"
     parts = []
+    num_solved = 0
     for first in range(0, shard.num_trajectories, recipe.batch):
         seeds = shard.trajectory_seeds[first : first + recipe.batch]
         part = folder / f"{first:06d}.npz"
         if not part.exists():
             _solve(recipe, shard, seeds, part, device, report)
+            num_solved += len(seeds)
         parts.append(part)
         report.advance(len(seeds), f"{shard.split}/{shard.regime}")
     seconds = sum(float(_read_part(part, "seconds")) for part in parts)
     header = _header(recipe, shard, seconds)
-    write_blocks(_target(recipe, shard, out), header, (_read_part(part, "frames") for part in parts))
+    write_blocks(
+        _target(recipe, shard, out), header, (_read_part(part, "frames") for part in parts), compression
+    )
     shutil.rmtree(folder)
+    return num_solved
 
 
 def _fingerprint(recipe: Recipe, shard: Shard, device: torch.device) -> str:
     """Name everything that the bits of a part depend on, so that no part of another run is mixed in."""
     header = _header(recipe, shard, seconds=0.0)
-    settings = {**header.provenance, "settings": recipe.files_settings()}
+    settings: dict[str, Any] = {**header.provenance, "settings": recipe.files_settings()}
     text = json.dumps(
         [settings, shard.trajectory_seeds, shard.parameters, shard.num_frames, device.type], sort_keys=True
     )
@@ -294,18 +315,21 @@ def _solve(
     def each(frame: int) -> None:
         report.tell(f"{shard.split}/{shard.regime}: frame {frame} of {shard.num_frames}")
 
-    frames = simulate(
-        recipe.equation(shard),
-        shard.grid,
-        torch.cat(states).to(device),
-        num_frames=shard.num_frames,
-        frame_interval=recipe.frame_interval,
-        time_step=recipe.time_step,
-        method=METHOD,
-        refine=recipe.refine,
-        dtype=getattr(torch, recipe.dtype),
-        progress=each,
-    )
+    try:
+        frames = simulate(
+            recipe.equation(shard),
+            shard.grid,
+            torch.cat(states).to(device),
+            num_frames=shard.num_frames,
+            frame_interval=recipe.frame_interval,
+            time_step=recipe.time_step,
+            method=METHOD,
+            refine=recipe.refine,
+            dtype=getattr(torch, recipe.dtype),
+            progress=each,
+        )
+    except NonFiniteError as error:
+        raise NonFiniteError(f"{shard.split}/{shard.regime}, batch {part.stem}: {error}") from error
     data = frames.cpu().numpy().astype(np.float32)
     with atomic_path(part) as temporary, temporary.open("wb") as file:
         np.savez(file, frames=data, seconds=np.float64(time.monotonic() - started))
@@ -317,9 +341,9 @@ def _read_part(part: Path, name: str) -> np.ndarray:
     return values
 
 
-def _require_space(missing: list[Shard], out: Path) -> None:
+def _require_space(recipe: Recipe, missing: list[Shard], out: Path) -> None:
     """Refuse a dataset that cannot fit: all missing files, and once more the parts of the largest."""
-    sizes = [4 * shard.num_trajectories * shard.num_frames * shard.grid.num_cells * 2 for shard in missing]
+    sizes = [4 * math.prod(_header(recipe, shard, seconds=0.0).shape) for shard in missing]
     need = sum(sizes) + max(sizes, default=0)
     free = shutil.disk_usage(out).free
     if need > free:

@@ -4,7 +4,8 @@ from pathlib import Path
 
 from pdenca.core import BadInputError
 
-from .format import Header, read_header
+from .format import read_header
+from .header import Header
 from .inactive import find_inactive
 from .layout import data_files, is_dataset, splits_of
 from .statistics import FILE_NAME as STATISTICS_NAME

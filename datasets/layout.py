@@ -60,7 +60,8 @@ def data_files(dataset: Path | str, split: str, regimes: Iterable[str] | None = 
     unknown = [name for name in wanted if name not in known]
     if unknown or not wanted:
         raise BadInputError(
-            f"split {split!r} has no regime {', '.join(unknown) or '(none)'}; expected some of {', '.join(known)}"
+            f"split {split!r} has no regime {', '.join(unknown) or '(none)'}; expected some of "
+            f"{', '.join(known)}"
         )
     return [path for path in paths if found[path] in wanted]
 

@@ -15,7 +15,8 @@ import numpy as np
 from pdenca.core import BadInputError
 from pdenca.solvers import EQUATIONS, Grid
 
-from .format import PROVENANCE, SCHEMA, WELL_BOUNDARIES, file_name, header_of
+from .format import PROVENANCE, SCHEMA, WELL_BOUNDARIES, header_of
+from .header import file_name
 
 WELL_KINDS = ("WALL", "OPEN", "PERIODIC")
 """The kinds of boundary The Well's loader knows."""

@@ -11,7 +11,8 @@ from torch import Tensor
 
 from pdenca.core import BadInputError
 
-from .format import Header, TrajectoryFile, read_header
+from .format import TrajectoryFile, read_header
+from .header import Header
 from .layout import data_files, expand
 
 
@@ -52,8 +53,8 @@ class Windows(torch.utils.data.Dataset[tuple[Tensor, dict[str, Tensor]]]):
             for key in ("fields", "grid", "frame_interval"):
                 if getattr(header, key) != getattr(first, key):
                     raise BadInputError(
-                        f"{header.path} and {first.path} differ in {key}, so their windows do not fit into one "
-                        "batch; usual cure: one Windows per split"
+                        f"{header.path} and {first.path} differ in {key}, so their windows do not fit into "
+                        "one batch; usual cure: one Windows per split"
                     )
             if header.num_frames < num_frames:
                 raise BadInputError(

@@ -1,0 +1,122 @@
+"""What a file of trajectories holds: its header, and the same with the numbers in memory."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import torch
+from jaxtyping import Float32
+from torch import Tensor
+
+from pdenca.core import Field
+from pdenca.solvers.grid import Grid
+
+SPACE_NAMES: Final = ("x", "y", "z")
+SYMBOLS: Final[dict[str, str]] = {"feed_rate": "F", "kill_rate": "k"}
+"""Short parameter names, used in file names and, as in The Well's own files, inside the HDF5."""
+
+
+@dataclass(frozen=True)
+class Header:
+    """All of a file but its numbers.
+
+    Arguments:
+        dataset_name: name of the dataset, the same in every file of a folder.
+        equation: name of the equation, a key of ``pdenca.solvers``' EQUATIONS for simulated data.
+        regime: name of the parameter regime, e.g. ``"maze"``.
+        split: the folder the file belongs to, e.g. ``"train"`` or ``"ood_domain"``.
+        fields: what the channels mean; a vector takes one channel per space axis.
+        grid: the cells.
+        frame_interval: time between stored frames; frame 0 is at time 0.
+        parameters: equation parameter name -> value, the same for all trajectories of the file.
+        num_trajectories: how many trajectories.
+        num_frames: how many frames each has.
+        seeds: one seed per trajectory; empty if the data were not made from seeds.
+        provenance: whatever else tells how the file was made, plain values; see
+            :data:`pdenca.datasets.format.PROVENANCE`.
+        path: where it was read from; None for a header that was never written.
+    """
+
+    dataset_name: str
+    equation: str
+    regime: str
+    split: str
+    fields: tuple[Field, ...]
+    grid: Grid
+    frame_interval: float
+    parameters: Mapping[str, float]
+    num_trajectories: int
+    num_frames: int
+    seeds: tuple[int, ...] = ()
+    provenance: Mapping[str, Any] = field(default_factory=dict)
+    path: Path | None = None
+
+    @property
+    def num_channels(self) -> int:
+        """Number of channels of the data array."""
+        return sum(self.grid.num_dims if item.kind == "vector" else 1 for item in self.fields)
+
+    @property
+    def channel_names(self) -> tuple[str, ...]:
+        """One name per channel; the components of a vector ``v`` are ``v_x``, ``v_y``, ..."""
+        names: list[str] = []
+        for item in self.fields:
+            axes = SPACE_NAMES[: self.grid.num_dims]
+            names += [f"{item.name}_{axis}" for axis in axes] if item.kind == "vector" else [item.name]
+        return tuple(names)
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Shape of the data, ``(trajectory, time, channel, *space)``."""
+        return (self.num_trajectories, self.num_frames, self.num_channels, *self.grid.shape)
+
+    def context(self, batch: int, device: torch.device | str = "cpu") -> dict[str, Tensor]:
+        """Return the parameters as float32 tensors of shape (batch,), as emulators take them."""
+        return {name: torch.full((batch,), value, device=device) for name, value in self.parameters.items()}
+
+
+@dataclass(frozen=True)
+class TrajectorySet:
+    """Trajectories in memory together with what they are; see :class:`Header` for the shared arguments.
+
+    Arguments:
+        data: ``(trajectory, time, channel, *space)`` float32.
+    """
+
+    dataset_name: str
+    equation: str
+    regime: str
+    split: str
+    fields: tuple[Field, ...]
+    grid: Grid
+    frame_interval: float
+    parameters: Mapping[str, float]
+    data: Float32[np.ndarray, "batch time channel *space"]
+    provenance: Mapping[str, Any] = field(default_factory=dict)
+    seeds: tuple[int, ...] = ()
+
+    @property
+    def header(self) -> Header:
+        """Everything but the data."""
+        return Header(
+            dataset_name=self.dataset_name,
+            equation=self.equation,
+            regime=self.regime,
+            split=self.split,
+            fields=self.fields,
+            grid=self.grid,
+            frame_interval=self.frame_interval,
+            parameters=self.parameters,
+            num_trajectories=self.data.shape[0],
+            num_frames=self.data.shape[1],
+            seeds=self.seeds,
+            provenance=self.provenance,
+        )
+
+
+def file_name(dataset_name: str, regime: str, parameters: Mapping[str, float]) -> str:
+    """Return The Well's kind of file name, e.g. ``gray_scott_maze_F_0.029_k_0.057.hdf5``."""
+    values = [f"{SYMBOLS.get(name, name)}_{value:g}" for name, value in parameters.items()]
+    return "_".join([dataset_name, regime, *values]) + ".hdf5"
