@@ -147,4 +147,10 @@ def _resolve(stencil: str | Stencil) -> Stencil:
 
 
 def _largest_diffusivity(equation: Equation) -> float:
-    return max(float(torch.as_tensor(value).max()) for value in equation.diffusivities())
+    values = [torch.as_tensor(value) for value in equation.diffusivities()]
+    if any(value.ndim > 1 or float(value.min()) < 0 for value in values):
+        raise BadInputError(
+            f"diffusivities must be constant in space and not negative, got {equation.diffusivities()}; expected "
+            "numbers or tensors (batch,)"
+        )
+    return max(float(value.max()) for value in values)
