@@ -150,7 +150,7 @@ def _largest_diffusivity(equation: Equation) -> float:
     values = [torch.as_tensor(value) for value in equation.diffusivities()]
     if any(value.ndim > 1 or float(value.min()) < 0 for value in values):
         raise BadInputError(
-            f"diffusivities must be constant in space and not negative, got {equation.diffusivities()}; expected "
-            "numbers or tensors (batch,)"
+            f"diffusivities must be constant in space and not negative, got {equation.diffusivities()}; "
+            "expected numbers or tensors (batch,)"
         )
     return max(float(value.max()) for value in values)
