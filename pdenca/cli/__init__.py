@@ -1,1 +1,37 @@
-"""To be filled."""
+"""The door of pdenca: flags become settings here and go no further.
+
+Nothing heavy is loaded before a command runs, so that help answers at once.
+"""
+
+import click
+
+from .check import check_command, info_command
+from .door import Door, examples
+from .generate import generate_command
+
+
+@click.group(
+    "pdenca",
+    cls=Door,
+    invoke_without_command=True,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog=examples("pdenca demo --out demo", "pdenca generate gray-scott --out data"),
+)
+@click.version_option(package_name="pdenca", prog_name="pdenca")
+@click.pass_context
+def cli(context: click.Context) -> None:
+    """Learn the local rule behind a pattern-forming system, and prove how far it can be trusted."""
+    if context.invoked_subcommand is None:
+        click.echo(context.get_help())
+
+
+for _command in (generate_command, check_command, info_command):
+    cli.add_command(_command)
+
+
+def main() -> None:
+    """Run the command line; the entry point of the program ``pdenca``."""
+    cli()
+
+
+__all__ = ["cli", "main"]

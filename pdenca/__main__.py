@@ -1,0 +1,5 @@
+"""``python -m pdenca`` is ``pdenca``."""
+
+from pdenca.cli import main
+
+main()

@@ -1,0 +1,64 @@
+"""`pdenca check` and `pdenca info`: what is in a folder, and whether it can be trusted."""
+
+from pathlib import Path
+
+import click
+
+from .door import examples
+from .progress import console
+
+
+@click.command(
+    "check",
+    short_help="Check files and datasets: layout, numbers, physics.",
+    epilog=examples("pdenca check data", "pdenca check --strict data/data/test"),
+)
+@click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="PATH...")
+@click.option("--strict", is_flag=True, help="Count warnings as errors, dead trajectories among them.")
+@click.pass_context
+def check_command(context: click.Context, paths: tuple[Path, ...], strict: bool) -> None:
+    """Check trajectory files, split folders and dataset folders.
+
+    Looks at the layout (The Well's rules and ours), at every number, at the exact budget of the equation, at
+    seeds used twice, at dead trajectories and at the stored statistics. Exit code 0: no errors; 1: errors; 2:
+    a file cannot be read at all.
+    """
+    from pdenca.datasets import check
+
+    findings = check(paths, strict)
+    for finding in findings:
+        click.echo(str(finding))
+    num_errors = sum(finding.level == "error" for finding in findings)
+    num_warnings = len(findings) - num_errors
+    click.echo(f"{_count(num_errors, 'error')}, {_count(num_warnings, 'warning')}")
+    if num_errors:
+        context.exit(1)
+
+
+@click.command(
+    "info",
+    short_help="Describe a file, a dataset or a run.",
+    epilog=examples("pdenca info data", "pdenca info run"),
+)
+@click.argument("path", type=click.Path(path_type=Path))
+def info_command(path: Path) -> None:
+    """Describe PATH: a trajectory file, a dataset's folder or a run's folder."""
+    from pdenca.datasets import info
+
+    show(info(path))
+
+
+def show(facts: dict[str, str]) -> None:
+    """Print names and values in two columns."""
+    import rich.table
+
+    table = rich.table.Table(box=None, show_header=False, pad_edge=False)
+    table.add_column(style="bold")
+    table.add_column(overflow="fold")
+    for name, value in facts.items():
+        table.add_row(rich.markup.escape(name), rich.markup.escape(value))
+    console().print(table)
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}{'' if number == 1 else 's'}"

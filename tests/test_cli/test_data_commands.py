@@ -1,0 +1,123 @@
+"""generate, check, info: the way of a dataset, and its accidents."""
+
+import shutil
+import signal
+import time
+
+import h5py
+import numpy as np
+import pytest
+
+from pdenca.datasets import TrajectoryFile, data_files
+
+
+@pytest.fixture
+def copied(dataset, tmp_path):
+    """A copy that a test may damage."""
+    return shutil.copytree(dataset, tmp_path / "data")
+
+
+def test_generate_then_check_then_info(call, dataset):
+    checked = call("check", dataset)
+    assert checked.exit_code == 0
+    assert checked.stdout.splitlines()[-1].startswith("0 errors, ")
+    described = call("info", dataset)
+    assert described.exit_code == 0
+    for words in ("gray_scott", "maze", "16 x 16", "ood_domain", "32 x 32"):
+        assert words in described.stdout
+    (file,) = data_files(dataset, "test")
+    assert "split test" in call("info", file).stdout
+
+
+def test_generate_again_keeps_what_is_there(call, dataset, tiny):
+    before = {path: path.stat().st_mtime_ns for path in dataset.rglob("*.hdf5")}
+    again = call("generate", "gray-scott", "--out", dataset, *tiny, "--splits", "test")
+    assert again.exit_code == 0
+    assert f"{8} trajectories in 4 files, 8 of them already there" in again.stdout
+    assert {path: path.stat().st_mtime_ns for path in dataset.rglob("*.hdf5")} == before
+
+
+def test_flags_become_settings(call, tmp_path):
+    flags = "--grid 8 --trajectories 1 --frames 3 --refine 1 --regimes worms,spots --splits test --seed 5"
+    more = "--compression gzip --set num_test_trajectories=3 --set time_step=2 --set dtype=float32"
+    result = call("generate", "gray-scott", "--out", tmp_path / "d", *flags.split(), *more.split())
+    assert result.exit_code == 0
+    files = data_files(tmp_path / "d", "test")
+    assert len(files) == 2
+    with TrajectoryFile(files[0]) as file, h5py.File(files[0]) as raw:
+        assert file.header.shape == (3, 3, 2, 8, 8)
+        made = file.header.provenance
+        assert (made["seed"], made["refine"], made["time_step"], made["dtype"]) == (5, 1, 2.0, "float32")
+        assert raw["t0_fields/A"].compression == "gzip"
+
+
+def test_bad_settings_of_a_recipe(refused, tmp_path, dataset, tiny):
+    start = ("generate", "gray-scott", "--out", tmp_path / "d")
+    assert "did you mean 'maze'?" in refused(*start, "--regimes", "mase")
+    assert "did you mean 'num_frames'?" in refused(*start, "--set", "num_frame=3")
+    assert "the nearest that does is" in refused(*start, "--set", "time_step=3")
+    assert "num_cells" in refused(*start, "--grid", "1")
+    other = refused("generate", "gray-scott", "--out", dataset, *tiny, "--seed", "1")
+    assert "seed is 0 there and 1 here" in other
+    assert not (tmp_path / "d").exists()
+
+
+def test_paths_that_cannot_be(refused, tmp_path):
+    (tmp_path / "file").write_text("x")
+    assert "expected a folder" in refused("generate", "gray-scott", "--out", tmp_path / "file")
+    assert "Not a directory" in refused("generate", "gray-scott", "--out", tmp_path / "file" / "data")
+    for command in ("check", "info"):
+        assert str(tmp_path / "none") in refused(command, tmp_path / "none")
+        assert "not a trajectory file" in refused(command, tmp_path / "file")
+
+
+def test_a_truncated_file(refused, call, copied):
+    (file,) = data_files(copied, "test")
+    content = file.read_bytes()
+    file.write_bytes(content[: len(content) // 2])
+    for command in ("check", "info"):
+        assert file.name in refused(command, copied)
+
+
+def test_check_leaves_with_1_for_errors(call, copied):
+    (file,) = data_files(copied, "test")
+    with h5py.File(file, "r+") as raw:
+        raw["t0_fields/A"][1, 2, 3, 4] = np.nan
+    result = call("check", copied)
+    assert result.exit_code == 1
+    assert f"error: {file}: field A, trajectory 1, frame 2" in result.stdout
+    assert "1 error, " in result.stdout.splitlines()[-1]
+
+
+def test_strict_counts_warnings_as_errors(call, copied):
+    (file,) = data_files(copied, "test")
+    result = call("check", file)
+    warnings = result.stdout.count("warning: ")
+    strict = call("check", "--strict", file)
+    assert strict.stdout.count("error: ") == warnings
+    assert strict.exit_code == (1 if warnings else 0)
+
+
+def test_interrupt_then_resume(program, call, tmp_path, tiny):
+    """Ctrl-C in the middle leaves with 130; the same command then finishes the same dataset."""
+    flags = ["gray-scott", *tiny, "--frames", "20", "--splits", "train,valid", "--set", "batch=1"]
+    out = tmp_path / "interrupted"
+    running = program("generate", *flags, "--out", out)
+    deadline = time.monotonic() + 60
+    while not list(out.glob("parts/*/*/*.npz")) and time.monotonic() < deadline and running.poll() is None:
+        time.sleep(0.02)
+    running.send_signal(signal.SIGINT)
+    stdout, stderr = running.communicate(timeout=60)
+    assert running.returncode == 130, stderr
+    assert stdout == ""
+    assert "interrupted; run the same command again" in stderr
+    assert "Traceback" not in stderr
+    assert not list(out.rglob("*valid*/*.hdf5"))
+    resumed = call("generate", *flags, "--out", out)
+    assert resumed.exit_code == 0
+    whole = tmp_path / "whole"
+    assert call("generate", *flags, "--out", whole).exit_code == 0
+    for split in ("train", "valid"):
+        (one,), (other,) = data_files(out, split), data_files(whole, split)
+        with TrajectoryFile(one) as first, TrajectoryFile(other) as second:
+            np.testing.assert_array_equal(first.read(), second.read())
