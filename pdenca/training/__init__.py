@@ -1,1 +1,22 @@
-"""To be filled."""
+"""The training loop, its objectives and fitters; the only place that calls an optimiser."""
+
+from .fitters import FITTERS, FirstOrder, Fitter, FitReport, LevenbergMarquardt, PreconditionedLBFGS
+from .loop import Stage, Training, TrainingProgress
+from .objectives import DerivativeMatching, Objective, PropagatedPairs, RolloutMatching, step_generator
+
+__all__ = [
+    "FITTERS",
+    "DerivativeMatching",
+    "FirstOrder",
+    "FitReport",
+    "Fitter",
+    "LevenbergMarquardt",
+    "Objective",
+    "PreconditionedLBFGS",
+    "PropagatedPairs",
+    "RolloutMatching",
+    "Stage",
+    "Training",
+    "TrainingProgress",
+    "step_generator",
+]

@@ -1,1 +1,24 @@
-"""To be filled."""
+"""Fitters: everything that calls an optimiser."""
+
+from typing import Final
+
+from .base import Fitter, FitReport
+from .first_order import FirstOrder
+from .lbfgs import PreconditionedLBFGS
+from .levenberg_marquardt import LevenbergMarquardt, normal_equations
+
+FITTERS: Final[dict[str, type]] = {
+    "levenberg-marquardt": LevenbergMarquardt,
+    "lbfgs": PreconditionedLBFGS,
+    "first-order": FirstOrder,
+}
+
+__all__ = [
+    "FITTERS",
+    "FirstOrder",
+    "FitReport",
+    "Fitter",
+    "LevenbergMarquardt",
+    "PreconditionedLBFGS",
+    "normal_equations",
+]

@@ -1,0 +1,237 @@
+"""The automaton: perceive, decide, update, the same in every cell and at every step."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from pdenca.core import BadInputError, Context
+from pdenca.solvers.grid import Grid
+
+from .codec import HiddenChannels
+from .perception import Gathered, Perception, spacing_of
+from .rule import LocalRule
+from .update import Update
+
+
+class Automaton(nn.Module):
+    """A neural cellular automaton on a grid.
+
+        features = perception(state),  proposal = rule(features, parameters),  state <- update(state, proposal)
+
+    It knows no domain: :meth:`bind` gives it a grid, parameter values and randomness and returns a Step, so
+    another domain, spacing or parameter set is just another bind.
+
+    Arguments:
+        perception: what a cell sees.
+        rule: how it decides.
+        update: how the decision becomes the next state.
+        codec: how observed fields become the state's channels.
+        context_names: parameters of the equation that the rule is told, in its input order.
+        time_step: physical time of one automaton step.
+        steps_per_frame: automaton steps per stored frame.
+
+    Raises:
+        BadInputError: for a time step or count that is not positive.
+    """
+
+    def __init__(
+        self,
+        perception: Perception,
+        rule: LocalRule,
+        update: Update,
+        codec: HiddenChannels,
+        *,
+        context_names: Sequence[str] = (),
+        time_step: float = 1.0,
+        steps_per_frame: int = 1,
+    ) -> None:
+        super().__init__()
+        if time_step <= 0 or steps_per_frame < 1:
+            raise BadInputError(
+                f"the time step must be positive and a frame at least one step, got {time_step} and "
+                f"{steps_per_frame}"
+            )
+        self.perception, self.rule, self.update, self.codec = perception, rule, update, codec
+        self.context_names = tuple(context_names)
+        self.time_step, self.steps_per_frame = float(time_step), int(steps_per_frame)
+        self._march: Callable[..., Tensor] = self._march_eagerly
+
+    @property
+    def num_parameters(self) -> int:
+        """Number of learned numbers."""
+        return sum(parameter.numel() for parameter in self.parameters() if parameter.requires_grad)
+
+    def forward(self, gathered: Gathered, parameters: Tensor, spacing: float) -> Tensor:
+        """Return the proposal of cells whose neighbourhood was gathered: everything learned, pointwise."""
+        proposal: Tensor = self.rule(self.perception.combine(gathered, spacing), parameters)
+        return proposal
+
+    def stack_context(self, context: Context, state: Tensor, grid: Grid) -> Tensor:
+        """Return the parameters the rule is told, channels last, broadcastable over the cells.
+
+        Arguments:
+            context: parameter name -> (batch,) or (batch, *space).
+            state: the state they go with, for batch size, dtype and device.
+            grid: the domain.
+
+        Raises:
+            BadInputError: if a parameter is missing or has another shape.
+        """
+        batch, axes = state.shape[0], grid.num_dims
+        columns = []
+        for name in self.context_names:
+            if name not in context:
+                raise BadInputError(
+                    f"the rule needs the parameter {name!r}, the context has {sorted(context) or 'none'}; "
+                    "usual cure: pass the parameters of the data's file"
+                )
+            value = context[name].to(state)
+            if tuple(value.shape) == (batch,):
+                value = value.view(batch, *(1,) * axes)
+            elif tuple(value.shape) != (batch, *grid.shape):
+                raise BadInputError(
+                    f"parameter {name!r} has shape {tuple(value.shape)}; expected ({batch},) or "
+                    f"{(batch, *grid.shape)}"
+                )
+            columns.append(value)
+        if not columns:
+            return state.new_zeros(*(1,) * (axes + 1), 0)
+        return torch.stack(torch.broadcast_tensors(*columns), dim=-1)
+
+    def rate(
+        self, state: Float[Tensor, "batch channel *space"], context: Context, lattice: Grid
+    ) -> Float[Tensor, "batch channel *space"]:
+        """Return the change per unit time of one step in which every cell fires."""
+        return (self.advance(state, context, lattice, 1) - state) / self.time_step
+
+    def advance(
+        self,
+        state: Float[Tensor, "batch channel *space"],
+        context: Context,
+        lattice: Grid,
+        num_steps: int,
+        masks: Float[Tensor, "step batch *space 1"] | None = None,
+        watch: Callable[[Tensor], None] | None = None,
+    ) -> Float[Tensor, "batch channel *space"]:
+        """Take ``num_steps`` steps; pure in the parameters, no hidden state.
+
+        The layout is changed to channels last once, before the first step, and back after the last.
+
+        Arguments:
+            state: the state.
+            context: parameter values.
+            lattice: the domain.
+            num_steps: number of steps.
+            masks: firing masks, one per step, from :meth:`sample_masks`; None: every cell fires.
+            watch: called with every new state (channels last), e.g. to sum up a penalty.
+
+        Returns:
+            The state ``num_steps`` steps later.
+        """
+        parameters = self.stack_context(context, state, lattice)
+        current = state.movedim(1, -1).contiguous()
+        if watch is None:
+            current = self._march(current, parameters, lattice, num_steps, masks)
+        else:
+            for number in range(num_steps):
+                chosen = None if masks is None else masks[number : number + 1]
+                current = self._march(current, parameters, lattice, 1, chosen)
+                watch(current)
+        return current.movedim(-1, 1)
+
+    def _march_eagerly(
+        self, current: Tensor, parameters: Tensor, lattice: Grid, num_steps: int, masks: Tensor | None
+    ) -> Tensor:
+        spacing = spacing_of(lattice)
+        for number in range(num_steps):
+            proposal = self(self.perception.gather(current, lattice), parameters, spacing)
+            mask = None if masks is None else masks[number]
+            current = self.update(current, proposal, mask, self.time_step)
+        return current
+
+    def sample_masks(
+        self, num_steps: int, batch: int, lattice: Grid, generator: torch.Generator | None, like: Tensor
+    ) -> Tensor | None:
+        """Draw the firing masks of ``num_steps`` steps, None if every cell always fires.
+
+        Raises:
+            BadInputError: if the automaton is stochastic and there is no generator.
+        """
+        if self.update.deterministic:
+            return None
+        if generator is None:
+            raise BadInputError(
+                f"an automaton with fire rate {self.update.fire_rate} draws random masks; "
+                "usual cure: pass a torch.Generator"
+            )
+        return torch.stack(
+            [self.update.sample_mask(batch, lattice, generator, like) for _ in range(num_steps)]
+        )
+
+    # Any: an Emulator may be bound to any lattice; this one checks that it got a Grid
+    def bind(
+        self,
+        lattice: Any,  # noqa: ANN401
+        context: Context,
+        generator: torch.Generator | None = None,
+        *,
+        num_steps: int | None = None,
+    ) -> "BoundAutomaton":
+        """Return the Step that takes ``num_steps`` automaton steps, one stored frame by default.
+
+        Arguments:
+            lattice: the grid; any size, spacing and boundary.
+            context: parameter values, (batch,) or (batch, *space) each.
+            generator: source of firing masks, needed if the fire rate is below 1.
+            num_steps: automaton steps per application.
+
+        Raises:
+            BadInputError: if the lattice is not a grid with square cells, or the generator is missing.
+        """
+        if not isinstance(lattice, Grid):
+            raise BadInputError(f"an automaton binds to a Grid, got {type(lattice).__name__}")
+        spacing_of(lattice)
+        if not self.update.deterministic and generator is None:
+            self.sample_masks(1, 1, lattice, generator, torch.empty(0))
+        return BoundAutomaton(self, lattice, context, num_steps or self.steps_per_frame, generator)
+
+    def compile_steps(self) -> None:
+        """Compile the march with ``torch.compile``: slower to start (half a minute), faster to run.
+
+        Falls back to the ordinary march, and says so once, where there is no working compiler.
+        """
+        from .compiling import compiled_or_eager
+
+        self._march = compiled_or_eager(self._march_eagerly)
+
+
+@dataclass(frozen=True, eq=False)
+class BoundAutomaton:
+    """An automaton that knows its grid and parameters: a Step of ``num_steps`` automaton steps."""
+
+    automaton: Automaton
+    lattice: Grid
+    context: Context
+    num_steps: int
+    generator: torch.Generator | None = None
+
+    @property
+    def time_step(self) -> float:
+        """Physical time of one application."""
+        return self.automaton.time_step * self.num_steps
+
+    @property
+    def deterministic(self) -> bool:
+        """Whether every cell fires in every step."""
+        return self.automaton.update.deterministic
+
+    def __call__(self, state: Float[Tensor, "batch channel *space"]) -> Float[Tensor, "batch channel *space"]:
+        """Return the state ``time_step`` later."""
+        masks = self.automaton.sample_masks(
+            self.num_steps, state.shape[0], self.lattice, self.generator, state
+        )
+        return self.automaton.advance(state, self.context, self.lattice, self.num_steps, masks)

@@ -1,0 +1,218 @@
+"""Perception: what a cell sees of itself and its neighbours.
+
+A perception works in two halves. ``gather`` reads the neighbourhood off a lattice and has no parameters;
+``combine`` mixes what was gathered, cell by cell, with learned weights. The split is what makes derivative
+matching cheap: the gathered part of a training set is computed once, everything learned is pointwise.
+"""
+
+from abc import ABC, abstractmethod
+from typing import Final
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from pdenca.core import BadInputError
+from pdenca.solvers.grid import Grid
+
+from .lattice import as_tensor, common_spacing, first_differences, moment_weights, shell_sums, shells
+
+Gathered = tuple[Tensor, ...]
+"""Tensors ``"batch *space channel"`` (or ``"cell channel"``) that ``gather`` hands to ``combine``."""
+
+
+class Perception(ABC, nn.Module):
+    """What a cell sees.
+
+    Attributes:
+        radius: reach of the neighbourhood in cells.
+        num_features: features per cell that the rule receives.
+    """
+
+    radius: int
+    num_features: int
+
+    @abstractmethod
+    def gather(self, state: Float[Tensor, "batch *space channel"], grid: Grid) -> Gathered:
+        """Read the neighbourhood of every cell; linear or not, but without parameters."""
+
+    @abstractmethod
+    def combine(self, gathered: Gathered, spacing: float) -> Tensor:
+        """Mix what was gathered into features ``"... feature"``, cell by cell."""
+
+
+class FixedKernels(Perception):
+    """Hard-coded kernels applied to every channel, as in the founding papers of neural cellular automata.
+
+    ``identity``: the cell itself. ``laplacian``: [1 2 1; 2 -12 2; 1 2 1] / 4, in units of one cell, the
+    second-order Laplacian of Richardson et al. (2024), 2-D only. ``gradient``: the Sobel differences along
+    each axis, *not* invariant under rotations. ``gradient-norm``: their Euclidean norm, which is. The kernels
+    are in units of cells: a rule built on them holds for the spacing it was trained at.
+
+    Arguments:
+        num_channels: channels of the state.
+        kernels: names from the list above.
+        num_dims: space axes, needed to count the gradient's components.
+
+    Raises:
+        BadInputError: for an unknown kernel or the Laplacian in other than two dimensions.
+    """
+
+    KERNELS: Final = ("identity", "laplacian", "gradient", "gradient-norm")
+
+    def __init__(
+        self, num_channels: int, kernels: tuple[str, ...] = ("identity", "laplacian"), num_dims: int = 2
+    ) -> None:
+        super().__init__()
+        for name in kernels:
+            if name not in self.KERNELS:
+                raise BadInputError(f"kernel {name!r} is unknown; expected some of {', '.join(self.KERNELS)}")
+        if "laplacian" in kernels and num_dims != 2:
+            raise BadInputError(
+                f"the fixed Laplacian kernel is two-dimensional, got {num_dims} axes; "
+                "usual cure: IsotropicKernels"
+            )
+        self.kernels = tuple(kernels)
+        self.radius = 0 if set(kernels) == {"identity"} else 1
+        self.num_features = num_channels * sum(num_dims if name == "gradient" else 1 for name in kernels)
+
+    def gather(self, state: Float[Tensor, "batch *space channel"], grid: Grid) -> Gathered:
+        """Apply every kernel to every channel."""
+        parts: list[Tensor] = []
+        needs_gradient = {"gradient", "gradient-norm"} & set(self.kernels)
+        components = first_differences(state, grid) if needs_gradient else ()
+        for name in self.kernels:
+            if name == "identity":
+                parts.append(state)
+            elif name == "laplacian":
+                # 5-point Laplacian plus a quarter of the mixed difference gives [1 2 1; 2 -12 2; 1 2 1] / 4
+                sums = shell_sums(state, grid, 2)
+                corners = sums[shells(2, 2).index((1, 1))]
+                parts.append(corners / 4 + sums[1] / 2 - 3 * state)
+            elif name == "gradient":
+                parts += components
+            else:
+                # the added tiny number keeps the derivative at zero gradient finite
+                parts.append(torch.stack(components).square().sum(0).add(1e-24).sqrt())
+        return tuple(parts)
+
+    def combine(self, gathered: Gathered, spacing: float) -> Tensor:
+        """Put the features side by side; nothing is learned here."""
+        return torch.cat(gathered, dim=-1)
+
+
+class IsotropicKernels(Perception):
+    """Learned kernels that treat all directions of the square alike, parameterised by their moments.
+
+    Each channel c is seen twice, through a *sample* kernel of small reach (where the reaction reads its
+    concentrations) and a *transport* kernel (what flows in from the neighbours):
+
+        sampled_c = z_c + 1/20 Σ_m s_cm δ^m z_c,     transport_c = 1/20 Σ_m k_cm δ^m z_c,
+
+    with δ^m the symmetrised central differences of :func:`~pdenca.automaton.lattice.moment_weights`. A moment
+    weighs one even derivative, so a kernel of reach 3 in 2-D has the five parameters of ∇², ∂⁴ and ∂⁶ kinds
+    instead of 25 taps, all of like size, and no constant part: a homogeneous state stays homogeneous. Sampling
+    through a slight blur is what makes one explicit step second-order in time, as in Strang's splitting (half
+    a step of diffusion, the reaction, half a step of diffusion).
+
+    On another spacing h the moments are scaled by (h0 / h)^(2 |m|), h0 the training spacing, so that the rule
+    stays the same differential operator in physical units.
+
+    Arguments:
+        num_channels: channels of the state.
+        radius: reach of the transport kernel, 1 to 3 cells.
+        sample_radius: reach of the sample kernel, 0 (the cell itself) to ``radius``.
+        num_dims: space axes.
+        reference_spacing: h0, the spacing of the training data (length).
+
+    Raises:
+        BadInputError: for a reach outside those bounds.
+
+    Source: moments of learned differential kernels follow Long et al., PDE-Net (ICML 2018); the splitting is
+    Strang, SIAM J. Numer. Anal. 5 (1968).
+    """
+
+    UNIT: Final = 0.05  # moments of order one mean a diffusion number D dt / h² of this size
+
+    def __init__(
+        self,
+        num_channels: int,
+        radius: int = 3,
+        sample_radius: int = 1,
+        num_dims: int = 2,
+        reference_spacing: float = 1.0,
+    ) -> None:
+        super().__init__()
+        if not 1 <= radius <= 3:
+            raise BadInputError(f"the reach of the transport kernel must be 1, 2 or 3 cells, got {radius}")
+        if not 0 <= sample_radius <= radius:
+            raise BadInputError(f"the sample kernel's reach must be 0 to {radius}, got {sample_radius}")
+        self.radius, self.sample_radius, self.num_dims = radius, sample_radius, num_dims
+        self.reference_spacing = reference_spacing
+        self.num_features = 2 * num_channels
+        self.num_sampled = num_channels
+        moments = len(shells(radius, num_dims)) - 1
+        self.transport = nn.Parameter(torch.zeros(moments, num_channels))
+        self.sample = nn.Parameter(torch.zeros(len(shells(sample_radius, num_dims)) - 1, num_channels))
+        with torch.no_grad():
+            self.transport[0] = 1.0
+
+    def gather(self, state: Float[Tensor, "batch *space channel"], grid: Grid) -> Gathered:
+        """Sum every shell of neighbours."""
+        return shell_sums(state, grid, self.radius)
+
+    def shell_kernels(self, spacing: float) -> tuple[Tensor, Tensor]:
+        """Return the sample and transport kernels, ``"shell channel"``, on a lattice of this spacing."""
+        return self._kernel(self.sample, self.sample_radius, spacing), self._kernel(
+            self.transport, self.radius, spacing
+        )
+
+    def _kernel(self, moments: Tensor, radius: int, spacing: float) -> Tensor:
+        names = shells(radius, self.num_dims)[1:]
+        ratio = self.reference_spacing / spacing
+        scales = as_tensor((tuple(self.UNIT * ratio ** (2 * sum(name)) for name in names),), moments)
+        weights = as_tensor(moment_weights(radius, self.num_dims)[1:], moments)
+        return weights.T @ (moments * scales.T)
+
+    def combine(self, gathered: Gathered, spacing: float) -> Tensor:
+        """Weigh the shells: features are [sampled | transport]."""
+        sample, transport = self.shell_kernels(spacing)
+        sampled, flow = gathered[0], gathered[0] * transport[0]
+        if self.sample_radius:
+            for sums, weight in zip(gathered, sample, strict=False):
+                sampled = sampled + sums * weight
+        for sums, weight in zip(gathered[1:], transport[1:], strict=True):
+            flow = flow + sums * weight
+        return torch.cat((sampled, flow), dim=-1)
+
+    def kernel_images(self, spacing: float | None = None) -> Float[Tensor, "kind channel *taps"]:
+        """Return the kernels as arrays of taps, kinds (sample, transport), for pictures."""
+        h = self.reference_spacing if spacing is None else spacing
+        size = 2 * self.radius + 1
+        images = torch.zeros(2, self.transport.shape[1], *(size,) * self.num_dims, dtype=self.transport.dtype)
+        impulse = torch.zeros(1, *(size,) * self.num_dims, 1, dtype=self.transport.dtype)
+        impulse[(0, *(self.radius,) * self.num_dims, 0)] = 1
+        sums = shell_sums(impulse, Grid.uniform((size,) * self.num_dims, h), self.radius)
+        for kind, kernel in enumerate(self.shell_kernels(h)):
+            for total, weight in zip(sums, kernel.detach(), strict=False):
+                images[kind] += weight.view(-1, *(1,) * self.num_dims) * total[0, ..., 0]
+        images[0] += impulse[0, ..., 0]
+        return images
+
+
+def require_isotropic(perception: Perception) -> IsotropicKernels:
+    """Return the perception as :class:`IsotropicKernels`.
+
+    Raises:
+        BadInputError: if it is another kind, which has no learned kernels to show.
+    """
+    if not isinstance(perception, IsotropicKernels):
+        raise BadInputError(
+            f"a {type(perception).__name__} perception has no learned kernels; expected IsotropicKernels"
+        )
+    return perception
+
+
+def spacing_of(grid: Grid) -> float:
+    """Return the spacing that ``combine`` needs."""
+    return common_spacing(grid)

@@ -1,0 +1,211 @@
+"""Local rules: how a cell decides on its change, the same weights in every cell.
+
+A rule is pointwise: it sees one cell's features and parameters and proposes a change (per unit time).
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from typing import Final
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from pdenca.core import BadInputError
+
+ACTIVATIONS: Final[dict[str, Callable[[Tensor], Tensor]]] = {
+    "tanh": torch.tanh,
+    "relu": torch.relu,
+    "silu": nn.functional.silu,
+    "linear": lambda x: x,
+}
+
+
+class LocalRule(ABC, nn.Module):
+    """(features, parameters) of a cell -> its proposal."""
+
+    @abstractmethod
+    def forward(
+        self, features: Float[Tensor, "*cells feature"], parameters: Float[Tensor, "*cells_or_1 parameter"]
+    ) -> Float[Tensor, "*cells channel"]:
+        """Return the proposed change; ``parameters`` broadcast against the features."""
+
+
+class PointwiseMLP(LocalRule):
+    """One hidden layer, the usual rule of neural cellular automata:
+
+        proposal = W2 φ(W1 x + V1 p + b1) + [W3 x + V3 p] + b2.
+
+    The output layer starts at zero, so an untrained automaton leaves every state as it is.
+
+    Arguments:
+        num_features: size of x.
+        num_parameters: size of p.
+        num_channels: size of the proposal.
+        num_hidden: hidden units.
+        activation: φ, one of ``tanh``, ``relu``, ``silu``, ``linear``.
+        hidden_bias: whether b1 exists.
+        skip: whether the linear path W3, V3 exists.
+        spread: standard deviation of the first layer's weights at the start.
+        generator: source of the first layer's random weights.
+
+    Raises:
+        BadInputError: for an unknown activation.
+    """  # noqa: D400, D415
+
+    def __init__(
+        self,
+        num_features: int,
+        num_parameters: int,
+        num_channels: int,
+        num_hidden: int,
+        *,
+        activation: str = "tanh",
+        hidden_bias: bool = True,
+        skip: bool = True,
+        spread: float = 1.0,
+        generator: torch.Generator | None = None,
+    ) -> None:
+        super().__init__()
+        if activation not in ACTIVATIONS:
+            raise BadInputError(f"activation {activation!r} is unknown; expected one of {list(ACTIVATIONS)}")
+        self.activation = activation
+        total = num_features + num_parameters
+        self.num_features = num_features
+        self.hidden_weight = nn.Parameter(spread * torch.randn(num_hidden, total, generator=generator))
+        self.hidden_bias = (
+            nn.Parameter(spread * torch.randn(num_hidden, generator=generator)) if hidden_bias else None
+        )
+        self.output_weight = nn.Parameter(torch.zeros(num_channels, num_hidden))
+        self.output_bias = nn.Parameter(torch.zeros(num_channels))
+        self.skip_weight = nn.Parameter(torch.zeros(num_channels, total)) if skip else None
+
+    def forward(
+        self, features: Float[Tensor, "*cells feature"], parameters: Float[Tensor, "*cells_or_1 parameter"]
+    ) -> Float[Tensor, "*cells channel"]:
+        """Return the proposal of every cell."""
+        hidden = ACTIVATIONS[self.activation](
+            _affine(features, parameters, self.hidden_weight, self.hidden_bias)
+        )
+        proposal = nn.functional.linear(hidden, self.output_weight, self.output_bias)
+        if self.skip_weight is not None:
+            proposal = proposal + _affine(features, parameters, self.skip_weight, None)
+        return proposal
+
+
+class ProductRule(LocalRule):
+    """Products of three 1 x 1 maps, a cubic polynomial of features and parameters:
+
+        proposal = W [(A1 x + B1 p + a1) ∘ (A2 x + B2 p + a2) ∘ (A3 x + B3 p + a3)].
+
+    With three products it contains the Gray-Scott reaction exactly (A·B·B, (F + k)·B·1, F·(1 - A)·1).
+
+    Arguments:
+        num_features: size of x.
+        num_parameters: size of p.
+        num_channels: size of the proposal.
+        num_products: number of products.
+        generator: source of the random start; W starts at zero.
+
+    Source: the Π-block of Rao et al., PeRCNN, Nature Machine Intelligence 5 (2023).
+    """  # noqa: D400, D415
+
+    def __init__(
+        self,
+        num_features: int,
+        num_parameters: int,
+        num_channels: int,
+        num_products: int,
+        *,
+        generator: torch.Generator | None = None,
+    ) -> None:
+        super().__init__()
+        total = num_features + num_parameters
+        self.num_features = num_features
+        self.factor_weight = nn.Parameter(0.5 * torch.randn(3, num_products, total, generator=generator))
+        self.factor_bias = nn.Parameter(0.5 * torch.randn(3, num_products, generator=generator))
+        self.output_weight = nn.Parameter(torch.zeros(num_channels, num_products))
+
+    def forward(
+        self, features: Float[Tensor, "*cells feature"], parameters: Float[Tensor, "*cells_or_1 parameter"]
+    ) -> Float[Tensor, "*cells channel"]:
+        """Return the proposal of every cell."""
+        first, second, third = (
+            _affine(features, parameters, weight, bias)
+            for weight, bias in zip(self.factor_weight, self.factor_bias, strict=True)
+        )
+        return nn.functional.linear(first * second * third, self.output_weight)
+
+
+class Standardised(LocalRule):
+    """A rule that sees inputs of order one and answers in units of the data's rate of change.
+
+        proposal = rate_scale · rule((x - x0) / x_scale, (p - p0) / p_scale)
+
+    The numbers come from the training data and are not learned: badly scaled inputs are what makes
+    first-order training stall.
+
+    Arguments:
+        rule: the rule inside.
+        feature_centre, feature_scale: x0 and x_scale, one per feature.
+        parameter_centre, parameter_scale: p0 and p_scale, one per parameter.
+        rate_scale: unit of the proposal, one per channel (field units per time).
+    """
+
+    def __init__(
+        self,
+        rule: LocalRule,
+        feature_centre: Tensor,
+        feature_scale: Tensor,
+        parameter_centre: Tensor,
+        parameter_scale: Tensor,
+        rate_scale: Tensor,
+    ) -> None:
+        super().__init__()
+        self.rule = rule
+        self.register_buffer("feature_centre", feature_centre)
+        self.register_buffer("feature_scale", feature_scale)
+        self.register_buffer("parameter_centre", parameter_centre)
+        self.register_buffer("parameter_scale", parameter_scale)
+        self.register_buffer("rate_scale", rate_scale)
+
+    def forward(
+        self, features: Float[Tensor, "*cells feature"], parameters: Float[Tensor, "*cells_or_1 parameter"]
+    ) -> Float[Tensor, "*cells channel"]:
+        """Return the proposal of every cell."""
+        scaled: Tensor = self.rule(
+            (features - self.feature_centre) / self.feature_scale,
+            (parameters - self.parameter_centre) / self.parameter_scale,
+        )
+        return scaled * self.rate_scale
+
+
+class TransportReaction(LocalRule):
+    """Reaction-diffusion form: features [sampled | transport], proposal = transport + reaction(sampled, p).
+
+    The neighbourhood enters linearly and the nonlinearity is pointwise, which keeps a rule fitted to rates
+    stable when it is rolled out.
+
+    Arguments:
+        reaction: rule on the sampled half of the features.
+    """
+
+    def __init__(self, reaction: LocalRule) -> None:
+        super().__init__()
+        self.reaction = reaction
+
+    def forward(
+        self, features: Float[Tensor, "*cells feature"], parameters: Float[Tensor, "*cells_or_1 parameter"]
+    ) -> Float[Tensor, "*cells channel"]:
+        """Return transport plus reaction."""
+        sampled, transport = features.chunk(2, dim=-1)
+        return transport + self.reaction(sampled, parameters)
+
+
+def _affine(features: Tensor, parameters: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+    # the parameters of a trajectory are the same in all its cells: their part is computed once and broadcast
+    size = features.shape[-1]
+    mapped = nn.functional.linear(features, weight[:, :size])
+    if parameters.shape[-1]:
+        return mapped + nn.functional.linear(parameters, weight[:, size:], bias)
+    return mapped if bias is None else mapped + bias

@@ -1,0 +1,61 @@
+"""Updates: how a proposal becomes the next state, and which cells fire."""
+
+from abc import ABC, abstractmethod
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from pdenca.core import BadInputError
+from pdenca.solvers.grid import Grid
+
+
+class Update(ABC, nn.Module):
+    """(state, proposal, mask) -> next state. Masks are sampled outside and passed in.
+
+    Arguments:
+        fire_rate: chance of a cell to act in a step, in (0, 1]; 1 means every cell, always.
+
+    Raises:
+        BadInputError: if the fire rate is outside (0, 1].
+    """
+
+    def __init__(self, fire_rate: float = 1.0) -> None:
+        super().__init__()
+        if not 0 < fire_rate <= 1:
+            raise BadInputError(f"the fire rate must be above 0 and at most 1, got {fire_rate}")
+        self.fire_rate = fire_rate
+
+    @property
+    def deterministic(self) -> bool:
+        """Whether every cell fires in every step."""
+        return self.fire_rate == 1
+
+    def sample_mask(
+        self, batch: int, grid: Grid, generator: torch.Generator, like: Tensor
+    ) -> Float[Tensor, "batch *space 1"]:
+        """Draw which cells fire: one decision per cell, shared by all its channels."""
+        shape = (batch, *grid.shape, 1)
+        chance = torch.rand(shape, generator=generator, dtype=torch.float32, device=generator.device)
+        return (chance < self.fire_rate).to(like)
+
+    @abstractmethod
+    def forward(self, state: Tensor, proposal: Tensor, mask: Tensor | None, time_step: float) -> Tensor:
+        """Return the next state; ``mask`` None means that all cells fire."""
+
+
+class Increment(Update):
+    """next = state + mask · time_step · proposal: the proposal is a rate of change (explicit Euler)."""
+
+    def forward(self, state: Tensor, proposal: Tensor, mask: Tensor | None, time_step: float) -> Tensor:
+        """Return the next state."""
+        change = proposal * time_step
+        return state + (change if mask is None else change * mask)
+
+
+class Replace(Update):
+    """next = proposal where the cell fires, the old state elsewhere; the time step plays no role."""
+
+    def forward(self, state: Tensor, proposal: Tensor, mask: Tensor | None, time_step: float) -> Tensor:
+        """Return the next state."""
+        return proposal if mask is None else torch.where(mask > 0, proposal, state)

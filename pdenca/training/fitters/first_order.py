@@ -1,0 +1,97 @@
+"""First-order optimisers from torch, with the gradient treatments usual for cellular automata."""
+
+from typing import Any, Final
+
+import torch
+from torch import nn
+
+from pdenca.core import BadInputError
+
+from ..objectives import Objective
+from ..schedules import SCHEDULES
+from .base import FitReport, trainable
+
+OPTIMIZERS: Final[dict[str, type[torch.optim.Optimizer]]] = {
+    "adam": torch.optim.Adam,
+    "nadam": torch.optim.NAdam,
+    "adamw": torch.optim.AdamW,
+    "sgd": torch.optim.SGD,
+}
+GRADIENTS: Final = ("plain", "normalise", "clip")
+
+
+class FirstOrder:
+    """A torch optimiser.
+
+    Arguments:
+        automaton: the model.
+        optimizer: ``adam``, ``nadam``, ``adamw`` or ``sgd``.
+        learning_rate: at the start.
+        schedule: how it changes over ``num_steps``: ``constant``, ``cosine`` or ``exponential``.
+        num_steps: length of the schedule.
+        gradient: ``plain``; ``normalise`` divides each tensor's gradient by its norm (g / (‖g‖ + 1e-8), the
+            founding papers' treatment); ``clip`` bounds the norm of all gradients together by 1.
+
+    Raises:
+        BadInputError: for an unknown optimiser, schedule or treatment.
+    """
+
+    def __init__(
+        self,
+        automaton: nn.Module,
+        *,
+        optimizer: str = "adam",
+        learning_rate: float = 1e-3,
+        schedule: str = "constant",
+        num_steps: int = 1,
+        gradient: str = "plain",
+    ) -> None:
+        for name, known in ((optimizer, OPTIMIZERS), (schedule, SCHEDULES), (gradient, GRADIENTS)):
+            if name not in known:
+                raise BadInputError(f"{name!r} is unknown; expected one of {', '.join(known)}")
+        self.automaton, self.gradient = automaton, gradient
+        self.learning_rate, self.schedule, self.num_steps = learning_rate, schedule, num_steps
+        self.taken = 0
+        parameters = list(trainable(automaton).values())
+        self.optimizer: Any = OPTIMIZERS[optimizer](parameters, lr=learning_rate)  # type: ignore[call-arg]
+
+    def step(self, objective: Objective, batch: Any) -> FitReport:  # noqa: ANN401
+        """Take one step; if the loss or a gradient is not finite, the parameters are left as they are."""
+        rate = self.learning_rate * SCHEDULES[self.schedule](self.taken, self.num_steps)
+        for group in self.optimizer.param_groups:
+            group["lr"] = rate
+        self.optimizer.zero_grad()
+        loss = objective.loss(batch)
+        loss.backward()
+        gradients = [value.grad for value in trainable(self.automaton).values() if value.grad is not None]
+        finite = bool(torch.isfinite(loss)) and all(bool(torch.isfinite(g).all()) for g in gradients)
+        if not finite:
+            return FitReport(float("nan"), rate)
+        if self.gradient == "normalise":
+            for values in gradients:
+                values /= values.norm() + 1e-8
+        elif self.gradient == "clip":
+            torch.nn.utils.clip_grad_norm_(list(trainable(self.automaton).values()), 1.0)
+        self.optimizer.step()
+        self.taken += 1
+        return FitReport(float(loss.detach()), rate)
+
+    def lower_rate(self) -> None:
+        """Halve the learning rate."""
+        self.learning_rate /= 2
+
+    def state(self) -> dict[str, Any]:
+        """Return the optimiser's memory and the place in the schedule."""
+        memory = self.optimizer.state_dict()["state"]
+        return {
+            "memory": {str(key): dict(value) for key, value in memory.items()},
+            "taken": self.taken,
+            "learning_rate": self.learning_rate,
+        }
+
+    def load_state(self, state: dict[str, Any]) -> None:
+        """Restore :meth:`state`."""
+        full = self.optimizer.state_dict()
+        full["state"] = {int(key): value for key, value in state["memory"].items()}
+        self.optimizer.load_state_dict(full)
+        self.taken, self.learning_rate = int(state["taken"]), float(state["learning_rate"])

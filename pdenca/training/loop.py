@@ -1,0 +1,286 @@
+"""The training loop, once, for every task: stages, validation, checkpoints, divergence, resume.
+
+A run is a sequence of stages; a stage is an objective and a fitter. What a stage does is a function of the
+parameters it starts from and of seeds, so that a run killed at any moment and resumed ends with the same
+parameters, bit for bit on one CPU. Checkpoints may therefore be taken whenever some seconds have passed.
+"""
+
+import csv
+import io
+import math
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import torch
+from torch import Tensor
+
+from pdenca.automaton import Automaton
+from pdenca.core import BadInputError, NonFiniteError, write_text
+
+from .checkpoint import copy_tree, load_tree, save_tree
+from .fitters import Fitter
+from .fitters.base import trainable
+from .objectives import Objective
+
+COLUMNS: Final = ("step", "seconds", "stage", "loss", "validation", "learning_rate", "event")
+LAST, BEST, METRICS = "last.safetensors", "best.safetensors", "metrics.csv"
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A part of a training run.
+
+    Attributes:
+        name: shown and logged.
+        num_steps: at most this many steps of the fitter; it may converge earlier.
+        build: makes the objective and the fitter for the automaton as it is when the stage begins.
+        validate_every: steps between validations; the stage's end is always validated.
+    """
+
+    name: str
+    num_steps: int
+    build: Callable[[Automaton], tuple[Objective, Fitter]]
+    validate_every: int = 1
+
+    def __post_init__(self) -> None:
+        if self.num_steps < 1 or self.validate_every < 1:
+            raise BadInputError(
+                f"stage {self.name!r} needs at least one step and a validation interval of at least 1, got "
+                f"{self.num_steps} and {self.validate_every}"
+            )
+
+
+@dataclass(frozen=True)
+class TrainingProgress:
+    """Where a run stands, for progress bars."""
+
+    stage: str
+    stage_index: int
+    num_stages: int
+    step: int
+    num_steps: int
+    loss: float
+    validation: float | None
+    seconds: float
+    message: str | None = None
+
+
+class Training:
+    """A run in a folder: ``metrics.csv``, ``last.safetensors`` (to resume), ``best.safetensors`` (to use).
+
+    The best parameters are those with the lowest validation score. A step whose loss is not finite, or
+    ``EXPLOSION`` times the best loss of its stage, counts as a divergence: the state of some steps before is
+    restored, the fitter made more careful, and the event logged in the table; after ``MOST_DIVERGENCES`` of
+    them the run stops with an error.
+
+    Arguments:
+        automaton: the model; changed in place.
+        stages: what to do, in order.
+        validate: automaton -> error on validation data, lower is better; NaN or infinity if it diverges.
+        folder: the run folder.
+        progress: called after every step.
+        checkpoint_seconds: least time between two checkpoints within a stage.
+    """
+
+    EXPLOSION: Final = 1e3
+    MOST_DIVERGENCES: Final = 10
+    SNAPSHOT_STEPS: Final = 10
+
+    def __init__(
+        self,
+        automaton: Automaton,
+        stages: Sequence[Stage],
+        validate: Callable[[Automaton], float],
+        folder: Path,
+        progress: Callable[[TrainingProgress], None] | None = None,
+        checkpoint_seconds: float = 5.0,
+    ) -> None:
+        self.automaton, self.stages, self.validate = automaton, list(stages), validate
+        self.folder, self.progress, self.checkpoint_seconds = folder, progress, checkpoint_seconds
+        self.rows: list[dict[str, Any]] = []
+        self.best_score = math.inf
+        self.best: dict[str, Tensor] = self._parameters()
+        self.divergences = 0
+        self.total_steps = 0
+        self._seconds_before = 0.0
+        self._began = time.perf_counter()
+
+    @property
+    def seconds(self) -> float:
+        """Time spent on this run, earlier sittings included."""
+        return self._seconds_before + time.perf_counter() - self._began
+
+    def run(self, resume: bool = False) -> float:
+        """Run all stages, or those still to do; return the best validation score.
+
+        The automaton ends with the best parameters.
+
+        Raises:
+            BadInputError: if the folder holds a run and ``resume`` is not set.
+            FormatError: if the checkpoint to resume from is damaged.
+            NonFiniteError: if training keeps diverging, or no validation was ever finite.
+        """
+        first, resumed = 0, None
+        if (self.folder / LAST).exists():
+            if not resume:
+                raise BadInputError(
+                    f"{self.folder} already holds a training run; usual cure: --resume to continue it, or "
+                    "another --out"
+                )
+            first, resumed = self._restore(load_tree(self.folder / LAST))
+        elif not (self.folder / METRICS).exists():
+            self._validate("start", 0, None, math.nan)
+        for index in range(first, len(self.stages)):
+            self._run_stage(index, resumed if index == first else None)
+            resumed = None
+            self._save(index + 1, None)
+        if not math.isfinite(self.best_score):
+            raise NonFiniteError(
+                "no validation roll-out of this run stayed finite, so there is no model to keep; usual cure: "
+                "a smaller learning rate, more training windows, or another seed"
+            )
+        self._load_parameters(self.best)
+        return self.best_score
+
+    def _run_stage(self, index: int, resumed: dict[str, Any] | None) -> None:
+        stage = self.stages[index]
+        if resumed is not None:
+            self._load_parameters(resumed["start"])
+        start = self._parameters()
+        objective, fitter = stage.build(self.automaton)
+        step, best_loss = 0, math.inf
+        if resumed is not None:
+            step, best_loss = resumed["step"], resumed["best_loss"]
+            self._load_parameters(resumed["parameters"])
+            objective.load_state(resumed["objective"])
+            fitter.load_state(resumed["fitter"])
+
+        def snapshot() -> dict[str, Any]:
+            return {
+                "start": start,
+                "step": step,
+                "best_loss": best_loss,
+                "parameters": self._parameters(),
+                "objective": copy_tree(objective.state()),
+                "fitter": copy_tree(fitter.state()),
+            }
+
+        good, saved_at = snapshot(), time.perf_counter()
+        while step < stage.num_steps:
+            batch = objective.batch(step)
+            report = fitter.step(objective, batch)
+            if not math.isfinite(report.loss) or report.loss > self.EXPLOSION * best_loss:
+                self.divergences += 1
+                if self.divergences > self.MOST_DIVERGENCES:
+                    raise NonFiniteError(
+                        f"training diverged {self.divergences} times, last in stage {stage.name!r} at step "
+                        f"{step}; usual cure: a smaller learning rate or a shorter roll-out"
+                    )
+                failed, step = step, good["step"]
+                self._load_parameters(good["parameters"])
+                objective.load_state(good["objective"])
+                careful = {**copy_tree(good["fitter"])}
+                fitter.load_state(careful)
+                fitter.lower_rate()
+                event = f"diverged at step {failed}, back to step {step} with a lower rate"
+                self._log(stage.name, report.loss, None, report.rate, event)
+                self._report(index, step, report.loss, None, event)
+                good = snapshot()  # the lowered rate is part of what is restored next time
+                continue
+            objective.accept(batch)
+            step += 1
+            self.total_steps += 1
+            best_loss = min(best_loss, report.loss)
+            last = step == stage.num_steps or report.converged
+            score = None
+            if last or step % stage.validate_every == 0:
+                score = self._validate(stage.name, report.loss, report.rate, report.loss)
+            else:
+                self._log(stage.name, report.loss, None, report.rate, "")
+            self._report(index, step, report.loss, score, "converged" if report.converged else None)
+            if last:
+                break
+            if step % self.SNAPSHOT_STEPS == 0:
+                good = snapshot()
+            if time.perf_counter() - saved_at > self.checkpoint_seconds:
+                self._save(index, snapshot())
+                saved_at = time.perf_counter()
+
+    def _validate(self, stage: str, loss: float, rate: float | None, shown: float) -> float:
+        score = self.validate(self.automaton)
+        event = "" if math.isfinite(score) else "validation roll-out diverged"
+        self._log(stage, shown, score, rate, event)
+        if score < self.best_score:
+            self.best_score, self.best = score, self._parameters()
+            save_tree(self.folder / BEST, {"parameters": self.best, "validation": score})
+        return score
+
+    def _log(self, stage: str, loss: float, score: float | None, rate: float | None, event: str) -> None:
+        row = (self.total_steps, round(self.seconds, 3), stage, loss, score, rate, event)
+        self.rows.append(dict(zip(COLUMNS, row, strict=True)))
+
+    def _report(self, index: int, step: int, loss: float, score: float | None, message: str | None) -> None:
+        if self.progress:
+            stage = self.stages[index]
+            self.progress(
+                TrainingProgress(
+                    stage.name,
+                    index,
+                    len(self.stages),
+                    step,
+                    stage.num_steps,
+                    loss,
+                    score,
+                    self.seconds,
+                    message,
+                )
+            )
+
+    def _parameters(self) -> dict[str, Tensor]:
+        return {name: value.detach().clone() for name, value in trainable(self.automaton).items()}
+
+    def _load_parameters(self, parameters: dict[str, Tensor]) -> None:
+        own = trainable(self.automaton)
+        if own.keys() != parameters.keys():
+            raise BadInputError(
+                "the checkpoint belongs to another model; usual cure: resume with the settings of the run"
+            )
+        with torch.no_grad():
+            for name, value in parameters.items():
+                own[name].copy_(value)
+
+    def _save(self, stage_index: int, within: dict[str, Any] | None) -> None:
+        tree = {
+            "stage_index": stage_index,
+            "within": within,
+            "parameters": self._parameters(),
+            "best": self.best,
+            "best_score": self.best_score,
+            "rows": self.rows,
+            "seconds": self.seconds,
+            "total_steps": self.total_steps,
+            "divergences": self.divergences,
+        }
+        save_tree(self.folder / LAST, tree)
+        write_text(self.folder / METRICS, metrics_text(self.rows))
+
+    def _restore(self, tree: dict[str, Any]) -> tuple[int, dict[str, Any] | None]:
+        self._load_parameters(tree["parameters"])
+        self.best, self.best_score = tree["best"], float(tree["best_score"])
+        self.rows, self.total_steps = tree["rows"], int(tree["total_steps"])
+        self.divergences = int(tree["divergences"])
+        self._seconds_before, self._began = float(tree["seconds"]), time.perf_counter()
+        return int(tree["stage_index"]), tree["within"]
+
+
+def metrics_text(rows: Sequence[dict[str, Any]]) -> str:
+    """Return the table of a run as CSV text; empty cells where nothing was measured."""
+    buffer = io.StringIO()
+    writer = csv.DictWriter(buffer, COLUMNS, lineterminator="\n")
+    writer.writeheader()
+    for row in rows:
+        writer.writerow({key: "" if row[key] is None else row[key] for key in COLUMNS})
+    return buffer.getvalue()
