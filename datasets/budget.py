@@ -1,24 +1,29 @@
 """Does a stored trajectory obey the budget of its equation?
 
 For m(t) = <Σ_i u_i>, the spatial mean of the sum of the fields, diffusion drops out and dm/dt = b(u) is known
-exactly, e.g. d<A + B>/dt = F (1 - <A>) - (F + k) <B> for Gray-Scott. Between two stored frames, h apart,
+exactly, e.g. d<A + B>/dt = F (1 - <A>) - (F + k) <B> for Gray-Scott. So the change of m between two stored
+frames, h apart, is compared with two quadratures of b, and the closer one counts:
 
-    m(t + h) - m(t) = h/2 (b(t) + b(t + h)) + h²/12 (b'(t) - b'(t + h)) + O(h⁵)
+    Hermite:  h/2 (b_0 + b_1) + h²/12 (b'_0 - b'_1) + O(h⁵), the corrected trapezoidal rule, where
+              b' = ∂b/∂u · ∂u/∂t comes from the equation; it needs a grid that resolves the pattern;
+    cubic:    h/24 (-b_-1 + 13 b_0 + 13 b_1 - b_2) + O(h⁵), through the four nearest frames (one-sided at the
+              ends); it needs no resolution in space, but slower changes in time.
 
-(Hermite quadrature, the corrected trapezoidal rule; Davis and Rabinowitz, Methods of Numerical Integration,
-1984, section 2.9). The derivative b' = ∂b/∂u · ∂u/∂t comes from the equation too, so each interval is judged
-by its two frames alone.
+(Davis and Rabinowitz, Methods of Numerical Integration, 1984, section 2.9; Hairer, Nørsett and Wanner,
+Solving Ordinary Differential Equations I, 1993, section III.1.)
 
-The tolerance. Let M be the largest |m| of the trajectory and E the largest correction h²/12 |b'(t) - b'(t +
-h)| of the interval and its two neighbours, a generous estimate of the quadrature error. The residual may be
+The tolerance. Let M be the largest |m| of the trajectory and E the largest h²/12 |b'_0 - b'_1| of the
+interval and its two neighbours, a generous estimate of the quadrature error. The residual may be
 
-    2·10⁻⁵ M + E    where E <= 10⁻³ M    (the frames resolve the budget)
-    2·10⁻⁵ M + 10 E elsewhere            (the first few frames of a trajectory, while the initial state
-    relaxes)
+    2·10⁻⁵ M + E       where E <= 10⁻³ M (the frames resolve the budget),
+    2·10⁻⁵ M + 10 E    elsewhere (the first few frames, while the initial state relaxes).
 
-Honest Gray-Scott data (all six regimes, both families of initial states, frame intervals 1 to 50, grids of 16
-to 64 cells, either floating point type) stay below half of it; with frame_interval 10 a frame scaled by 1.01,
-or swapped with its neighbour, exceeds it about tenfold from frame 6 on as long as the trajectory is alive.
+Measured on honest Gray-Scott data (six regimes, both families of initial states, 8 to 64 cells per side, both
+floating point types, with and without refinement): the residual is at most 0.25 of the tolerance at frame
+interval 10 on grids that resolve the pattern, 0.64 on grids that do not (2 cells per wavelength), 0.74 at
+intervals up to 100. At interval 10, from frame 6 on, a frame of a living trajectory scaled by 1.01 reaches 10
+times the tolerance or more; two neighbouring frames exchanged reach 80 times in the median and are missed
+only where they hardly differ. At intervals of 20 and more a scaled frame may be missed.
 """
 
 import torch
@@ -31,6 +36,8 @@ FLOOR = 2e-5
 RESOLVED = 1e-3
 FACTOR_UNRESOLVED = 10.0
 CELLS_PER_BLOCK = 2**20
+CUBIC_START = (9.0, 19.0, -5.0, 1.0)
+CUBIC_MIDDLE = (-1.0, 13.0, 13.0, -1.0)
 
 
 def budget_residual(
@@ -55,12 +62,21 @@ def budget_residual(
     blocks = [_balance(equation, grid, block) for block in torch.split(frames, per_block)]
     total, flow, slope = (torch.cat(parts) for parts in zip(*blocks, strict=True))
     correction = frame_interval**2 / 12 * (slope[:-1] - slope[1:])
-    quadrature = frame_interval / 2 * (flow[:-1] + flow[1:]) + correction
-    residual = (total.diff() - quadrature).abs()
+    change = total.diff()
+    residual = (change - frame_interval / 2 * (flow[:-1] + flow[1:]) - correction).abs()
+    if len(flow) >= len(CUBIC_START):
+        residual = torch.minimum(residual, (change - frame_interval * _cubic(flow)).abs())
     error = torch.nn.functional.max_pool1d(correction.abs()[None, None], 3, stride=1, padding=1)[0, 0]
     scale = total.abs().max()
     resolved = error <= RESOLVED * scale
     return residual, FLOOR * scale + torch.where(resolved, error, FACTOR_UNRESOLVED * error), resolved
+
+
+def _cubic(flow: Tensor) -> Tensor:
+    """Return the mean of b over each interval, b interpolated by a cubic through four frames."""
+    start, middle = flow.new_tensor(CUBIC_START) / 24, flow.new_tensor(CUBIC_MIDDLE) / 24
+    inner = flow.unfold(0, 4, 1) @ middle
+    return torch.cat([(flow[:4] @ start)[None], inner, (flow[-4:].flip(0) @ start)[None]])
 
 
 def _balance(equation: Equation, grid: Grid, frames: Tensor) -> tuple[Tensor, Tensor, Tensor]:

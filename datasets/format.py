@@ -50,7 +50,7 @@ PROVENANCE = (
 """The root attributes without which a simulated file could not be remade."""
 
 Compression = Literal["gzip"]
-Blocks = Iterable[Float32[np.ndarray, "batch time channel *space"]]
+Blocks = Iterable[Float32[np.ndarray, "_ time channel *space"]]
 
 
 def write_trajectories(

@@ -30,7 +30,7 @@ def open_xarray(path: Path | str) -> xarray.Dataset:
     TrajectoryFile(path).close()  # says in one sentence what is wrong, if something is
     tree = xarray.open_datatree(path, engine="h5netcdf")
     parts = [tree.children[name].to_dataset(inherit=True) for name in GROUPS if name in tree.children]
-    merged = xarray.merge([part.assign_attrs({}) for part in parts], combine_attrs="drop")
+    merged = xarray.merge(parts, combine_attrs="override")
     for variable in merged.variables.values():
         variable.attrs = {name: _storable(value) for name, value in variable.attrs.items()}
     merged.attrs = {name: _storable(value) for name, value in tree.attrs.items()}

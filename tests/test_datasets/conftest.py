@@ -1,0 +1,85 @@
+"""A tiny dataset with every split, made once; what changes a file works on a copy."""
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from pdenca.core import Field
+from pdenca.datasets import SPLITS, GrayScottRecipe, Summary, TrajectorySet, generate
+from pdenca.solvers import Grid
+
+
+@pytest.fixture(scope="session")
+def recipe() -> GrayScottRecipe:
+    """16 x 16 cells, 12 frames, two regimes, every split, two batches of training trajectories."""
+    return GrayScottRecipe(
+        num_cells=16,
+        spacing=1 / 32,
+        num_trajectories=3,
+        num_frames=12,
+        num_domain_frames=5,
+        time_step=1.0,
+        batch=2,
+        regimes=("maze", "spots"),
+        splits=SPLITS,
+        seed=7,
+    )
+
+
+@pytest.fixture(scope="session")
+def summary(recipe: GrayScottRecipe, tmp_path_factory: pytest.TempPathFactory) -> Summary:
+    """What making the dataset returned."""
+    return generate(recipe, tmp_path_factory.mktemp("dataset") / "gray_scott")
+
+
+@pytest.fixture(scope="session")
+def dataset(summary: Summary) -> Path:
+    """The dataset's folder; do not change it."""
+    return summary.out
+
+
+@pytest.fixture
+def own_dataset(dataset: Path, tmp_path: Path) -> Path:
+    """A copy to change."""
+    return shutil.copytree(dataset, tmp_path / "copy")
+
+
+@pytest.fixture
+def maze(own_dataset: Path) -> Path:
+    """A training file to change."""
+    return own_dataset / "data" / "train" / "gray_scott_maze_F_0.029_k_0.057.hdf5"
+
+
+@pytest.fixture
+def make_set() -> Callable[..., TrajectorySet]:
+    """Make random trajectories of any grid and fields."""
+
+    def make(
+        shape: tuple[int, ...] = (4, 6),
+        num_trajectories: int = 2,
+        num_frames: int = 5,
+        fields: tuple[Field, ...] = (Field("A"), Field("B")),
+        boundary: str = "periodic",
+        **changes: Any,
+    ) -> TrajectorySet:
+        channels = sum(len(shape) if item.kind == "vector" else 1 for item in fields)
+        random = np.random.default_rng(num_frames)
+        data = random.random((num_trajectories, num_frames, channels, *shape), dtype=np.float32)
+        values: dict[str, Any] = {
+            "dataset_name": "noise",
+            "equation": "none",
+            "regime": "random",
+            "split": "train",
+            "fields": fields,
+            "grid": Grid(shape, tuple(0.5 / (i + 1) for i in range(len(shape))), (boundary,) * len(shape)),
+            "frame_interval": 2.5,
+            "parameters": {"feed_rate": 0.03, "strength": 2.0},
+            "data": data,
+        }
+        return TrajectorySet(**{**values, **changes})
+
+    return make

@@ -1,0 +1,414 @@
+"""Making a dataset: what it holds, and that no interruption changes a bit of it."""
+
+import fcntl
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+import yaml
+
+from pdenca.core import BadInputError, FormatError, NonFiniteError
+from pdenca.datasets import (
+    RECIPES,
+    SPLITS,
+    GrayScottRecipe,
+    TrajectoryFile,
+    check,
+    generate,
+    info,
+    load_split,
+    read_header,
+)
+from pdenca.solvers import GrayScott, equation_from_name, restrict, simulate
+
+
+@pytest.fixture
+def small() -> GrayScottRecipe:
+    """Four parts per file, so that there is something to interrupt."""
+    return GrayScottRecipe(
+        num_cells=8,
+        spacing=1 / 16,
+        num_trajectories=4,
+        num_frames=4,
+        time_step=2.0,
+        batch=1,
+        regimes=("maze",),
+        splits=("train", "test"),
+        seed=3,
+    )
+
+
+def arrays(folder: Path) -> dict[str, np.ndarray]:
+    result = {}
+    for path in sorted((folder / "data").rglob("*.hdf5")):
+        with TrajectoryFile(path) as file:
+            result[str(path.relative_to(folder))] = file.read()
+    return result
+
+
+def assert_same(one: Path, other: Path) -> None:
+    first, second = arrays(one), arrays(other)
+    assert list(first) == list(second)
+    for name, values in first.items():
+        np.testing.assert_array_equal(values, second[name], err_msg=name)
+    assert (one / "stats.yaml").read_text() == (other / "stats.yaml").read_text()
+
+
+def test_the_folder_is_laid_out_as_in_the_well(dataset, recipe, summary):
+    assert {path.name for path in dataset.iterdir()} == {
+        "data",
+        "stats.yaml",
+        "gray_scott.yaml",
+        "README.md",
+        "recipe.json",
+    }
+    assert {path.name for path in (dataset / "data").iterdir()} == set(SPLITS)
+    assert {path.name for path in (dataset / "data" / "train").iterdir()} == {
+        "gray_scott_maze_F_0.029_k_0.057.hdf5",
+        "gray_scott_spots_F_0.03_k_0.062.hdf5",
+    }
+    assert len(summary.files) == len(list((dataset / "data").rglob("*.hdf5"))) == 18
+    assert summary.num_trajectories == summary.num_solved == 2 * (3 + 2 + 2 + 2 + 2 + 1 + 2 + 2 * 2)
+    assert summary.seconds > 0
+    metadata = yaml.safe_load((dataset / "gray_scott.yaml").read_text())
+    assert metadata["spatial_resolution"] == [16, 16]
+    assert metadata["field_names"] == {0: ["A", "B"], 1: [], 2: []}
+    assert metadata["constant_scalar_names"] == ["F", "k"]
+    assert metadata["n_trajectories_per_file"] == [3, 3]
+    assert metadata["n_steps_per_trajectory"] == [12, 12]
+    assert RECIPES["gray-scott"].from_json((dataset / "recipe.json").read_text()) == recipe
+
+
+def test_shapes_and_grids_of_the_splits(dataset):
+    shapes = {split: load_split(dataset, split, ["maze"])[0][1].shape for split in SPLITS}
+    assert shapes["train"] == (3, 12, 2, 16, 16)
+    assert shapes["ood_domain"] == (2, 5, 2, 32, 32)
+    assert shapes["ood_domain_4x"] == (1, 5, 2, 64, 64)
+    assert shapes["ood_horizon"] == (2, 48, 2, 16, 16)
+    for split in SPLITS:
+        header = load_split(dataset, split, ["maze"])[0][0]
+        assert header.grid.spacing == (1 / 32, 1 / 32)
+
+
+def test_a_file_holds_all_it_takes_to_remake_it(dataset):
+    """Solve one trajectory again from nothing but the attributes of its file."""
+    path = dataset / "data" / "ood_ic" / "gray_scott_spots_F_0.03_k_0.062.hdf5"
+    with TrajectoryFile(path) as file:
+        header, stored = file.header, file.read(1)
+    made = header.provenance
+    again = GrayScottRecipe.from_json(made["settings"])
+    shard = next(s for s in again.shards() if (s.split, s.regime) == (header.split, header.regime))
+    generator = torch.Generator().manual_seed(header.seeds[1])
+    fine = header.grid.refined(int(made["refine"]))
+    frames = simulate(
+        equation_from_name(header.equation, {**json.loads(made["equation_constants"]), **header.parameters}),
+        header.grid,
+        again.initial_state(shard, fine, generator),
+        num_frames=header.num_frames,
+        frame_interval=header.frame_interval,
+        time_step=float(made["time_step"]),
+        method=made["solver"],
+        refine=int(made["refine"]),
+        dtype=getattr(torch, made["dtype"]),
+    )
+    torch.testing.assert_close(frames.float(), torch.from_numpy(stored), rtol=0, atol=1e-6)
+    assert made["torch_version"] == torch.__version__
+    assert made["initial_condition"] == "fourier-noise"
+    assert made["seed"] == again.seed
+
+
+def test_frames_are_the_restriction_of_a_finer_solution(dataset, recipe):
+    """Not the solution on the stored grid: that one differs, the restricted one does not."""
+    shard = recipe.shards()[0]
+    equation = recipe.equation(shard)
+    assert isinstance(equation, GrayScott)
+    fine = shard.grid.refined(2)
+    state = recipe.initial_state(shard, fine, torch.Generator().manual_seed(shard.trajectory_seeds[0]))
+    settings = {"num_frames": 12, "frame_interval": 10.0, "time_step": 1.0}
+    truth = simulate(equation, fine, state, **settings)[0]
+    coarse = simulate(equation, shard.grid, restrict(state, fine, shard.grid), **settings)[0]
+    stored = load_split(dataset, "train", ["maze"])[0][1][0].double()
+    torch.testing.assert_close(restrict(truth, fine, shard.grid), stored, rtol=0, atol=1e-6)
+    assert (coarse - stored).abs().max() > 1e-3
+
+
+def test_trajectories_do_not_depend_on_their_batch(small, tmp_path):
+    generate(small, tmp_path / "one")
+    generate(small.replace(batch=3), tmp_path / "three")
+    one, three = arrays(tmp_path / "one"), arrays(tmp_path / "three")
+    for name, values in one.items():
+        np.testing.assert_array_equal(values[:, 0], three[name][:, 0])  # initial states: the very same
+        np.testing.assert_allclose(values, three[name], rtol=0, atol=1e-6)  # later: but for rounding
+
+
+def test_more_trajectories_keep_the_first_ones(small, tmp_path):
+    generate(small, tmp_path / "four")
+    generate(small.replace(num_trajectories=6), tmp_path / "six")
+    four, six = arrays(tmp_path / "four"), arrays(tmp_path / "six")
+    for name, values in four.items():
+        np.testing.assert_array_equal(values, six[name][: len(values)])
+
+
+def test_no_two_trajectories_are_alike(dataset):
+    starts = [
+        start.numpy().tobytes()
+        for split in ("train", "valid", "test", "ood_horizon", "ood_params")
+        for _, data in load_split(dataset, split)
+        for start in data[:, 0]
+    ]
+    assert len(set(starts)) == len(starts)
+
+
+def test_the_card_tells_the_facts(dataset, recipe):
+    card = (dataset / "README.md").read_text()
+    assert "$" not in card
+    for fact in (
+        "dA/dt",
+        "| maze | 0.029 | 0.057 |",
+        "16 x 16",
+        "64 x 64",
+        "time step 1",
+        "float64",
+        "fourier-noise",
+    ):
+        assert fact in card
+    assert "(0.026, 0.055), (0.031, 0.058)" in card
+    assert str(len(recipe.splits)) != "0"
+    assert all(f"| `{split}` |" in card for split in recipe.splits)
+
+
+def test_dead_trajectories_are_returned_and_listed(tmp_path):
+    """At a kill rate where nothing survives (pure decay of B, slow return of A)."""
+    recipe = GrayScottRecipe(
+        num_cells=8,
+        spacing=1 / 64,
+        num_trajectories=2,
+        num_frames=120,
+        time_step=5.0,
+        refine=1,
+        diffusivity_a=1e-3,
+        diffusivity_b=1e-3,
+        regimes=("spots",),
+        splits=("train",),
+    )
+    summary = generate(recipe, tmp_path / "out")
+    assert [(item.file, item.trajectory) for item in summary.dead] == [
+        (summary.files[0], 0),
+        (summary.files[0], 1),
+    ]
+    assert summary.stationary == ()
+    card = (tmp_path / "out" / "README.md").read_text()
+    for item in summary.dead:
+        assert f"| train/{item.file.name} | {item.trajectory} | dead | {item.frame} |" in card
+        with TrajectoryFile(item.file) as file:
+            data = file.read(item.trajectory)[0]
+        assert data[item.frame :].std(axis=(2, 3)).max() < 1e-4
+        assert data[item.frame - 1].std(axis=(1, 2)).max() >= 1e-4
+    levels = {(item.level, item.trajectory, item.frame) for item in check(tmp_path / "out")}
+    assert levels == {("warning", item.trajectory, item.frame) for item in summary.dead}
+    assert "2 dead" in info(tmp_path / "out")["train"]
+
+
+def test_progress_counts_every_trajectory_once(small, tmp_path):
+    seen: list[tuple[int, int, str]] = []
+    generate(small, tmp_path / "out", lambda *report: seen.append(report))
+    done = [report[0] for report in seen]
+    assert done == sorted(done)
+    assert {report[1] for report in seen} == {6}
+    assert set(done) == set(range(7))
+    assert seen[-1] == (6, 6, "done")
+    assert "train/maze: frame 2 of 4" in [report[2] for report in seen]
+
+
+def test_a_second_run_does_nothing(small, tmp_path):
+    first = generate(small, tmp_path / "out")
+    times = {path: path.stat().st_mtime_ns for path in first.files}
+    second = generate(small, tmp_path / "out")
+    assert second.num_solved == 0
+    assert second.files == first.files
+    assert {path: path.stat().st_mtime_ns for path in second.files} == times
+
+
+def test_splits_may_be_added_and_never_get_lost(small, tmp_path):
+    out = tmp_path / "out"
+    generate(small, out)
+    before = arrays(out)
+    added = generate(small.replace(splits=("ood_ic",)), out)
+    assert added.num_solved == 2
+    after = arrays(out)
+    assert set(after) - set(before) == {"data/ood_ic/gray_scott_maze_F_0.029_k_0.057.hdf5"}
+    assert all(np.array_equal(after[name], values) for name, values in before.items())
+    assert json.loads((out / "recipe.json").read_text())["splits"] == ["train", "test", "ood_ic"]
+    assert "| `ood_ic` |" in (out / "README.md").read_text()
+    assert [item for item in check(out) if item.level == "error"] == []
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{"seed": 4}, {"num_trajectories": 5}, {"num_cells": 16}, {"regimes": ("spots",)}, {"time_step": 1.0}],
+)
+def test_other_settings_are_refused_and_nothing_is_lost(small, tmp_path, changes):
+    out = tmp_path / "out"
+    generate(small, out)
+    before = {path: path.read_bytes() for path in out.rglob("*") if path.is_file()}
+    with pytest.raises(BadInputError, match=f"other settings \\(.*{next(iter(changes))} is") as caught:
+        generate(small.replace(**changes), out)
+    assert str(out) in str(caught.value)
+    assert {path: path.read_bytes() for path in out.rglob("*") if path.is_file()} == before
+
+
+def test_a_folder_of_somebody_else_is_refused(small, tmp_path):
+    (tmp_path / "README.md").write_text("mine")
+    with pytest.raises(BadInputError, match=r"already holds README.md but no recipe.json"):
+        generate(small, tmp_path)
+    assert (tmp_path / "README.md").read_text() == "mine"
+    with pytest.raises(BadInputError, match="is a file"):
+        generate(small, tmp_path / "README.md")
+
+
+def test_a_file_that_was_replaced_is_refused(small, dataset, tmp_path):
+    out = tmp_path / "out"
+    summary = generate(small, out)
+    shutil.copy(dataset / "data" / "train" / summary.files[0].name, summary.files[0])
+    with pytest.raises(BadInputError, match="was made with other settings"):
+        generate(small, out)
+    summary.files[0].write_bytes(b"not HDF5")
+    with pytest.raises(FormatError, match="damaged"):
+        generate(small, out)
+    (out / "recipe.json").write_text("{")
+    with pytest.raises(FormatError, match=r"recipe.json is damaged"):
+        generate(small, out)
+
+
+def test_only_one_process_at_a_time(small, tmp_path):
+    folder = os.open(tmp_path, os.O_RDONLY)
+    try:
+        fcntl.flock(folder, fcntl.LOCK_EX)
+        with pytest.raises(BadInputError, match="another process is generating"):
+            generate(small, tmp_path)
+    finally:
+        os.close(folder)
+    assert generate(small, tmp_path).num_solved == 6
+
+
+def test_a_disk_that_is_too_small_is_told_before_anything_is_solved(small, tmp_path, monkeypatch):
+    usage = shutil.disk_usage(tmp_path)
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: usage._replace(free=10_000))
+    with pytest.raises(BadInputError, match=r"needs .* GB"):
+        generate(small, tmp_path / "out")
+    assert not (tmp_path / "out" / "data").exists()
+
+
+def test_a_blow_up_names_the_file(small, tmp_path):
+    recipe = small.replace(
+        time_step=10.0, frame_interval=200.0, diffusivity_a=1e-9, diffusivity_b=1e-9, num_frames=9
+    )
+    with pytest.raises(NonFiniteError, match="train/maze, batch 000000: trajectory 0"):
+        generate(recipe, tmp_path / "out")
+
+
+def test_gzip_on_request(small, tmp_path):
+    import h5py
+
+    generate(small, tmp_path / "plain")
+    generate(small, tmp_path / "packed", compression="gzip")
+    assert_same(tmp_path / "plain", tmp_path / "packed")
+    for path in (tmp_path / "packed" / "data").rglob("*.hdf5"):
+        with h5py.File(path) as file:
+            assert file["t0_fields/A"].compression == "gzip"
+
+
+def test_an_interrupted_run_continues(small, tmp_path):
+    generate(small, tmp_path / "whole")
+    out = tmp_path / "out"
+
+    def stop(done: int, total: int, message: str) -> None:
+        if done == 2 and "frame 3" in message:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        generate(small, out, stop)
+    assert not (out / "data").exists()
+    assert len(list((out / "parts").rglob("*.npz"))) == 2
+    assert generate(small, out).num_solved == 4
+    assert_same(tmp_path / "whole", out)
+    assert not (out / "parts").exists()
+
+
+def test_parts_of_other_versions_are_not_mixed_in(small, tmp_path, monkeypatch):
+    def stop(done: int, total: int, message: str) -> None:
+        if done == 2:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        generate(small, tmp_path / "out", stop)
+    monkeypatch.setattr(torch, "__version__", "1.0")
+    assert generate(small, tmp_path / "out").num_solved == 6
+
+
+def start(recipe: GrayScottRecipe, out: Path) -> subprocess.Popen[bytes]:
+    script = (
+        "import sys, torch; torch.set_num_threads(1)\n"
+        "from pdenca.datasets import GrayScottRecipe, generate\n"
+        "generate(GrayScottRecipe.from_json(sys.argv[1]), sys.argv[2])"
+    )
+    return subprocess.Popen([sys.executable, "-P", "-c", script, recipe.to_json(), str(out)])
+
+
+def kill_when(process: subprocess.Popen[bytes], out: Path, pattern: str, count: int) -> None:
+    deadline = time.monotonic() + 60
+    while len(list(out.rglob(pattern))) < count:
+        assert process.poll() is None, "the run ended before it could be killed"
+        assert time.monotonic() < deadline
+        time.sleep(0.001)
+    process.send_signal(signal.SIGKILL)
+    assert process.wait(30) == -signal.SIGKILL
+
+
+# After the first part; while later parts are made; while or right after the first file is assembled.
+MOMENTS = (("*.npz", 1), ("*.npz", 3), ("*.hdf5", 1))
+
+
+@pytest.mark.parametrize(
+    "moments", [MOMENTS[::2], pytest.param(MOMENTS + (("*.partial", 1),) * 4, marks=pytest.mark.slow)]
+)
+def test_a_killed_run_continues_bit_for_bit(small, tmp_path, moments):
+    recipe = small.replace(num_cells=16, spacing=1 / 32, num_frames=12, time_step=1.0)
+    whole = tmp_path / "whole"
+    generate(recipe, whole)
+    out = tmp_path / "out"
+    for pattern, count in moments:
+        kill_when(start(recipe, out), out, pattern, count)
+        assert not (out / "stats.yaml").exists()
+    (out / "data" / "train" / ".left.hdf5.1.partial").write_text("a write that was cut off")
+    summary = generate(recipe, out)
+    assert summary.num_solved <= 2
+    assert_same(whole, out)
+    assert not [path for path in out.rglob("*") if "partial" in path.name or path.name == "parts"]
+    assert [item for item in check(out) if item.level == "error"] == []
+
+
+def test_files_are_described(dataset):
+    lines = info(dataset)
+    assert lines["dataset"] == "gray_scott"
+    assert lines["fields"] == "A, B"
+    assert "2 files (maze, spots), 6 trajectories of 12 frames every 10" in lines["train"]
+    assert "16 x 16 cells of 0.03125, periodic" in lines["train"]
+    assert "64 x 64" in lines["ood_domain_4x"]
+    path = dataset / "data" / "train" / "gray_scott_maze_F_0.029_k_0.057.hdf5"
+    lines = info(path)
+    assert lines["equation"] == "gray-scott, feed_rate 0.029, kill_rate 0.057"
+    assert lines["frames"] == "12, every 10, t = 0 to 110"
+    assert lines["start"] == "gaussian-blobs, seed 7"
+    assert lines["solver"] == "etdrk4, time step 1.0, 2 times finer, float64"
+    assert read_header(path).provenance["pdenca_version"] in lines["made with"]
+    with pytest.raises(BadInputError, match="neither a file nor"):
+        info(dataset / "none")
