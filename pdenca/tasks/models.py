@@ -1,0 +1,270 @@
+"""From settings and scales to automata, and from run folders to emulators."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+import torch
+from torch import Tensor
+
+from pdenca.automaton import (
+    Automaton,
+    FixedKernels,
+    HiddenChannels,
+    Increment,
+    IsotropicKernels,
+    LocalRule,
+    Perception,
+    PointwiseMLP,
+    ProductRule,
+    Standardised,
+    TransportReaction,
+)
+from pdenca.core import BadInputError, Context, FormatError, Settings, Step
+from pdenca.solvers.grid import Grid
+from pdenca.training.checkpoint import load_tree
+from pdenca.training.loop import BEST
+
+from .settings import EmulationSettings, ModelSettings
+from .training_data import DataScales
+
+SETTINGS, SCALES = "settings.json", "scales.json"
+Kind = TypeVar("Kind", bound=Settings)
+
+
+def build_automaton(
+    model: ModelSettings, scales: DataScales, *, seed: int = 0, dtype: torch.dtype = torch.float64
+) -> Automaton:
+    """Build an untrained automaton.
+
+    Arguments:
+        model: its parts.
+        scales: of the training data.
+        seed: of the initial weights.
+        dtype: of the weights; the random start is the same for all types, up to rounding.
+    """
+    generator = torch.Generator().manual_seed(seed)
+    channels = len(scales.field_names) + model.num_hidden_channels
+    told = scales.parameter_names if model.parameters_as_input else ()
+    perception: Perception
+    if model.perception == "isotropic-kernels":
+        perception = IsotropicKernels(
+            channels, model.radius, min(model.sample_radius, model.radius), scales.num_dims, scales.spacing
+        )
+        features = channels
+    else:
+        perception = FixedKernels(channels, model.kernels, scales.num_dims)
+        features = perception.num_features
+    rule: LocalRule
+    if model.rule == "mlp":
+        rule = PointwiseMLP(
+            features,
+            len(told),
+            channels,
+            model.num_hidden_units,
+            activation=model.activation,
+            hidden_bias=model.hidden_bias,
+            skip=model.skip,
+            spread=model.spread,
+            generator=generator,
+        )
+    else:
+        rule = ProductRule(features, len(told), channels, model.num_products, generator=generator)
+    if model.standardise:
+        rule = _standardised(rule, model, scales, features, len(told))
+    if model.perception == "isotropic-kernels":
+        rule = TransportReaction(rule)
+    automaton = Automaton(
+        perception,
+        rule,
+        Increment(model.fire_rate),
+        HiddenChannels(len(scales.field_names), model.num_hidden_channels),
+        context_names=told,
+        time_step=scales.frame_interval / model.steps_per_frame,
+        steps_per_frame=model.steps_per_frame,
+    )
+    return automaton.to(dtype)
+
+
+def _standardised(
+    rule: LocalRule, model: ModelSettings, scales: DataScales, num_features: int, num_told: int
+) -> Standardised:
+    observed = len(scales.field_names)
+    mean, std = (
+        torch.tensor(values, dtype=torch.float64) for values in (scales.field_mean, scales.field_std)
+    )
+    if model.perception == "isotropic-kernels":
+        centre, scale = mean, std
+    else:
+        # only features of the identity have a mean; the others are differences
+        blocks = num_features // observed if not model.num_hidden_channels else 0
+        if not blocks:
+            raise BadInputError(
+                "hidden channels have no data to be standardised by; usual cure: model.standardise=false"
+            )
+        identity = list(model.kernels).index("identity") if "identity" in model.kernels else -1
+        centre = torch.cat([mean if block == identity else 0 * mean for block in range(blocks)])
+        scale = std.repeat(blocks)
+    rate = torch.tensor(scales.rate_scale, dtype=torch.float64)
+    parameter_centre = torch.tensor(scales.parameter_centre[:num_told], dtype=torch.float64)
+    parameter_scale = torch.tensor(scales.parameter_scale[:num_told], dtype=torch.float64)
+    return Standardised(rule, centre, scale, parameter_centre, parameter_scale, rate)
+
+
+@dataclass(frozen=True, eq=False)
+class NeuralEmulator:
+    """A trained automaton with what it was trained on: an Emulator.
+
+    Arguments:
+        name: for tables.
+        automaton: the model.
+        settings: how it was made and trained.
+        scales: of its training data.
+    """
+
+    name: str
+    automaton: Automaton
+    settings: EmulationSettings
+    scales: DataScales
+
+    @property
+    def codec(self) -> HiddenChannels:
+        """Observed fields first, hidden channels empty at the start."""
+        return self.automaton.codec
+
+    @property
+    def num_parameters(self) -> int:
+        """Number of learned numbers."""
+        return self.automaton.num_parameters
+
+    @property
+    def evaluations_per_frame(self) -> int:
+        """How often a frame looks at the neighbourhood."""
+        return self.automaton.steps_per_frame
+
+    @property
+    def radius(self) -> int:
+        """Reach of the neighbourhood (cells)."""
+        return self.automaton.perception.radius
+
+    def bind(
+        self,
+        lattice: Any,  # noqa: ANN401  # the contract of Emulator
+        context: Context,
+        generator: torch.Generator | None = None,
+    ) -> Step:
+        """Return the Step that advances one stored frame."""
+        return self.automaton.bind(lattice, context, generator)
+
+
+@dataclass(frozen=True, eq=False)
+class RegimeSwitch:
+    """One network per parameter set, as in the founding paper: the context decides which one runs.
+
+    A rule that is not told the parameters can serve one parameter set only. Bound to a context, the network
+    trained at the nearest parameters (in units of their spread) takes over.
+
+    Arguments:
+        members: networks of the same kind, each trained on one regime.
+
+    Raises:
+        BadInputError: without members, for a member trained on several parameter sets, or for members that
+            observe different fields.
+    """
+
+    members: Sequence[NeuralEmulator]
+
+    def __post_init__(self) -> None:
+        if not self.members:
+            raise BadInputError("a switch needs at least one network")
+        for member in self.members:
+            if len(member.scales.parameter_pairs) != 1:
+                raise BadInputError(
+                    f"{member.name} was trained on {len(member.scales.parameter_pairs)} parameter sets; one "
+                    "network per regime needs `--regimes` with one name"
+                )
+        if len({member.codec for member in self.members}) > 1:
+            raise BadInputError("the networks of a switch must have the same channels")
+
+    @property
+    def codec(self) -> HiddenChannels:
+        """That of the members."""
+        return self.members[0].codec
+
+    def bind(
+        self,
+        lattice: Grid,
+        context: Context,
+        generator: torch.Generator | None = None,
+    ) -> Step:
+        """Return the Step of the network trained nearest to the context's parameters.
+
+        Raises:
+            BadInputError: if the trajectories of the context need different networks.
+        """
+        names = self.members[0].scales.parameter_names
+        pairs = torch.tensor([member.scales.parameter_pairs[0] for member in self.members]).double()
+        scale = (pairs.amax(0) - pairs.amin(0)).clamp_min(1e-12)
+        wanted = (
+            torch.stack(
+                [
+                    context[name].flatten(1).mean(1) if context[name].ndim > 1 else context[name]
+                    for name in names
+                ],
+                dim=1,
+            )
+            .double()
+            .cpu()
+        )
+        distance = ((wanted[:, None] - pairs) / scale).square().sum(-1)
+        nearest = set(distance.argmin(1).tolist())
+        if len(nearest) != 1:
+            raise BadInputError(
+                "the trajectories of one batch need different networks; usual cure: one regime per batch"
+            )
+        return self.members[nearest.pop()].bind(lattice, context, generator)
+
+
+def load_run(run: Path, dtype: torch.dtype = torch.float64) -> NeuralEmulator:
+    """Load the best model of a training run.
+
+    Arguments:
+        run: the run's folder.
+        dtype: floating point type to work in.
+
+    Raises:
+        FormatError: if it is no run, training has not got far enough, or a file is damaged.
+    """
+    settings, scales = read_run(run)
+    automaton = build_automaton(settings.model, scales, seed=settings.seed)
+    parameters: Mapping[str, Tensor] = load_tree(run / BEST)["parameters"]
+    own = dict(automaton.named_parameters())
+    if own.keys() != parameters.keys() or any(own[key].shape != parameters[key].shape for key in own):
+        raise FormatError(f"{run / BEST} does not fit {run / SETTINGS}; usual cure: train again")
+    with torch.no_grad():
+        for name, value in parameters.items():
+            own[name].copy_(value)
+    return NeuralEmulator(run.name, automaton.to(dtype), settings, scales)
+
+
+def read_run(run: Path) -> tuple[EmulationSettings, DataScales]:
+    """Read the settings and scales of a run.
+
+    Raises:
+        FormatError: if it is no run or a file is damaged.
+    """
+    return _read(run, SETTINGS, EmulationSettings), _read(run, SCALES, DataScales)
+
+
+def _read(run: Path, name: str, kind: type[Kind]) -> Kind:
+    path = run / name
+    if not path.is_file():
+        raise FormatError(
+            f"{run} is not a training run: it has no {name}; usual cure: `pdenca train DIR --out RUN`"
+        )
+    try:
+        return kind.parse(json.loads(path.read_text(encoding="utf-8")))
+    except (ValueError, OSError) as error:
+        raise FormatError(f"{path} is damaged: {error}") from None

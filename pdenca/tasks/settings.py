@@ -1,0 +1,207 @@
+"""What shapes an emulator: the model, its training stages, the seed. Read from TOML, saved in every run."""
+
+import difflib
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final, Literal
+
+import pydantic
+
+from pdenca.core import BadInputError, Settings
+
+
+class ModelSettings(Settings):
+    """The parts of an automaton.
+
+    Arguments:
+        perception: ``isotropic-kernels`` (learned, by moments) or ``fixed-kernels``.
+        radius: reach of the learned transport kernels, 1 to 3 cells.
+        sample_radius: reach of the learned sample kernels, 0 to ``radius``.
+        kernels: fixed kernels: ``identity``, ``laplacian``, ``gradient``, ``gradient-norm``.
+        rule: ``mlp`` or ``products`` (a cubic polynomial).
+        num_hidden_units: of the MLP.
+        num_products: of the polynomial.
+        activation: of the MLP.
+        hidden_bias: whether the MLP's hidden layer has a bias.
+        skip: whether the MLP has a linear path beside the hidden layer.
+        spread: standard deviation of the MLP's first layer at the start.
+        standardise: scale inputs and rates by the statistics of the training data.
+        num_hidden_channels: channels beside the observed fields.
+        parameters_as_input: whether the rule is told the equation's parameters.
+        fire_rate: chance of a cell to act in a step.
+        steps_per_frame: automaton steps per stored frame.
+    """
+
+    perception: Literal["isotropic-kernels", "fixed-kernels"] = "isotropic-kernels"
+    radius: int = pydantic.Field(3, ge=1, le=3)
+    sample_radius: int = pydantic.Field(1, ge=0, le=3)
+    kernels: tuple[str, ...] = ("identity", "laplacian")
+    rule: Literal["mlp", "products"] = "mlp"
+    num_hidden_units: pydantic.PositiveInt = 16
+    num_products: pydantic.PositiveInt = 6
+    activation: Literal["tanh", "relu", "silu", "linear"] = "tanh"
+    hidden_bias: bool = True
+    skip: bool = True
+    spread: float = pydantic.Field(1.0, gt=0)
+    standardise: bool = True
+    num_hidden_channels: int = pydantic.Field(0, ge=0)
+    parameters_as_input: bool = True
+    fire_rate: float = pydantic.Field(1.0, gt=0, le=1)
+    steps_per_frame: pydantic.PositiveInt = 10
+
+    @pydantic.model_validator(mode="after")
+    def _consistent(self) -> "ModelSettings":
+        if self.num_hidden_channels and self.perception == "isotropic-kernels" and self.standardise:
+            raise ValueError(
+                "hidden channels have no data to be standardised by; set standardise = false or "
+                "num_hidden_channels = 0"
+            )
+        return self
+
+
+class StageSettings(Settings):
+    """One stage of training.
+
+    Arguments:
+        objective: ``derivative`` (rates, cell by cell), ``rollout`` (frames ahead) or ``propagation`` (the
+            founding paper's pairs).
+        fitter: ``levenberg-marquardt`` (derivative only), ``lbfgs`` (in the metric of derivative matching) or
+            ``first-order``.
+        num_steps: at most this many steps of the fitter.
+        validate_every: steps between validations.
+        num_windows: training windows taken from the data (derivative, rollout).
+        cells_per_window: cells of each window (derivative).
+        horizon: frames predicted from each window (rollout).
+        batch_size: windows or pairs per step; None: all (rollout, propagation).
+        noise: noise on given frames, in standard deviations (rollout, propagation).
+        overflow_weight: weight of the penalty on leaving the data's range (rollout, propagation).
+        early_share: share of the windows taken from the first ``early_frames`` frames, where patterns form.
+        early_frames: see ``early_share``.
+        optimizer, learning_rate, schedule, gradient: of first-order fitters.
+    """
+
+    objective: Literal["derivative", "rollout", "propagation"]
+    fitter: Literal["levenberg-marquardt", "lbfgs", "first-order"]
+    num_steps: pydantic.PositiveInt
+    validate_every: pydantic.PositiveInt = 1
+    num_windows: pydantic.PositiveInt = 24
+    cells_per_window: pydantic.PositiveInt = 512
+    horizon: pydantic.PositiveInt = 1
+    batch_size: pydantic.PositiveInt | None = None
+    noise: float = pydantic.Field(0.0, ge=0)
+    overflow_weight: float = pydantic.Field(0.0, ge=0)
+    early_share: float = pydantic.Field(0.5, ge=0, le=1)
+    early_frames: pydantic.PositiveInt = 12
+    optimizer: Literal["adam", "nadam", "adamw", "sgd"] = "adam"
+    learning_rate: float = pydantic.Field(1e-3, gt=0)
+    schedule: Literal["constant", "cosine", "exponential"] = "constant"
+    gradient: Literal["plain", "normalise", "clip"] = "plain"
+
+    @pydantic.model_validator(mode="after")
+    def _fits(self) -> "StageSettings":
+        if self.fitter == "levenberg-marquardt" and self.objective != "derivative":
+            raise ValueError(
+                f"levenberg-marquardt fits the derivative objective, not {self.objective}; "
+                "use lbfgs or first-order"
+            )
+        if self.fitter == "lbfgs" and (self.objective == "propagation" or self.batch_size is not None):
+            raise ValueError(
+                "lbfgs needs the same batch in every step: no propagation objective, no batch_size; "
+                "use first-order"
+            )
+        return self
+
+
+class EmulationSettings(Settings):
+    """All that decides a training run, apart from the data.
+
+    Arguments:
+        model: the automaton.
+        stages: what to do, in order.
+        seed: of initial weights, windows, noise and masks.
+        validation_frames: frames rolled out on every validation trajectory.
+        dtype: floating point type of training.
+    """
+
+    model: ModelSettings = ModelSettings()
+    stages: tuple[StageSettings, ...]
+    seed: int = pydantic.Field(0, ge=0)
+    validation_frames: pydantic.PositiveInt = 30
+    dtype: Literal["float32", "float64"] = "float64"
+
+    @pydantic.field_validator("stages")
+    @classmethod
+    def _some_stage(cls, stages: tuple[StageSettings, ...]) -> tuple[StageSettings, ...]:
+        if not stages:
+            raise ValueError("a training run needs at least one stage")
+        return stages
+
+
+_FOLDER = Path(__file__).parent.parent / "experiments"
+
+EXPERIMENTS: Final[dict[str, Path]] = {
+    "mlp": _FOLDER / "mlp.toml",
+    "polynomial": _FOLDER / "polynomial.toml",
+    "founding-paper": _FOLDER / "founding-paper.toml",
+}
+
+
+def load_experiment(
+    name_or_path: str | Path, overrides: Mapping[str, str] | None = None
+) -> EmulationSettings:
+    """Read the settings of an experiment.
+
+    Arguments:
+        name_or_path: a key of :data:`EXPERIMENTS` or a TOML file.
+        overrides: dotted place -> value as text, e.g. ``{"model.radius": "2", "stages.0.num_steps": "10"}``;
+            values are read as TOML, text that is no TOML value stands for itself.
+
+    Returns:
+        The validated settings.
+
+    Raises:
+        BadInputError: for an unknown name, a file that cannot be read, an unknown place or a bad value.
+    """
+    path = EXPERIMENTS.get(str(name_or_path), Path(name_or_path))
+    try:
+        table = tomllib.loads(path.read_text(encoding="utf-8"))
+    except tomllib.TOMLDecodeError as error:
+        raise BadInputError(f"{path} is not a valid TOML file: {error}") from None
+    except (OSError, UnicodeDecodeError) as error:
+        near = difflib.get_close_matches(str(name_or_path), EXPERIMENTS, n=1)
+        hint = (
+            f"did you mean {near[0]!r}?"
+            if near
+            else f"expected one of {', '.join(EXPERIMENTS)} or a TOML file"
+        )
+        raise BadInputError(f"no experiment {str(name_or_path)!r} ({type(error).__name__}): {hint}") from None
+    for place, text in (overrides or {}).items():
+        _put(table, place, _toml_value(text))
+    return EmulationSettings.parse(table)
+
+
+def _toml_value(text: str) -> Any:  # noqa: ANN401
+    try:
+        return tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        return text
+
+
+def _put(table: dict[str, Any], place: str, value: Any) -> None:  # noqa: ANN401
+    *parents, last = place.split(".")
+    inner: Any = table
+    for part in parents:
+        if isinstance(inner, list):
+            if not part.isdigit() or int(part) >= len(inner):
+                raise BadInputError(
+                    f"setting {place!r}: there are stages 0 to {len(inner) - 1}, got {part!r}"
+                )
+            inner = inner[int(part)]
+        else:
+            inner = inner.setdefault(part, {})
+        if not isinstance(inner, dict | list):
+            raise BadInputError(f"setting {place!r}: {part!r} is a value, not a group of settings")
+    if isinstance(inner, list):
+        raise BadInputError(f"setting {place!r} names a stage, not a setting of it")
+    inner[last] = value

@@ -1,0 +1,165 @@
+"""From a dataset's folder to what training needs: scales, windows, whole trajectories."""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from pdenca.core import BadInputError, Settings
+from pdenca.datasets import Windows, data_files, load_split, read_header, read_stats
+from pdenca.solvers.grid import Grid
+
+
+class DataScales(Settings):
+    """What a model must know of the data it was trained on; saved beside it.
+
+    Arguments:
+        equation: name of the equation behind the data.
+        field_names: one per channel.
+        field_mean, field_std: of each field over the training data.
+        field_low, field_high: smallest and largest training value of each field.
+        rate_scale: standard deviation of the change per unit time of each field.
+        parameter_names: parameters of the equation, in the order in which a rule is told.
+        parameter_centre, parameter_scale: their means and spreads over the training files.
+        parameter_pairs: the parameter values that occur in the training files.
+        spacing: cell size (length).
+        num_dims: space axes.
+        frame_interval: time between frames.
+    """
+
+    equation: str
+    field_names: tuple[str, ...]
+    field_mean: tuple[float, ...]
+    field_std: tuple[float, ...]
+    field_low: tuple[float, ...]
+    field_high: tuple[float, ...]
+    rate_scale: tuple[float, ...]
+    parameter_names: tuple[str, ...]
+    parameter_centre: tuple[float, ...]
+    parameter_scale: tuple[float, ...]
+    parameter_pairs: tuple[tuple[float, ...], ...]
+    spacing: float
+    num_dims: int
+    frame_interval: float
+
+
+def measure_scales(data: Path, regimes: Iterable[str] | None = None) -> DataScales:
+    """Read the scales of a dataset off its statistics and its training files.
+
+    Raises:
+        BadInputError: if the grid's cells are not square or there is no such regime.
+        FormatError: if it is no dataset or a file is damaged.
+    """
+    chosen = None if regimes is None else list(regimes)
+    headers = [read_header(path) for path in data_files(data, "train", chosen)]
+    first, statistics = headers[0], read_stats(data)
+    names = [item.name for item in first.fields]
+    if len(set(first.grid.spacing)) > 1:
+        raise BadInputError(f"the rules need square cells, the data have spacing {first.grid.spacing}")
+    lows, highs = [], []
+    for _, frames in load_split(data, "train", chosen):
+        flat = frames.movedim(2, 0).flatten(1)
+        lows.append(flat.min(1).values)
+        highs.append(flat.max(1).values)
+    parameters = tuple(first.parameters)
+    values = torch.tensor([[header.parameters[name] for name in parameters] for header in headers])
+    values = values.double().reshape(len(headers), len(parameters))
+    centre = values.mean(0)
+    # a parameter that does not vary still gets a scale, so that an unseen value stays of order one
+    spread = values.std(0, correction=0).maximum(0.1 * centre.abs()).clamp_min(1e-12)
+    rate = statistics.channel("std_delta", names) / first.frame_interval
+    return DataScales(
+        equation=first.equation,
+        field_names=first.channel_names,
+        field_mean=_numbers(statistics.channel("mean", names)),
+        field_std=_numbers(statistics.channel("std", names)),
+        field_low=_numbers(torch.stack(lows).amin(0)),
+        field_high=_numbers(torch.stack(highs).amax(0)),
+        rate_scale=_numbers(rate),
+        parameter_names=parameters,
+        parameter_centre=_numbers(centre),
+        parameter_scale=_numbers(spread),
+        parameter_pairs=tuple(_numbers(row) for row in values),
+        spacing=first.grid.spacing[0],
+        num_dims=first.grid.num_dims,
+        frame_interval=first.frame_interval,
+    )
+
+
+def _numbers(values: Tensor) -> tuple[float, ...]:
+    return tuple(float(value) for value in values)
+
+
+class TrainingWindows:
+    """Windows drawn evenly from the training files of a dataset.
+
+    Arguments:
+        data: the dataset's folder.
+        regimes: which of its regimes; all by default.
+        dtype: floating point type of the tensors handed out.
+    """
+
+    def __init__(self, data: Path, regimes: Iterable[str] | None, dtype: torch.dtype) -> None:
+        self.paths = data_files(data, "train", None if regimes is None else list(regimes))
+        self.dtype = dtype
+        self.grid: Grid = read_header(self.paths[0]).grid
+
+    def draw(
+        self,
+        count: int,
+        num_frames: int,
+        generator: torch.Generator,
+        *,
+        first: int = 0,
+        early_share: float = 0.0,
+        early_frames: int = 1,
+    ) -> tuple[Float[Tensor, "window time channel *space"], dict[str, Tensor]]:
+        """Draw windows, the files in turn, and from each file a share of early ones.
+
+        Arguments:
+            count: number of windows.
+            num_frames: frames per window.
+            generator: the choice.
+            first: earliest frame a window may start at.
+            early_share: share of the windows that start within ``early_frames`` frames of ``first``.
+            early_frames: see there.
+
+        Raises:
+            BadInputError: if the trajectories are shorter than a window.
+        """
+        windows = Windows(self.paths, num_frames)
+        starts: list[dict[bool, list[int]]] = [{True: [], False: []} for _ in self.paths]
+        for index in range(len(windows)):
+            number, _, start = windows.locate(index)
+            if start >= first:
+                starts[number][start < first + early_frames].append(index)
+        chosen = []
+        for turn in range(count):
+            groups = starts[turn % len(starts)]
+            early = float(torch.rand((), generator=generator)) < early_share
+            # short trajectories may have only one of the two kinds
+            candidates = groups[early] or groups[not early]
+            if not candidates:
+                raise BadInputError(
+                    f"no window of {num_frames} frames starts at frame {first} or later; "
+                    "usual cure: longer trajectories (--frames)"
+                )
+            chosen.append(candidates[int(torch.randint(len(candidates), (1,), generator=generator))])
+        items = [windows[index] for index in chosen]
+        windows.close()
+        frames = torch.stack([item[0] for item in items]).to(self.dtype)
+        context = {
+            name: torch.stack([item[1][name] for item in items]).to(self.dtype) for name in items[0][1]
+        }
+        return frames, context
+
+    def trajectories(self) -> tuple[Float[Tensor, "trajectory time channel *space"], dict[str, Tensor]]:
+        """Return all training trajectories whole, for training on propagated states."""
+        windows = Windows(self.paths, min(read_header(path).num_frames for path in self.paths))
+        items = [windows[index] for index in range(len(windows)) if windows.locate(index)[2] == 0]
+        windows.close()
+        frames = torch.stack([item[0] for item in items]).to(self.dtype)
+        names = items[0][1]
+        return frames, {name: torch.stack([item[1][name] for item in items]).to(self.dtype) for name in names}
