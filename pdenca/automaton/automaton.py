@@ -20,7 +20,8 @@ from .update import Update
 class Automaton(nn.Module):
     """A neural cellular automaton on a grid.
 
-        features = perception(state),  proposal = rule(features, parameters),  state <- update(state, proposal)
+        features = perception(state),  proposal = rule(features, parameters)
+        state <- update(state, proposal)
 
     It knows no domain: :meth:`bind` gives it a grid, parameter values and randomness and returns a Step, so
     another domain, spacing or parameter set is just another bind.
@@ -100,7 +101,8 @@ class Automaton(nn.Module):
             columns.append(value)
         if not columns:
             return state.new_zeros(*(1,) * (axes + 1), 0)
-        return torch.stack(torch.broadcast_tensors(*columns), dim=-1)
+        largest = max(columns, key=Tensor.numel)
+        return torch.stack([column.expand_as(largest) for column in columns], dim=-1)
 
     def rate(
         self, state: Float[Tensor, "batch channel *space"], context: Context, lattice: Grid

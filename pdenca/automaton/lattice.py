@@ -1,8 +1,9 @@
 """Neighbourhoods: the only place that knows which cells are neighbours.
 
-On a :class:`~pdenca.solvers.grid.Grid` the neighbours of a cell within reach r are the cells at offsets o with
-|o_1| + ... + |o_d| <= r. Offsets that the symmetries of the square (reflections and exchanges of axes) map
-onto each other form one *shell*; whatever is built from the sums over whole shells commutes with all of them.
+On a :class:`~pdenca.solvers.grid.Grid` the neighbours of a cell within reach r are the cells at offsets o
+with |o_1| + ... + |o_d| <= r. Offsets that the symmetries of the square (reflections and exchanges of axes)
+map onto each other form one *shell*; whatever is built from the sums over whole shells commutes with all of
+them.
 """
 
 import itertools

@@ -111,9 +111,9 @@ class IsotropicKernels(Perception):
 
     with δ^m the symmetrised central differences of :func:`~pdenca.automaton.lattice.moment_weights`. A moment
     weighs one even derivative, so a kernel of reach 3 in 2-D has the five parameters of ∇², ∂⁴ and ∂⁶ kinds
-    instead of 25 taps, all of like size, and no constant part: a homogeneous state stays homogeneous. Sampling
-    through a slight blur is what makes one explicit step second-order in time, as in Strang's splitting (half
-    a step of diffusion, the reaction, half a step of diffusion).
+    instead of 25 taps, all of like size, and no constant part: a homogeneous state stays homogeneous.
+    Sampling through a slight blur is what makes one explicit step second-order in time, as in Strang's
+    splitting (half a step of diffusion, the reaction, half a step of diffusion).
 
     On another spacing h the moments are scaled by (h0 / h)^(2 |m|), h0 the training spacing, so that the rule
     stays the same differential operator in physical units.
@@ -168,11 +168,11 @@ class IsotropicKernels(Perception):
         )
 
     def _kernel(self, moments: Tensor, radius: int, spacing: float) -> Tensor:
-        names = shells(radius, self.num_dims)[1:]
+        names = shells(radius, self.num_dims)
         ratio = self.reference_spacing / spacing
-        scales = as_tensor((tuple(self.UNIT * ratio ** (2 * sum(name)) for name in names),), moments)
-        weights = as_tensor(moment_weights(radius, self.num_dims)[1:], moments)
-        return weights.T @ (moments * scales.T)
+        scales = as_tensor(tuple((self.UNIT * ratio ** (2 * sum(name)),) for name in names), moments)
+        weights = as_tensor(moment_weights(radius, self.num_dims), moments)
+        return weights[1:].T @ (moments * scales[1:])
 
     def combine(self, gathered: Gathered, spacing: float) -> Tensor:
         """Weigh the shells: features are [sampled | transport]."""
@@ -189,8 +189,8 @@ class IsotropicKernels(Perception):
         """Return the kernels as arrays of taps, kinds (sample, transport), for pictures."""
         h = self.reference_spacing if spacing is None else spacing
         size = 2 * self.radius + 1
-        images = torch.zeros(2, self.transport.shape[1], *(size,) * self.num_dims, dtype=self.transport.dtype)
-        impulse = torch.zeros(1, *(size,) * self.num_dims, 1, dtype=self.transport.dtype)
+        images = self.transport.new_zeros(2, self.transport.shape[1], *(size,) * self.num_dims)
+        impulse = self.transport.new_zeros(1, *(size,) * self.num_dims, 1)
         impulse[(0, *(self.radius,) * self.num_dims, 0)] = 1
         sums = shell_sums(impulse, Grid.uniform((size,) * self.num_dims, h), self.radius)
         for kind, kernel in enumerate(self.shell_kernels(h)):

@@ -51,7 +51,7 @@ class PointwiseMLP(LocalRule):
 
     Raises:
         BadInputError: for an unknown activation.
-    """  # noqa: D400, D415
+    """
 
     def __init__(
         self,
@@ -108,7 +108,7 @@ class ProductRule(LocalRule):
         generator: source of the random start; W starts at zero.
 
     Source: the Π-block of Rao et al., PeRCNN, Nature Machine Intelligence 5 (2023).
-    """  # noqa: D400, D415
+    """
 
     def __init__(
         self,
@@ -163,6 +163,11 @@ class Standardised(LocalRule):
     ) -> None:
         super().__init__()
         self.rule = rule
+        self.feature_centre: Tensor
+        self.feature_scale: Tensor
+        self.parameter_centre: Tensor
+        self.parameter_scale: Tensor
+        self.rate_scale: Tensor
         self.register_buffer("feature_centre", feature_centre)
         self.register_buffer("feature_scale", feature_scale)
         self.register_buffer("parameter_centre", parameter_centre)
@@ -199,7 +204,8 @@ class TransportReaction(LocalRule):
     ) -> Float[Tensor, "*cells channel"]:
         """Return transport plus reaction."""
         sampled, transport = features.chunk(2, dim=-1)
-        return transport + self.reaction(sampled, parameters)
+        proposal: Tensor = transport + self.reaction(sampled, parameters)
+        return proposal
 
 
 def _affine(features: Tensor, parameters: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:

@@ -1,6 +1,6 @@
 """The training loop, its objectives and fitters; the only place that calls an optimiser."""
 
-from .fitters import FITTERS, FirstOrder, Fitter, FitReport, LevenbergMarquardt, PreconditionedLBFGS
+from .fitters import FITTERS, FirstOrder, FitReport, Fitter, LevenbergMarquardt, PreconditionedLBFGS
 from .loop import Stage, Training, TrainingProgress
 from .objectives import DerivativeMatching, Objective, PropagatedPairs, RolloutMatching, step_generator
 

@@ -57,7 +57,8 @@ def load_tree(path: Path) -> dict[str, Any]:
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     except (SafetensorError, KeyError, ValueError, OSError) as error:
         raise FormatError(
-            f"{path} is damaged or no checkpoint of pdenca ({error}); usual cure: train again or restore a copy"
+            f"{path} is damaged or no checkpoint of pdenca ({error}); usual cure: train again or restore a "
+            "copy"
         ) from None
 
     def fill(value: Any) -> Any:  # noqa: ANN401

@@ -131,7 +131,7 @@ class Training:
                     "another --out"
                 )
             first, resumed = self._restore(load_tree(self.folder / LAST))
-        elif not (self.folder / METRICS).exists():
+        else:
             self._validate("start", 0, None, math.nan)
         for index in range(first, len(self.stages)):
             self._run_stage(index, resumed if index == first else None)

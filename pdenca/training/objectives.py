@@ -49,7 +49,9 @@ class Objective(Protocol):
 class LeastSquares(Objective, Protocol):
     """An objective whose loss is the mean of squared residuals, one small vector per sample."""
 
-    def sample_residuals(self, parameters: Mapping[str, Tensor], *sample: Tensor) -> Float[Tensor, " residual"]:
+    def sample_residuals(
+        self, parameters: Mapping[str, Tensor], *sample: Tensor
+    ) -> Float[Tensor, " residual"]:
         """Return the residuals of one sample under these parameters."""
         ...
 
@@ -195,7 +197,7 @@ class RolloutMatching(_Stateless):
 
     Raises:
         BadInputError: if a window holds no frame to predict.
-    """  # noqa: D400, D415
+    """
 
     def __init__(
         self,
@@ -218,7 +220,12 @@ class RolloutMatching(_Stateless):
         axes = (1,) * grid.num_dims
         self.windows, self.field_std = windows, field_std.view(-1, *axes)
         self.low, self.high = low.view(-1, *axes), high.view(-1, *axes)
-        self.batch_size, self.noise, self.overflow_weight, self.seed = batch_size, noise, overflow_weight, seed
+        self.batch_size, self.noise, self.overflow_weight, self.seed = (
+            batch_size,
+            noise,
+            overflow_weight,
+            seed,
+        )
 
     def batch(self, step: int) -> tuple[Tensor, Context, int]:
         """Return (windows, context, number of the step); the whole set if there is no batch size."""
@@ -242,7 +249,14 @@ class RolloutMatching(_Stateless):
         horizon = windows.shape[1] - 1
         for frame in range(1, horizon + 1):
             state, penalty = advance_frame(
-                self.automaton, state, context, self.grid, generator, self.low, self.high, self.overflow_weight
+                self.automaton,
+                state,
+                context,
+                self.grid,
+                generator,
+                self.low,
+                self.high,
+                self.overflow_weight,
             )
             error = (self.automaton.codec.observe(state) - windows[:, frame]) / self.field_std
             total = total + error.square().mean() + penalty
@@ -270,7 +284,7 @@ class PropagatedPairs:
         seed: of batches, resets, noise and firing masks.
 
     Source: Richardson et al., PLOS Comput. Biol. 20 (2024) e1011589, Methods and Fig. 2.
-    """  # noqa: D400, D415
+    """
 
     def __init__(
         self,
@@ -293,7 +307,12 @@ class PropagatedPairs:
         self.field_std = field_std.view(-1, *axes)
         self.low = frames.new_full((1, *axes), low)
         self.high = frames.new_full((1, *axes), high)
-        self.batch_size, self.noise, self.overflow_weight, self.seed = batch_size, noise, overflow_weight, seed
+        self.batch_size, self.noise, self.overflow_weight, self.seed = (
+            batch_size,
+            noise,
+            overflow_weight,
+            seed,
+        )
         self._outputs: Tensor | None = None
 
     def batch(self, step: int) -> tuple[Tensor, int]:
@@ -354,9 +373,7 @@ def advance_frame(
     """Advance one stored frame; return the new state and the weighted overflow penalty of the steps."""
     masks = automaton.sample_masks(automaton.steps_per_frame, state.shape[0], grid, generator, state)
     if not overflow_weight:
-        return automaton.advance(
-            state, context, grid, automaton.steps_per_frame, masks
-        ), state.new_zeros(())
+        return automaton.advance(state, context, grid, automaton.steps_per_frame, masks), state.new_zeros(())
     penalties: list[Tensor] = []
     # the range is given per observed field ("channel 1 1"); watched states have their channels last
     watched = low.shape[0]

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from .base import Fitter, FitReport
+from .base import FitReport, Fitter
 from .first_order import FirstOrder
 from .lbfgs import PreconditionedLBFGS
 from .levenberg_marquardt import LevenbergMarquardt, normal_equations

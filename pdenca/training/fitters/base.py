@@ -55,10 +55,8 @@ def flatten(values: Iterable[Tensor]) -> Tensor:
 
 def unflatten(vector: Tensor, like: dict[str, Tensor]) -> dict[str, Tensor]:
     """Cut a vector into tensors with the names and shapes of ``like``."""
-    parts = vector.split([value.numel() for value in like.values()])
-    return {
-        name: part.view(value.shape) for (name, value), part in zip(like.items(), parts, strict=True)
-    }
+    parts = torch.split(vector, [value.numel() for value in like.values()])
+    return {name: part.view(value.shape) for (name, value), part in zip(like.items(), parts, strict=True)}
 
 
 def assign(model: nn.Module, vector: Tensor) -> None:

@@ -62,7 +62,7 @@ class FirstOrder:
             group["lr"] = rate
         self.optimizer.zero_grad()
         loss = objective.loss(batch)
-        loss.backward()
+        torch.autograd.backward(loss)
         gradients = [value.grad for value in trainable(self.automaton).values() if value.grad is not None]
         finite = bool(torch.isfinite(loss)) and all(bool(torch.isfinite(g).all()) for g in gradients)
         if not finite:

@@ -50,7 +50,7 @@ class PreconditionedLBFGS:
 
     def _start(self, coordinates: Tensor) -> None:
         self.coordinates = coordinates.requires_grad_()
-        self.optimizer = torch.optim.LBFGS(
+        self.optimizer: Any = torch.optim.LBFGS(
             [self.coordinates],
             lr=self.learning_rate,
             max_iter=self.iterations,

@@ -21,7 +21,8 @@ class LevenbergMarquardt:
     sample, backwards where a sample has fewer residuals than there are parameters, forwards otherwise, and
     only JᵀJ is kept.
 
-    Limits: memory and time grow with the square of the number of parameters; meant for up to about a thousand.
+    Limits: memory and time grow with the square of the number of parameters; meant for up to about a
+    thousand.
 
     Arguments:
         automaton: the model.
@@ -110,7 +111,7 @@ def normal_equations(
     matrix = torch.zeros(size, size, dtype=torch.float64, device=vector.device)
     gradient = torch.zeros(size, dtype=torch.float64, device=vector.device)
     cost = torch.zeros((), dtype=torch.float64, device=vector.device)
-    for part in zip(*(tensor.split(chunk) for tensor in batch), strict=True):
+    for part in zip(*(torch.split(tensor, chunk) for tensor in batch), strict=True):
         rows, values = jacobian(vector, *part)
         rows, values = rows.reshape(-1, size).double(), values.reshape(-1).double()
         matrix += rows.T @ rows
@@ -126,7 +127,7 @@ def sum_of_squares(
     residuals = vmap(objective.sample_residuals, in_dims=(None, *(0 for _ in batch)))
     total = torch.zeros((), dtype=torch.float64, device=batch[0].device)
     with torch.no_grad():
-        for part in zip(*(tensor.split(chunk) for tensor in batch), strict=True):
+        for part in zip(*(torch.split(tensor, chunk) for tensor in batch), strict=True):
             total += residuals(parameters, *part).double().square().sum()
     return total
 
