@@ -132,7 +132,7 @@ class Training:
                 )
             first, resumed = self._restore(load_tree(self.folder / LAST))
         else:
-            self._validate("start", 0, None, math.nan)
+            self._validate("start", None, None)
         for index in range(first, len(self.stages)):
             self._run_stage(index, resumed if index == first else None)
             resumed = None
@@ -152,44 +152,49 @@ class Training:
         start = self._parameters()
         objective, fitter = stage.build(self.automaton)
         step, best_loss = 0, math.inf
-        if resumed is not None:
-            step, best_loss = resumed["step"], resumed["best_loss"]
-            self._load_parameters(resumed["parameters"])
-            objective.load_state(resumed["objective"])
-            fitter.load_state(resumed["fitter"])
 
         def snapshot() -> dict[str, Any]:
             return {
-                "start": start,
                 "step": step,
-                "best_loss": best_loss,
                 "parameters": self._parameters(),
                 "objective": copy_tree(objective.state()),
                 "fitter": copy_tree(fitter.state()),
             }
 
-        good, saved_at = snapshot(), time.perf_counter()
+        def restore(saved: dict[str, Any]) -> int:
+            self._load_parameters(saved["parameters"])
+            objective.load_state(saved["objective"])
+            fitter.load_state(copy_tree(saved["fitter"]))  # fitters may go on working in these tensors
+            return int(saved["step"])
+
+        if resumed is not None:
+            step, best_loss = restore(resumed["now"]), float(resumed["best_loss"])
+        # what a divergence falls back to belongs to the run's state: a resumed run falls back to the same
+        good = snapshot() if resumed is None else resumed["good"]
+        candidate = None  # good as soon as the step from it went well
+        saved_at = time.perf_counter()
         while step < stage.num_steps:
+            if step % self.SNAPSHOT_STEPS == 0 and step > good["step"]:
+                candidate = snapshot()
             batch = objective.batch(step)
             report = fitter.step(objective, batch)
             if not math.isfinite(report.loss) or report.loss > self.EXPLOSION * best_loss:
                 self.divergences += 1
                 if self.divergences > self.MOST_DIVERGENCES:
+                    write_text(self.folder / METRICS, metrics_text(self.rows))
                     raise NonFiniteError(
                         f"training diverged {self.divergences} times, last in stage {stage.name!r} at step "
                         f"{step}; usual cure: a smaller learning rate or a shorter roll-out"
                     )
-                failed, step = step, good["step"]
-                self._load_parameters(good["parameters"])
-                objective.load_state(good["objective"])
-                careful = {**copy_tree(good["fitter"])}
-                fitter.load_state(careful)
+                failed, step = step, restore(good)
                 fitter.lower_rate()
                 event = f"diverged at step {failed}, back to step {step} with a lower rate"
                 self._log(stage.name, report.loss, None, report.rate, event)
                 self._report(index, step, report.loss, None, event)
-                good = snapshot()  # the lowered rate is part of what is restored next time
+                good, candidate = snapshot(), None  # the lowered rate is part of what is restored next time
                 continue
+            if candidate is not None:
+                good, candidate = candidate, None
             objective.accept(batch)
             step += 1
             self.total_steps += 1
@@ -197,28 +202,29 @@ class Training:
             last = step == stage.num_steps or report.converged
             score = None
             if last or step % stage.validate_every == 0:
-                score = self._validate(stage.name, report.loss, report.rate, report.loss)
+                score = self._validate(stage.name, report.loss, report.rate)
             else:
                 self._log(stage.name, report.loss, None, report.rate, "")
             self._report(index, step, report.loss, score, "converged" if report.converged else None)
             if last:
                 break
-            if step % self.SNAPSHOT_STEPS == 0:
-                good = snapshot()
             if time.perf_counter() - saved_at > self.checkpoint_seconds:
-                self._save(index, snapshot())
+                within = {"start": start, "best_loss": best_loss, "now": snapshot(), "good": good}
+                self._save(index, within)
                 saved_at = time.perf_counter()
 
-    def _validate(self, stage: str, loss: float, rate: float | None, shown: float) -> float:
+    def _validate(self, stage: str, loss: float | None, rate: float | None) -> float:
         score = self.validate(self.automaton)
         event = "" if math.isfinite(score) else "validation roll-out diverged"
-        self._log(stage, shown, score, rate, event)
+        self._log(stage, loss, score, rate, event)
         if score < self.best_score:
             self.best_score, self.best = score, self._parameters()
             save_tree(self.folder / BEST, {"parameters": self.best, "validation": score})
         return score
 
-    def _log(self, stage: str, loss: float, score: float | None, rate: float | None, event: str) -> None:
+    def _log(
+        self, stage: str, loss: float | None, score: float | None, rate: float | None, event: str
+    ) -> None:
         row = (self.total_steps, round(self.seconds, 3), stage, loss, score, rate, event)
         self.rows.append(dict(zip(COLUMNS, row, strict=True)))
 

@@ -90,8 +90,13 @@ class FirstOrder:
         }
 
     def load_state(self, state: dict[str, Any]) -> None:
-        """Restore :meth:`state`."""
-        full = self.optimizer.state_dict()
-        full["state"] = {int(key): value for key, value in state["memory"].items()}
-        self.optimizer.load_state_dict(full)
+        """Restore :meth:`state`.
+
+        The memory is put back as it is: ``load_state_dict`` would cast it to the parameters' type, and NAdam
+        keeps a float32 product beside float64 parameters.
+        """
+        parameters = list(trainable(self.automaton).values())
+        self.optimizer.state.clear()
+        for number, memory in state["memory"].items():
+            self.optimizer.state[parameters[int(number)]] = dict(memory)
         self.taken, self.learning_rate = int(state["taken"]), float(state["learning_rate"])

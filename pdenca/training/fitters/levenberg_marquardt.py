@@ -56,7 +56,8 @@ class LevenbergMarquardt:
             )
         diagonal = matrix.diagonal()
         scale = torch.diag(diagonal + 1e-10 * diagonal.max())
-        count = sum_of_sizes(objective, batch)
+        first = (part[0] for part in batch)
+        count = len(batch[0]) * objective.sample_residuals(like, *first).numel()
         while self.damping < self.LARGEST_DAMPING:
             change = torch.linalg.solve(matrix + self.damping * scale, gradient)
             trial = vector - change.to(vector)
@@ -130,8 +131,3 @@ def sum_of_squares(
         for part in zip(*(torch.split(tensor, chunk) for tensor in batch), strict=True):
             total += residuals(parameters, *part).double().square().sum()
     return total
-
-
-def sum_of_sizes(objective: LeastSquares, batch: tuple[Tensor, ...]) -> int:
-    """Return the number of residuals of a batch."""
-    return int(batch[0].numel())
