@@ -1,6 +1,5 @@
 """From settings and scales to automata, and from run folders to emulators."""
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -205,7 +204,15 @@ class RegimeSwitch:
             BadInputError: if the trajectories of the context need different networks.
         """
         names = self.members[0].scales.parameter_names
-        pairs = torch.tensor([member.scales.parameter_pairs[0] for member in self.members]).double()
+        missing = [name for name in names if name not in context]
+        if missing:
+            raise BadInputError(
+                f"the context lacks {', '.join(missing)}, which decide the network; usual cure: pass the "
+                "parameters of the data's file"
+            )
+        pairs = torch.tensor(
+            [member.scales.parameter_pairs[0] for member in self.members], dtype=torch.float64
+        )
         scale = (pairs.amax(0) - pairs.amin(0)).clamp_min(1e-12)
         wanted = (
             torch.stack(
@@ -224,7 +231,8 @@ class RegimeSwitch:
             raise BadInputError(
                 "the trajectories of one batch need different networks; usual cure: one regime per batch"
             )
-        return self.members[nearest.pop()].bind(lattice, context, generator)
+        chosen: NeuralEmulator = self.members[nearest.pop()]
+        return chosen.bind(lattice, context, generator)
 
 
 def load_run(run: Path, dtype: torch.dtype = torch.float64) -> NeuralEmulator:
@@ -265,6 +273,6 @@ def _read(run: Path, name: str, kind: type[Kind]) -> Kind:
             f"{run} is not a training run: it has no {name}; usual cure: `pdenca train DIR --out RUN`"
         )
     try:
-        return kind.parse(json.loads(path.read_text(encoding="utf-8")))
+        return kind.from_json(path.read_text(encoding="utf-8"))
     except (ValueError, OSError) as error:
         raise FormatError(f"{path} is damaged: {error}") from None
