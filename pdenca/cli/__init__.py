@@ -6,8 +6,13 @@ Nothing heavy is loaded before a command runs, so that help answers at once.
 import click
 
 from .check import check_command, info_command
+from .demo import demo_command
 from .door import Door, examples
+from .evaluate import evaluate_command
 from .generate import generate_command
+from .pictures import plot_command, report_command
+from .rollout import rollout_command
+from .train import train_command
 
 
 @click.group(
@@ -25,7 +30,17 @@ def cli(context: click.Context) -> None:
         click.echo(context.get_help())
 
 
-for _command in (generate_command, check_command, info_command):
+for _command in (
+    demo_command,
+    generate_command,
+    check_command,
+    info_command,
+    train_command,
+    evaluate_command,
+    rollout_command,
+    report_command,
+    plot_command,
+):
     cli.add_command(_command)
 
 

@@ -51,12 +51,13 @@ def info_command(path: Path) -> None:
 def show(facts: dict[str, str]) -> None:
     """Print names and values in two columns."""
     import rich.table
+    from rich.markup import escape
 
     table = rich.table.Table(box=None, show_header=False, pad_edge=False)
     table.add_column(style="bold")
     table.add_column(overflow="fold")
     for name, value in facts.items():
-        table.add_row(rich.markup.escape(name), rich.markup.escape(value))
+        table.add_row(escape(name), escape(value))
     console().print(table)
 
 

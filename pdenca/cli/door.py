@@ -70,6 +70,12 @@ class Interrupted(click.ClickException):
     exit_code = INTERRUPTED
 
 
+class BadArgument(click.ClickException):
+    """An argument that the door itself refuses, in one sentence."""
+
+    exit_code = BAD_INPUT
+
+
 class KnownName(click.ParamType):  # type: ignore[type-arg,unused-ignore]  # generic since click 8.4
     """A name out of a list; another one is refused with the nearest of the list.
 

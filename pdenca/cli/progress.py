@@ -57,6 +57,14 @@ class Progress:
             share = f"{100 * done / total:.0f} %" if total else ""
             click.echo(" ".join(part for part in (self._title, share, message) if part), err=True)
 
+    def enter(self, title: str) -> None:
+        """Begin another part: from here on the bar carries its title; logs get a line."""
+        if title != self._title:
+            self._title, self._told = title, time.monotonic()
+            self._bar.reset(self._task, description=title, message="")
+            if not self._console.is_terminal:
+                click.echo(title, err=True)
+
     def say(self, sentence: str) -> None:
         """Write a line that stays, above the bar."""
         self._console.print(sentence, markup=False, highlight=False, soft_wrap=True)

@@ -1,0 +1,91 @@
+"""`pdenca train`: from a dataset to an emulator."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from .door import Assignment, Names, examples, on_interrupt
+from .progress import Progress
+
+if TYPE_CHECKING:
+    from pdenca.training import TrainingProgress
+
+
+@click.command(
+    "train",
+    short_help="Train an emulator on a dataset.",
+    epilog=examples(
+        "pdenca train data --out runs/mlp",
+        "pdenca train data --out runs/poly --model polynomial --set stages.0.num_steps=20",
+        "pdenca train data --out runs/paper/maze --model founding-paper --regimes maze",
+    ),
+)
+@click.argument("data", type=click.Path(path_type=Path), metavar="DIR")
+@click.option(
+    "--out", required=True, type=click.Path(path_type=Path), metavar="RUN", help="Folder of the run."
+)
+@click.option(
+    "--model",
+    default="mlp",
+    show_default=True,
+    metavar="NAME",
+    help="mlp, polynomial or founding-paper, or a TOML file like theirs.",
+)
+@click.option("--seed", type=int, metavar="N", help="Of initial weights, windows, noise and masks.")
+@click.option("--regimes", type=Names("regime"), metavar="A,B", help="Train on these only; default: all.")
+@click.option(
+    "--set",
+    "assignments",
+    type=Assignment(),
+    multiple=True,
+    help="Any other setting, e.g. model.radius=2 or stages.0.num_steps=20.",
+)
+@click.option("--resume", is_flag=True, help="Continue the run in RUN; the result is the same bit for bit.")
+@click.option(
+    "--threads", type=click.IntRange(min=1), metavar="N", help="Threads of the processor; default: all."
+)
+def train_command(
+    data: Path,
+    out: Path,
+    model: str,
+    seed: int | None,
+    regimes: tuple[str, ...] | None,
+    assignments: tuple[tuple[str, str], ...],
+    resume: bool,
+    threads: int | None,
+) -> None:
+    """Train an emulator on the dataset in DIR.
+
+    RUN becomes a folder with the settings, the course of the training (metrics.csv), the last and the best
+    parameters (safetensors) and the environment.
+    """
+    import torch
+
+    from pdenca.tasks.emulation import load_experiment, train_emulator
+
+    if threads is not None:
+        torch.set_num_threads(threads)
+    overrides = dict(assignments)
+    if seed is not None:
+        overrides["seed"] = str(seed)
+    settings = load_experiment(model, overrides)
+    best: list[float] = []
+    with (
+        on_interrupt("run the same command with --resume to go on where it stopped"),
+        Progress("train") as bar,
+    ):
+
+        def show(now: "TrainingProgress") -> None:
+            if now.validation is not None:
+                best[:] = [min([*best, now.validation])]
+            message = f"{now.stage}, loss {now.loss:.3g}" + (
+                f", best validation {best[0]:.3g}" if best else ""
+            )
+            bar.update(now.stage_index + now.step / now.num_steps, now.num_stages, message)
+            if now.message is not None and now.message != "converged":
+                bar.say(f"{now.stage}, step {now.step}: {now.message}")
+
+        run = train_emulator(data, out, settings, resume=resume, regimes=regimes, progress=show)
+    found = f", best validation score {best[0]:.3g}" if best else ""
+    click.echo(f"{run}: trained{found}; next: pdenca evaluate {run} --data {data}")

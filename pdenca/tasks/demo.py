@@ -1,0 +1,290 @@
+"""The demo: data, three models, the evaluation and the report in one go, in about five minutes.
+
+Every phase leaves its result in the folder, so that a demo that was killed continues where it stopped.
+"""
+
+import json
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Self
+
+import pydantic
+
+from pdenca.core import BadInputError, FormatError, Settings, write_text
+from pdenca.datasets import SPLITS, GrayScottRecipe, check, generate
+from pdenca.evaluation import (
+    EvaluationSettings,
+    Results,
+    ResultsTable,
+    degradation,
+    format_degradation,
+    format_table,
+)
+
+from .emulation import TrainingProgress, evaluate_runs, list_splits, load_experiment, train_emulator
+from .figures import EVALUATION_FOLDER, count_rollouts, write_sources
+from .findings import headline_window, tables
+from .report import REPORT_FILE, write_report
+
+SETTINGS_FILE = "demo.json"
+SECONDS_FILE = "seconds.json"
+DATA_FOLDER = "data"
+RUNS_FOLDER = "runs"
+
+Progress = Callable[[str, float | int, float | int, str], None]
+"""Called with the phase, how much of it is done, how much it is in all, and what is going on."""
+
+Tell = Callable[[float | int, float | int, str], None]
+"""The same without the phase."""
+
+
+class DemoSettings(Settings):
+    """How large the demo is; the defaults take about five minutes on two cores.
+
+    Arguments:
+        num_cells: cells along each side.
+        spacing: cell size (length).
+        regimes: Gray-Scott regimes.
+        splits: splits of the dataset.
+        num_trajectories: training trajectories per regime.
+        num_valid_trajectories: likewise for validation.
+        num_test_trajectories: likewise for the test splits.
+        num_domain_trajectories: likewise in the box of twice the side.
+        num_frames: frames per trajectory; 4 of them are given to the models.
+        num_domain_frames: likewise in the larger boxes.
+        time_step: of the reference solver. On these regimes its error at t = 1000 is below 0.001 of the
+            fields' standard deviation with 1, and 10 times larger with 2.
+        refine: the truth is solved on a grid this many times finer.
+        models: names of experiments.
+        per_regime: which of them train one network per regime, since their rule is not told the parameters.
+        training: model -> overrides of its settings, such as {"stages.0.num_steps": "10"}.
+        evaluation: the protocol.
+        seed: of the data and the models.
+    """
+
+    num_cells: int = 64
+    spacing: float = 1 / 64
+    regimes: tuple[str, ...] = ("maze", "gliders", "spirals")
+    splits: tuple[str, ...] = SPLITS
+    num_trajectories: int = 4
+    num_valid_trajectories: int = 1
+    num_test_trajectories: int = 2
+    num_domain_trajectories: int = 1
+    num_frames: int = 104
+    num_domain_frames: int = 34
+    time_step: float = 1.0
+    refine: int = 2
+    models: tuple[str, ...] = ("mlp", "polynomial", "founding-paper")
+    per_regime: tuple[str, ...] = ("founding-paper",)
+    training: Mapping[str, Mapping[str, str]] = pydantic.Field(default_factory=dict)
+    evaluation: EvaluationSettings = EvaluationSettings()
+    seed: int = pydantic.Field(default=0, ge=0)
+
+    @classmethod
+    def quick(cls, seed: int = 0) -> Self:
+        """Return a demo of the same steps that takes half a minute and whose models are bad."""
+        short = {"stages.0.num_steps": "6", "stages.0.num_windows": "12", "validation_frames": "6"}
+        for stage in ("1", "2"):
+            short |= {f"stages.{stage}.num_steps": "1", f"stages.{stage}.num_windows": "2"}
+        return cls(
+            num_cells=32,
+            regimes=("maze", "spirals"),
+            splits=("train", "valid", "test", "ood_domain", "ood_horizon"),
+            num_trajectories=2,
+            num_test_trajectories=1,
+            num_frames=17,
+            num_domain_frames=17,
+            training={
+                "mlp": short,
+                "polynomial": short,
+                "founding-paper": {"stages.0.num_steps": "6", "validation_frames": "6"},
+            },
+            evaluation=EvaluationSettings(windows=((1, 1), (6, 12)), num_bootstrap=200),
+            seed=seed,
+        )
+
+    def recipe(self) -> GrayScottRecipe:
+        """Return the recipe of the dataset; trajectories one by one, which is quickest on one core."""
+        same = (
+            "splits",
+            "num_cells",
+            "spacing",
+            "regimes",
+            "num_trajectories",
+            "num_valid_trajectories",
+            "num_test_trajectories",
+            "num_domain_trajectories",
+            "num_frames",
+            "num_domain_frames",
+            "time_step",
+            "refine",
+            "seed",
+        )
+        return GrayScottRecipe.parse({name: getattr(self, name) for name in same} | {"batch": 1})
+
+
+@dataclass(frozen=True)
+class DemoSummary:
+    """What the demo made.
+
+    Attributes:
+        report: the page.
+        tables: to print.
+        seconds: phase -> time it took, in the sitting that finished it.
+    """
+
+    report: Path
+    tables: list[ResultsTable]
+    seconds: Mapping[str, float]
+
+
+def run_demo(
+    out: Path | str,
+    settings: DemoSettings | None = None,
+    *,
+    command: str = "pdenca demo",
+    progress: Progress | None = None,
+) -> DemoSummary:
+    """Make, or finish, the demo in a folder.
+
+    The folder becomes ``data/`` (the dataset), ``runs/`` (the trained models), ``evaluation/`` (all scores)
+    and ``report.html``. Phases that are finished are skipped.
+
+    Arguments:
+        out: the folder.
+        settings: how large it is.
+        command: what the report says made it.
+        progress: told how each phase goes.
+
+    Returns:
+        The tables to print, the report's path and the time of each phase.
+
+    Raises:
+        BadInputError: if the folder holds a demo with other settings.
+        FormatError: if the dataset does not pass its own checks, or a file is damaged.
+        NonFiniteError: if a training keeps diverging.
+    """
+    out, settings = Path(out), settings or DemoSettings()
+    _claim(out, settings)
+    phases = _Phases(out, progress)
+    data, evaluation, report = out / DATA_FOLDER, out / EVALUATION_FOLDER, out / REPORT_FILE
+    phases.run("generate", lambda tell: generate(settings.recipe(), data, progress=tell))
+    phases.run("check", lambda tell: _check(data))
+    runs = {model: _train(model, data, out / RUNS_FOLDER, settings, phases) for model in settings.models}
+
+    def score(tell: Tell) -> None:
+        counted = count_rollouts(data, list_splits(data), len(runs), tell)
+        evaluate_runs(runs, data, None, settings.evaluation, evaluation, counted)
+        write_sources(evaluation, runs, data)
+
+    phases.run("evaluate", score)
+    results = Results.load(evaluation)
+    phases.run(
+        "report",
+        lambda tell: write_report(
+            out,
+            command=command,
+            extra={phase: f"{seconds:.0f} s" for phase, seconds in phases.seconds.items()},
+            progress=lambda message, done, total: tell(done, total, message),
+        ),
+    )
+    return DemoSummary(report, demo_tables(results, settings.models), dict(phases.seconds))
+
+
+def demo_tables(results: Results, models: Sequence[str]) -> list[ResultsTable]:
+    """Arrange what the demo prints: windows, splits, how far models leave the data's range, degradation.
+
+    Arguments:
+        results: of the evaluation.
+        models: the learned ones.
+    """
+    rows = results.rows
+    found = tables(results)
+    for split in ("ood_domain", "ood_horizon"):
+        if any((row.split, row.metric) == (split, "range_violation") for row in rows):
+            found.append(format_table(rows, metric="range_violation", split=split, interval=False))
+    window = headline_window(results)
+    chosen = [row for row in rows if row.window == window]
+    solvers = [row.model for row in chosen if row.model.startswith("equations")]
+    entries = degradation(chosen, solvers[0] if solvers else None)
+    return [*found, format_degradation(entry for entry in entries if entry.model in models)]
+
+
+def _claim(out: Path, settings: DemoSettings) -> None:
+    """Note the settings in the folder, or refuse a folder of other ones."""
+    path = out / SETTINGS_FILE
+    if path.is_file():
+        if path.read_text(encoding="utf-8") != settings.to_json() + "\n":
+            raise BadInputError(
+                f"{out} holds a demo with other settings (--quick, --seed, or another version); usual cure: "
+                "another --out"
+            )
+    elif out.is_dir() and any(out.iterdir()):
+        raise BadInputError(f"{out} is not empty and holds no demo; usual cure: another --out")
+    else:
+        write_text(path, settings.to_json() + "\n")
+
+
+def _check(data: Path) -> None:
+    errors = [finding for finding in check(data) if finding.level == "error"]
+    if errors:
+        raise FormatError(f"the dataset does not pass its checks, first: {errors[0]}")
+
+
+def _train(model: str, data: Path, folder: Path, settings: DemoSettings, phases: "_Phases") -> list[Path]:
+    """Train one network on all regimes, or one for each; return their folders."""
+    groups: Sequence[tuple[str, ...] | None] = [None]
+    if model in settings.per_regime:
+        groups = [(regime,) for regime in settings.regimes]
+    overrides = {**settings.training.get(model, {}), "seed": str(settings.seed)}
+    experiment = load_experiment(model, overrides)
+    made = []
+    for regimes in groups:
+        run = folder / model / regimes[0] if regimes else folder / model
+
+        def work(tell: Tell, run: Path = run, regimes: tuple[str, ...] | None = regimes) -> None:
+            shown = partial(_tell_training, tell)
+            train_emulator(data, run, experiment, resume=True, regimes=regimes, progress=shown)
+
+        phases.run(f"train {model}" + (f", {regimes[0]}" if regimes else ""), work)
+        made.append(run)
+    return made
+
+
+def _tell_training(tell: Tell, now: TrainingProgress) -> None:
+    score = "" if now.validation is None else f", validation {now.validation:.3g}"
+    tell(
+        now.stage_index + now.step / now.num_steps, now.num_stages, f"{now.stage}, loss {now.loss:.3g}{score}"
+    )
+
+
+class _Phases:
+    """Runs each phase once, and remembers across sittings which ones are finished and how long they took."""
+
+    def __init__(self, out: Path, progress: Progress | None) -> None:
+        self._path = out / SECONDS_FILE
+        self._progress = progress
+        try:
+            self.seconds: dict[str, float] = (
+                json.loads(self._path.read_text(encoding="utf-8")) if self._path.is_file() else {}
+            )
+        except ValueError as error:
+            raise FormatError(f"{self._path} is damaged ({error}); usual cure: delete it") from error
+
+    def run(self, name: str, work: Callable[[Tell], object]) -> None:
+        """Do the work unless it was finished before; it is told how to report where it stands."""
+
+        def tell(done: float | int, total: float | int, message: str) -> None:
+            if self._progress:
+                self._progress(name, done, total, message)
+
+        if name in self.seconds:
+            return
+        tell(0, 1, "")
+        began = time.perf_counter()
+        work(tell)
+        self.seconds[name] = round(time.perf_counter() - began, 1)
+        write_text(self._path, json.dumps(self.seconds, indent=1) + "\n")
