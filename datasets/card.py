@@ -13,7 +13,7 @@ from pdenca.core import write_text
 
 from .activity import HOMOGENEOUS_STD, STATIONARY_RMS
 from .format import WELL_BOUNDARIES
-from .header import SPACE_NAMES, SYMBOLS, Header
+from .header import SPACE_NAMES, SYMBOLS, Header, describe_time_steps
 from .inactive import Inactive
 from .recipe import Recipe
 
@@ -55,7 +55,7 @@ def write_card(
         "spacing": f"{recipe.spacing:g}",
         "side": f"{recipe.spacing * recipe.num_cells:g}",
         "frame_interval": f"{recipe.frame_interval:g}",
-        "time_step": f"{recipe.time_step:g}",
+        "time_steps": describe_time_steps(first.provenance),
         "dtype": recipe.dtype,
         "refine": str(recipe.refine),
         "seed": str(recipe.seed),

@@ -47,7 +47,11 @@ PROVENANCE = (
     "numpy_version",
     "h5py_version",
 )
-"""The root attributes without which a simulated file could not be remade."""
+"""The root attributes without which a simulated file could not be remade.
+
+``num_start_frames`` and, unless that is 0, ``start_time_step`` come on top; a file without them was solved
+with ``time_step`` throughout.
+"""
 
 Compression = Literal["gzip"]
 Blocks = Iterable[Float32[np.ndarray, "_ time channel *space"]]

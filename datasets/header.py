@@ -116,6 +116,19 @@ class TrajectorySet:
         )
 
 
+def describe_time_steps(provenance: Mapping[str, Any]) -> str:
+    """Return the solver's time steps in words, e.g. ``time step 1 (0.5 until frame 4)``.
+
+    Arguments:
+        provenance: of a simulated file; one without ``num_start_frames`` has a single step throughout.
+    """
+    text = f"time step {float(provenance['time_step']):g}"
+    num_start_frames = int(provenance.get("num_start_frames", 0))
+    if num_start_frames:
+        text += f" ({float(provenance['start_time_step']):g} until frame {num_start_frames})"
+    return text
+
+
 def file_name(dataset_name: str, regime: str, parameters: Mapping[str, float]) -> str:
     """Return The Well's kind of file name, e.g. ``gray_scott_maze_F_0.029_k_0.057.hdf5``."""
     values = [f"{SYMBOLS.get(name, name)}_{value:g}" for name, value in parameters.items()]

@@ -5,7 +5,7 @@ from pathlib import Path
 from pdenca.core import BadInputError
 
 from .format import read_header
-from .header import Header
+from .header import Header, describe_time_steps
 from .inactive import find_inactive
 from .layout import data_files, is_dataset, splits_of
 from .statistics import FILE_NAME as STATISTICS_NAME
@@ -49,11 +49,13 @@ def _file_info(path: Path) -> dict[str, str]:
     }
     if "initial_condition" in made:
         lines["start"] = f"{made['initial_condition']}, seed {made.get('seed')}"
-    if "solver" in made:
+    if "time_step" in made:
         lines["solver"] = (
-            f"{made['solver']}, time step {made.get('time_step')}, {made.get('refine')} times finer, "
+            f"{made.get('solver')}, {describe_time_steps(made)}, {made.get('refine')} times finer, "
             f"{made.get('dtype')}"
         )
+    elif "solver" in made:
+        lines["solver"] = str(made["solver"])
     if "pdenca_version" in made:
         versions = [f"{name} {made.get(f'{name}_version')}" for name in ("pdenca", "torch", "numpy", "h5py")]
         lines["made with"] = ", ".join(versions)

@@ -95,6 +95,10 @@ class Recipe(Settings, ABC):
         num_horizon_frames: likewise in ``ood_horizon``; by default, and at least, 4 times ``num_frames``.
         frame_interval: time between stored frames.
         time_step: time step of the solver; divides ``frame_interval``.
+        start_time_step: likewise in the first ``num_start_frames`` intervals between frames, where sharp
+            initial states change fastest; at most ``time_step``. ``pdenca.solvers.simulate`` tells how
+            accurate the default steps were measured to be.
+        num_start_frames: how many intervals between frames ``start_time_step`` is for; 0 switches it off.
         refine: the truth is solved on a grid this many times finer and restricted spectrally to the stored
             one.
         dtype: the floating point type the solver works in; files are float32 in any case.
@@ -118,7 +122,9 @@ class Recipe(Settings, ABC):
     num_domain_frames: int | None = pydantic.Field(None, ge=2)
     num_horizon_frames: int | None = None
     frame_interval: float = pydantic.Field(10.0, gt=0)
-    time_step: float = pydantic.Field(0.5, gt=0)
+    time_step: float = pydantic.Field(1.0, gt=0)
+    start_time_step: float = pydantic.Field(0.5, gt=0)
+    num_start_frames: int = pydantic.Field(4, ge=0)
     refine: pydantic.PositiveInt = 2
     dtype: Literal["float32", "float64"] = "float64"
     seed: int = pydantic.Field(0, ge=0)
@@ -133,19 +139,29 @@ class Recipe(Settings, ABC):
 
     @pydantic.model_validator(mode="after")
     def _check_times(self) -> "Recipe":
-        steps = round(self.frame_interval / self.time_step)
-        if steps < 1 or abs(steps * self.time_step - self.frame_interval) > 1e-9 * self.frame_interval:
-            near = self.frame_interval / max(1, steps)
-            raise ValueError(
-                f"time_step {self.time_step:g} does not divide frame_interval {self.frame_interval:g}; "
-                f"the nearest that does is {near:g}"
-            )
+        self._require_divides("time_step", self.time_step)
+        if self.num_start_frames:
+            self._require_divides("start_time_step", self.start_time_step)
+            if self.start_time_step > self.time_step:
+                raise ValueError(
+                    f"start_time_step {self.start_time_step:g} is longer than time_step {self.time_step:g}, "
+                    "but the start needs the smaller steps; usual cure: a start_time_step of at most "
+                    "time_step, or num_start_frames=0"
+                )
         if self.num_horizon_frames is not None and self.num_horizon_frames < 4 * self.num_frames:
             raise ValueError(
                 f"num_horizon_frames is {self.num_horizon_frames}, but a long horizon means at least 4 times "
                 f"num_frames, here {4 * self.num_frames}"
             )
         return self
+
+    def _require_divides(self, name: str, step: float) -> None:
+        steps = round(self.frame_interval / step)
+        if steps < 1 or abs(steps * step - self.frame_interval) > 1e-9 * self.frame_interval:
+            raise ValueError(
+                f"{name} {step:g} does not divide frame_interval {self.frame_interval:g}; "
+                f"the nearest that does is {self.frame_interval / max(1, steps):g}"
+            )
 
     def size(self, split: Split) -> tuple[int, int, int]:
         """Return (cells per side, trajectories per file, frames) of a split."""

@@ -190,6 +190,8 @@ def broken_own_rules(file: h5py.File, path: Path) -> Iterator[str]:
     needed = ["equation", "regime", "split", "frame_interval", "field_names", "grid"]
     if file.attrs.get("equation") in EQUATIONS:
         needed += PROVENANCE
+    if file.attrs.get("num_start_frames", 0):
+        needed.append("start_time_step")
     absent = [name for name in needed if name not in file.attrs]
     yield from (f"the root attribute {name!r} is missing, the file could not be remade" for name in absent)
     if absent:

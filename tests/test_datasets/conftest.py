@@ -1,7 +1,9 @@
 """A tiny dataset with every split, made once; what changes a file works on a copy."""
 
+import multiprocessing
 import shutil
 from collections.abc import Callable
+from multiprocessing.context import ForkServerContext
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +24,9 @@ def recipe() -> GrayScottRecipe:
         num_trajectories=3,
         num_frames=12,
         num_domain_frames=5,
-        time_step=1.0,
+        time_step=2.0,
+        start_time_step=1.0,
+        num_start_frames=1,
         batch=2,
         regimes=("maze", "spots"),
         splits=SPLITS,
@@ -40,6 +44,14 @@ def summary(recipe: GrayScottRecipe, tmp_path_factory: pytest.TempPathFactory) -
 def dataset(summary: Summary) -> Path:
     """The dataset's folder; do not change it."""
     return summary.out
+
+
+@pytest.fixture(scope="session")
+def fork_server() -> ForkServerContext:
+    """Processes that inherit nothing of this one, and that import torch once for all of them."""
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["pdenca.datasets"])
+    return context
 
 
 @pytest.fixture

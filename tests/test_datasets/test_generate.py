@@ -5,9 +5,8 @@ import json
 import os
 import shutil
 import signal
-import subprocess
-import sys
 import time
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 
 import numpy as np
@@ -30,7 +29,7 @@ from pdenca.datasets import (
 from pdenca.solvers import GrayScott, equation_from_name, restrict, simulate
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def small() -> GrayScottRecipe:
     """Four parts per file, so that there is something to interrupt."""
     return GrayScottRecipe(
@@ -39,11 +38,25 @@ def small() -> GrayScottRecipe:
         num_trajectories=4,
         num_frames=4,
         time_step=2.0,
+        start_time_step=1.0,
+        num_start_frames=1,
         batch=1,
         regimes=("maze",),
         splits=("train", "test"),
         seed=3,
     )
+
+
+@pytest.fixture(scope="module")
+def small_dataset(small, tmp_path_factory) -> Path:
+    """Made without interruption; do not change it."""
+    return generate(small, tmp_path_factory.mktemp("small") / "whole").out
+
+
+@pytest.fixture
+def own_small(small_dataset, tmp_path) -> Path:
+    """A copy to change."""
+    return shutil.copytree(small_dataset, tmp_path / "own")
 
 
 def arrays(folder: Path) -> dict[str, np.ndarray]:
@@ -115,6 +128,8 @@ def test_a_file_holds_all_it_takes_to_remake_it(dataset):
         num_frames=header.num_frames,
         frame_interval=header.frame_interval,
         time_step=float(made["time_step"]),
+        start_time_step=float(made["start_time_step"]),
+        num_start_frames=int(made["num_start_frames"]),
         method=made["solver"],
         refine=int(made["refine"]),
         dtype=getattr(torch, made["dtype"]),
@@ -132,7 +147,8 @@ def test_frames_are_the_restriction_of_a_finer_solution(dataset, recipe):
     assert isinstance(equation, GrayScott)
     fine = shard.grid.refined(2)
     state = recipe.initial_state(shard, fine, torch.Generator().manual_seed(shard.trajectory_seeds[0]))
-    settings = {"num_frames": 12, "frame_interval": 10.0, "time_step": 1.0}
+    settings = {"num_frames": 12, "frame_interval": 10.0, "time_step": 2.0}
+    settings |= {"start_time_step": 1.0, "num_start_frames": 1}
     truth = simulate(equation, fine, state, **settings)[0]
     coarse = simulate(equation, shard.grid, restrict(state, fine, shard.grid), **settings)[0]
     stored = load_split(dataset, "train", ["maze"])[0][1][0].double()
@@ -140,21 +156,41 @@ def test_frames_are_the_restriction_of_a_finer_solution(dataset, recipe):
     assert (coarse - stored).abs().max() > 1e-3
 
 
-def test_trajectories_do_not_depend_on_their_batch(small, tmp_path):
-    generate(small, tmp_path / "one")
+def test_trajectories_do_not_depend_on_their_batch(small, small_dataset, tmp_path):
     generate(small.replace(batch=3), tmp_path / "three")
-    one, three = arrays(tmp_path / "one"), arrays(tmp_path / "three")
+    one, three = arrays(small_dataset), arrays(tmp_path / "three")
     for name, values in one.items():
         np.testing.assert_array_equal(values[:, 0], three[name][:, 0])  # initial states: the very same
         np.testing.assert_allclose(values, three[name], rtol=0, atol=1e-6)  # later: but for rounding
 
 
-def test_more_trajectories_keep_the_first_ones(small, tmp_path):
-    generate(small, tmp_path / "four")
+def test_more_trajectories_keep_the_first_ones(small, small_dataset, tmp_path):
     generate(small.replace(num_trajectories=6), tmp_path / "six")
-    four, six = arrays(tmp_path / "four"), arrays(tmp_path / "six")
+    four, six = arrays(small_dataset), arrays(tmp_path / "six")
     for name, values in four.items():
         np.testing.assert_array_equal(values, six[name][: len(values)])
+
+
+def test_steps_of_their_own_for_the_first_frames(small, tmp_path):
+    """They act on the frames they are for, are told by file and card, and can be switched off."""
+    recipe = small.replace(splits=("train",), num_trajectories=1)
+    with_start, without = (
+        generate(item, tmp_path / str(item.num_start_frames)).files[0]
+        for item in (recipe, recipe.replace(num_start_frames=0))
+    )
+    made = read_header(with_start).provenance
+    assert (made["time_step"], made["start_time_step"], made["num_start_frames"]) == (2.0, 1.0, 1)
+    assert "time step 2 (1 until frame 1)" in (tmp_path / "1" / "README.md").read_text()
+    made = read_header(without).provenance
+    assert (made["time_step"], made["num_start_frames"]) == (2.0, 0)
+    assert "start_time_step" not in made
+    assert "time step 2,\nin float64" in (tmp_path / "0" / "README.md").read_text()
+    assert "etdrk4, time step 2, 2 times finer" in info(without)["solver"]
+    assert {item.level for path in (with_start, without) for item in check(path)} <= {"warning"}
+    with TrajectoryFile(with_start) as file, TrajectoryFile(without) as other:
+        changes = np.abs(file.read() - other.read()).max((0, 2, 3, 4))
+    assert changes[0] == 0
+    assert changes[1] > 1e-6
 
 
 def test_no_two_trajectories_are_alike(dataset):
@@ -175,7 +211,7 @@ def test_the_card_tells_the_facts(dataset, recipe):
         "| maze | 0.029 | 0.057 |",
         "16 x 16",
         "64 x 64",
-        "time step 1",
+        "time step 2 (1 until frame 1)",
         "float64",
         "fourier-noise",
     ):
@@ -193,6 +229,7 @@ def test_dead_trajectories_are_returned_and_listed(tmp_path):
         num_trajectories=2,
         num_frames=120,
         time_step=5.0,
+        num_start_frames=0,
         refine=1,
         diffusivity_a=1e-3,
         diffusivity_b=1e-3,
@@ -228,18 +265,16 @@ def test_progress_counts_every_trajectory_once(small, tmp_path):
     assert "train/maze: frame 2 of 4" in [report[2] for report in seen]
 
 
-def test_a_second_run_does_nothing(small, tmp_path):
-    first = generate(small, tmp_path / "out")
-    times = {path: path.stat().st_mtime_ns for path in first.files}
-    second = generate(small, tmp_path / "out")
+def test_a_second_run_does_nothing(small, own_small):
+    times = {path: path.stat().st_mtime_ns for path in (own_small / "data").rglob("*.hdf5")}
+    second = generate(small, own_small)
     assert second.num_solved == 0
-    assert second.files == first.files
+    assert set(second.files) == set(times)
     assert {path: path.stat().st_mtime_ns for path in second.files} == times
 
 
-def test_splits_may_be_added_and_never_get_lost(small, tmp_path):
-    out = tmp_path / "out"
-    generate(small, out)
+def test_splits_may_be_added_and_never_get_lost(small, own_small):
+    out = own_small
     before = arrays(out)
     added = generate(small.replace(splits=("ood_ic",)), out)
     assert added.num_solved == 2
@@ -253,11 +288,17 @@ def test_splits_may_be_added_and_never_get_lost(small, tmp_path):
 
 @pytest.mark.parametrize(
     "changes",
-    [{"seed": 4}, {"num_trajectories": 5}, {"num_cells": 16}, {"regimes": ("spots",)}, {"time_step": 1.0}],
+    [
+        {"seed": 4},
+        {"num_trajectories": 5},
+        {"num_cells": 16},
+        {"regimes": ("spots",)},
+        {"time_step": 1.0},
+        {"start_time_step": 0.5},
+    ],
 )
-def test_other_settings_are_refused_and_nothing_is_lost(small, tmp_path, changes):
-    out = tmp_path / "out"
-    generate(small, out)
+def test_other_settings_are_refused_and_nothing_is_lost(small, own_small, changes):
+    out = own_small
     before = {path: path.read_bytes() for path in out.rglob("*") if path.is_file()}
     with pytest.raises(BadInputError, match=f"other settings \\(.*{next(iter(changes))} is") as caught:
         generate(small.replace(**changes), out)
@@ -274,13 +315,13 @@ def test_a_folder_of_somebody_else_is_refused(small, tmp_path):
         generate(small, tmp_path / "README.md")
 
 
-def test_a_file_that_was_replaced_is_refused(small, dataset, tmp_path):
-    out = tmp_path / "out"
-    summary = generate(small, out)
-    shutil.copy(dataset / "data" / "train" / summary.files[0].name, summary.files[0])
+def test_a_file_that_was_replaced_is_refused(small, dataset, own_small):
+    out = own_small
+    (file,) = (out / "data" / "train").iterdir()
+    shutil.copy(dataset / "data" / "train" / file.name, file)
     with pytest.raises(BadInputError, match="was made with other settings"):
         generate(small, out)
-    summary.files[0].write_bytes(b"not HDF5")
+    file.write_bytes(b"not HDF5")
     with pytest.raises(FormatError, match="damaged"):
         generate(small, out)
     (out / "recipe.json").write_text("{")
@@ -309,25 +350,28 @@ def test_a_disk_that_is_too_small_is_told_before_anything_is_solved(small, tmp_p
 
 def test_a_blow_up_names_the_file(small, tmp_path):
     recipe = small.replace(
-        time_step=10.0, frame_interval=200.0, diffusivity_a=1e-9, diffusivity_b=1e-9, num_frames=9
+        time_step=10.0,
+        num_start_frames=0,
+        frame_interval=200.0,
+        diffusivity_a=1e-9,
+        diffusivity_b=1e-9,
+        num_frames=9,
     )
     with pytest.raises(NonFiniteError, match="train/maze, batch 000000: trajectory 0"):
         generate(recipe, tmp_path / "out")
 
 
-def test_gzip_on_request(small, tmp_path):
+def test_gzip_on_request(small, small_dataset, tmp_path):
     import h5py
 
-    generate(small, tmp_path / "plain")
     generate(small, tmp_path / "packed", compression="gzip")
-    assert_same(tmp_path / "plain", tmp_path / "packed")
+    assert_same(small_dataset, tmp_path / "packed")
     for path in (tmp_path / "packed" / "data").rglob("*.hdf5"):
         with h5py.File(path) as file:
             assert file["t0_fields/A"].compression == "gzip"
 
 
-def test_an_interrupted_run_continues(small, tmp_path):
-    generate(small, tmp_path / "whole")
+def test_an_interrupted_run_continues(small, small_dataset, tmp_path):
     out = tmp_path / "out"
 
     def stop(done: int, total: int, message: str) -> None:
@@ -339,7 +383,7 @@ def test_an_interrupted_run_continues(small, tmp_path):
     assert not (out / "data").exists()
     assert len(list((out / "parts").rglob("*.npz"))) == 2
     assert generate(small, out).num_solved == 4
-    assert_same(tmp_path / "whole", out)
+    assert_same(small_dataset, out)
     assert not (out / "parts").exists()
 
 
@@ -354,23 +398,15 @@ def test_parts_of_other_versions_are_not_mixed_in(small, tmp_path, monkeypatch):
     assert generate(small, tmp_path / "out").num_solved == 6
 
 
-def start(recipe: GrayScottRecipe, out: Path) -> subprocess.Popen[bytes]:
-    script = (
-        "import sys, torch; torch.set_num_threads(1)\n"
-        "from pdenca.datasets import GrayScottRecipe, generate\n"
-        "generate(GrayScottRecipe.from_json(sys.argv[1]), sys.argv[2])"
-    )
-    return subprocess.Popen([sys.executable, "-P", "-c", script, recipe.to_json(), str(out)])
-
-
-def kill_when(process: subprocess.Popen[bytes], out: Path, pattern: str, count: int) -> None:
+def kill_when(process: BaseProcess, out: Path, pattern: str, count: int) -> None:
     deadline = time.monotonic() + 60
     while len(list(out.rglob(pattern))) < count:
-        assert process.poll() is None, "the run ended before it could be killed"
+        assert process.is_alive(), "the run ended before it could be killed"
         assert time.monotonic() < deadline
         time.sleep(0.001)
-    process.send_signal(signal.SIGKILL)
-    assert process.wait(30) == -signal.SIGKILL
+    process.kill()
+    process.join(30)
+    assert process.exitcode == -signal.SIGKILL
 
 
 # After the first part; while later parts are made; while or right after the first file is assembled.
@@ -380,13 +416,15 @@ MOMENTS = (("*.npz", 1), ("*.npz", 3), ("*.hdf5", 1))
 @pytest.mark.parametrize(
     "moments", [MOMENTS[::2], pytest.param(MOMENTS + (("*.partial", 1),) * 4, marks=pytest.mark.slow)]
 )
-def test_a_killed_run_continues_bit_for_bit(small, tmp_path, moments):
-    recipe = small.replace(num_cells=16, spacing=1 / 32, num_frames=12, time_step=1.0)
+def test_a_killed_run_continues_bit_for_bit(small, tmp_path, fork_server, moments):
+    recipe = small.replace(num_cells=16, spacing=1 / 32, num_frames=12)
     whole = tmp_path / "whole"
     generate(recipe, whole)
     out = tmp_path / "out"
     for pattern, count in moments:
-        kill_when(start(recipe, out), out, pattern, count)
+        process = fork_server.Process(target=generate, args=(recipe, out))
+        process.start()
+        kill_when(process, out, pattern, count)
         assert not (out / "stats.yaml").exists()
     (out / "data" / "train" / ".left.hdf5.1.partial").write_text("a write that was cut off")
     summary = generate(recipe, out)
@@ -408,7 +446,7 @@ def test_files_are_described(dataset):
     assert lines["equation"] == "gray-scott, feed_rate 0.029, kill_rate 0.057"
     assert lines["frames"] == "12, every 10, t = 0 to 110"
     assert lines["start"] == "gaussian-blobs, seed 7"
-    assert lines["solver"] == "etdrk4, time step 1.0, 2 times finer, float64"
+    assert lines["solver"] == "etdrk4, time step 2 (1 until frame 1), 2 times finer, float64"
     assert read_header(path).provenance["pdenca_version"] in lines["made with"]
     with pytest.raises(BadInputError, match="neither a file nor"):
         info(dataset / "none")

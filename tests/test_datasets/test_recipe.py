@@ -117,6 +117,10 @@ def test_initial_states_depend_on_the_seed_and_the_kind():
         ({"spacing": -1.0}, "greater than 0"),
         ({"time_step": 3.0}, "the nearest that does is 3.33"),
         ({"time_step": 30.0}, "the nearest that does is 10"),
+        ({"start_time_step": 0.3}, "start_time_step 0.3 does not divide frame_interval 10; .* 0.30303"),
+        ({"start_time_step": 2.0}, "start_time_step 2 is longer than time_step 1.*num_start_frames=0"),
+        ({"start_time_step": 0.0}, "greater than 0"),
+        ({"num_start_frames": -1}, "greater than or equal to 0"),
         ({"num_frames": 10, "num_horizon_frames": 39}, "at least 4 times num_frames, here 40"),
         ({"dtype": "float16"}, "float32"),
         ({"seed": -1}, "greater than or equal to 0"),
@@ -126,6 +130,11 @@ def test_initial_states_depend_on_the_seed_and_the_kind():
 def test_bad_settings_are_explained(values, message):
     with pytest.raises(BadInputError, match=message):
         GrayScottRecipe.parse(values)
+
+
+def test_without_start_frames_their_step_does_not_matter():
+    recipe = GrayScottRecipe.parse({"num_start_frames": 0, "frame_interval": 0.75, "time_step": 0.25})
+    assert recipe.time_step < recipe.start_time_step
 
 
 def test_splits_come_in_their_own_order():

@@ -68,8 +68,9 @@ def test_the_sequence_ends(numbered):
             windows[index]
 
 
-@pytest.mark.parametrize("context", ["fork", "spawn"])
-def test_workers_open_their_own_files(numbered, context):
+@pytest.mark.parametrize("context", ["fork", "forkserver"])
+def test_workers_open_their_own_files(numbered, fork_server, context):
+    """Workers that inherit the parent's open files, and workers that get a pickled copy."""
     windows = Windows(numbered, 3)
     alone = [windows[index][0] for index in range(len(windows))]  # the parent's handles are open now
     loader = torch.utils.data.DataLoader(
