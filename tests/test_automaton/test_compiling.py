@@ -1,0 +1,81 @@
+"""Compiling: the same result where it works, a warning and the ordinary march where it does not."""
+
+import shutil
+import warnings
+
+import pytest
+import torch
+from torch._dynamo.exc import TorchDynamoException
+
+from pdenca.solvers import Grid
+
+GRID = Grid.uniform(8, 1.0)
+FEED = {"feed_rate": torch.tensor([0.03, 0.05], dtype=torch.float64)}
+
+
+class BrokenCompiler:
+    """Stands in for torch.compile: fails when the compiled function is called, as without a C++ compiler."""
+
+    def __init__(self, error):
+        self.error, self.calls = error, 0
+
+    def __call__(self, function):
+        def compiled(*arguments):
+            self.calls += 1
+            raise self.error
+
+        return compiled
+
+
+class InductorError(TorchDynamoException):
+    """What torch raises around a failed compiler run."""
+
+
+@pytest.mark.parametrize(
+    ("error", "reason"),
+    [
+        (InductorError("InvalidCxxCompiler: no working C++ compiler\nlong\ntrace"), "InvalidCxxCompiler: no"),
+        (OSError("no space left"), "no space left"),
+        (InductorError(), "InductorError"),
+    ],
+)
+def test_without_a_working_compiler_it_warns_once_and_marches_on(
+    error, reason, monkeypatch, make_isotropic, small_state
+):
+    automaton = make_isotropic()
+    with torch.no_grad():
+        expected = automaton.advance(small_state, FEED, GRID, 3)
+        broken = BrokenCompiler(error)
+        monkeypatch.setattr(torch, "compile", broken)
+        automaton.compile_steps()
+        with pytest.warns(RuntimeWarning, match=f"not compiled, running eagerly instead: {reason}") as caught:
+            assert torch.equal(automaton.advance(small_state, FEED, GRID, 3), expected)
+        assert "trace" not in str(caught[0].message)
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            assert torch.equal(automaton.advance(small_state, FEED, GRID, 3), expected)
+    assert broken.calls == 1
+
+
+def test_other_errors_are_not_taken_for_a_missing_compiler(monkeypatch, make_isotropic, small_state):
+    automaton = make_isotropic()
+    monkeypatch.setattr(torch, "compile", BrokenCompiler(ValueError("a defect")))
+    automaton.compile_steps()
+    with pytest.raises(ValueError, match="a defect"):
+        automaton.advance(small_state, FEED, GRID, 3)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(shutil.which("g++") is None, reason="needs a C++ compiler")
+def test_compiled_steps_give_the_same_states_and_gradients(make_isotropic, small_state):
+    automaton = make_isotropic()
+    results = []
+    for compiled in (False, True):
+        if compiled:
+            automaton.compile_steps()
+        automaton.zero_grad()
+        after = automaton.advance(small_state, FEED, GRID, 4)
+        after.square().sum().backward()
+        results.append([after.detach(), *(value.grad.clone() for value in automaton.parameters())])
+    for eager, fast in zip(*results, strict=True):
+        torch.testing.assert_close(fast, eager)
