@@ -6,7 +6,7 @@ standard deviation.
 """
 
 from collections.abc import Mapping
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import torch
 from jaxtyping import Float
@@ -22,6 +22,7 @@ from pdenca.solvers.grid import Grid
 from .losses import overflow
 
 
+@runtime_checkable
 class Objective(Protocol):
     """Something a Fitter can lower."""
 
@@ -46,6 +47,7 @@ class Objective(Protocol):
         ...
 
 
+@runtime_checkable
 class LeastSquares(Objective, Protocol):
     """An objective whose loss is the mean of squared residuals, one small vector per sample."""
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import torch
 from torch import Tensor, nn
@@ -23,6 +23,7 @@ class FitReport:
     converged: bool = False
 
 
+@runtime_checkable
 class Fitter(Protocol):
     """Changes the parameters of an automaton so that an objective falls."""
 
