@@ -177,12 +177,12 @@ class IsotropicKernels(Perception):
     def combine(self, gathered: Gathered, spacing: float) -> Tensor:
         """Weigh the shells: features are [sampled | transport]."""
         sample, transport = self.shell_kernels(spacing)
-        sampled, flow = gathered[0], gathered[0] * transport[0]
+        sampled, flow = gathered[0], _weigh(gathered[0], transport[0])
         if self.sample_radius:
             for sums, weight in zip(gathered, sample, strict=False):
-                sampled = sampled + sums * weight
+                sampled = sampled + _weigh(sums, weight)
         for sums, weight in zip(gathered[1:], transport[1:], strict=True):
-            flow = flow + sums * weight
+            flow = flow + _weigh(sums, weight)
         return torch.cat((sampled, flow), dim=-1)
 
     def kernel_images(self, spacing: float | None = None) -> Float[Tensor, "kind channel *taps"]:
@@ -198,6 +198,13 @@ class IsotropicKernels(Perception):
                 images[kind] += weight.view(-1, *(1,) * self.num_dims) * total[0, ..., 0]
         images[0] += impulse[0, ..., 0]
         return images
+
+
+def _weigh(sums: Tensor, weight: Tensor) -> Tensor:
+    # same as sums * weight; two channels make a short last axis, so a row of cells is multiplied at once
+    if sums.ndim < 3:
+        return sums * weight
+    return (sums.flatten(-2) * weight.repeat(sums.shape[-2])).view_as(sums)
 
 
 def require_isotropic(perception: Perception) -> IsotropicKernels:

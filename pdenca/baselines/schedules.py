@@ -3,7 +3,7 @@
 import math
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import final
+from typing import ClassVar, final
 
 from pdenca.core import BadInputError, StabilityError
 from pdenca.solvers.equation import Equation
@@ -102,13 +102,16 @@ class EqualEvaluations(Schedule):
     """Exactly as many evaluations of the stencil per frame as a model makes of its neighbourhood.
 
     Of RK4, midpoint and Euler the one of highest order is taken whose number of stages divides the number of
-    evaluations and whose step is stable on the grid at hand: it comes closest to what the stencil can do.
+    evaluations and whose step keeps below 80 % of its stability limit on the grid at hand (the limit counts
+    diffusion only; reactions need some room too): it comes closest to what the stencil can do.
     That is not always the smallest score: on Gray-Scott rollouts beyond ten frames the error of a long Euler
     step partly cancels that of the stencil. ``FixedSteps(EULER, n)`` shows that rival too.
 
     Arguments:
         num_evaluations: stencil evaluations per frame, at least 1.
     """
+
+    MARGIN: ClassVar[float] = 0.8
 
     num_evaluations: int
 
@@ -132,6 +135,8 @@ class EqualEvaluations(Schedule):
         for tableau in SCHEMES:
             num_steps, rest = divmod(self.num_evaluations, len(tableau.weights))
             limit = largest_stable_step(equation, grid, stencil, tableau)
+            if tableau is not EULER:  # the last resort may go to its limit
+                limit *= self.MARGIN
             if rest == 0 and frame_interval <= num_steps * limit * (1 + 1e-12):
                 return tableau, num_steps
         least = math.ceil(frame_interval / largest_stable_step(equation, grid, stencil, EULER))

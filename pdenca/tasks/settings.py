@@ -34,8 +34,8 @@ class ModelSettings(Settings):
     """
 
     perception: Literal["isotropic-kernels", "fixed-kernels"] = "isotropic-kernels"
-    radius: int = pydantic.Field(3, ge=1, le=3)
-    sample_radius: int = pydantic.Field(1, ge=0, le=3)
+    radius: int = pydantic.Field(default=3, ge=1, le=3)
+    sample_radius: int = pydantic.Field(default=1, ge=0, le=3)
     kernels: tuple[str, ...] = ("identity", "laplacian")
     rule: Literal["mlp", "products"] = "mlp"
     num_hidden_units: pydantic.PositiveInt = 16
@@ -43,11 +43,11 @@ class ModelSettings(Settings):
     activation: Literal["tanh", "relu", "silu", "linear"] = "tanh"
     hidden_bias: bool = True
     skip: bool = True
-    spread: float = pydantic.Field(1.0, gt=0)
+    spread: float = pydantic.Field(default=1.0, gt=0)
     standardise: bool = True
-    num_hidden_channels: int = pydantic.Field(0, ge=0)
+    num_hidden_channels: int = pydantic.Field(default=0, ge=0)
     parameters_as_input: bool = True
-    fire_rate: float = pydantic.Field(1.0, gt=0, le=1)
+    fire_rate: float = pydantic.Field(default=1.0, gt=0, le=1)
     steps_per_frame: pydantic.PositiveInt = 10
 
     @pydantic.model_validator(mode="after")
@@ -76,7 +76,8 @@ class StageSettings(Settings):
         batch_size: windows or pairs per step; None: all (rollout, propagation).
         noise: noise on given frames, in standard deviations (rollout, propagation).
         overflow_weight: weight of the penalty on leaving the data's range (rollout, propagation).
-        early_share: share of the windows taken from the first ``early_frames`` frames, where patterns form.
+        early_share: share of the windows that start at the first ``early_frames`` frames, one after the
+            other: there patterns form fastest. The others start anywhere.
         early_frames: see ``early_share``.
         optimizer, learning_rate, schedule, gradient: of first-order fitters.
     """
@@ -89,12 +90,12 @@ class StageSettings(Settings):
     cells_per_window: pydantic.PositiveInt = 512
     horizon: pydantic.PositiveInt = 1
     batch_size: pydantic.PositiveInt | None = None
-    noise: float = pydantic.Field(0.0, ge=0)
-    overflow_weight: float = pydantic.Field(0.0, ge=0)
-    early_share: float = pydantic.Field(0.5, ge=0, le=1)
-    early_frames: pydantic.PositiveInt = 12
+    noise: float = pydantic.Field(default=0.0, ge=0)
+    overflow_weight: float = pydantic.Field(default=0.0, ge=0)
+    early_share: float = pydantic.Field(default=0.5, ge=0, le=1)
+    early_frames: pydantic.PositiveInt = 6
     optimizer: Literal["adam", "nadam", "adamw", "sgd"] = "adam"
-    learning_rate: float = pydantic.Field(1e-3, gt=0)
+    learning_rate: float = pydantic.Field(default=1e-3, gt=0)
     schedule: Literal["constant", "cosine", "exponential"] = "constant"
     gradient: Literal["plain", "normalise", "clip"] = "plain"
 
@@ -126,7 +127,7 @@ class EmulationSettings(Settings):
 
     model: ModelSettings = ModelSettings()
     stages: tuple[StageSettings, ...]
-    seed: int = pydantic.Field(0, ge=0)
+    seed: int = pydantic.Field(default=0, ge=0)
     validation_frames: pydantic.PositiveInt = 30
     dtype: Literal["float32", "float64"] = "float64"
 

@@ -1,5 +1,6 @@
 """From a dataset's folder to what training needs: scales, windows, whole trajectories."""
 
+import math
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -64,8 +65,9 @@ def measure_scales(data: Path, regimes: Iterable[str] | None = None) -> DataScal
         lows.append(flat.min(1).values)
         highs.append(flat.max(1).values)
     parameters = tuple(first.parameters)
-    values = torch.tensor([[header.parameters[name] for name in parameters] for header in headers])
-    values = values.double().reshape(len(headers), len(parameters))
+    values = torch.tensor(
+        [[header.parameters[name] for name in parameters] for header in headers], dtype=torch.float64
+    ).reshape(len(headers), len(parameters))
     centre = values.mean(0)
     # a parameter that does not vary still gets a scale, so that an unseen value stays of order one
     spread = values.std(0, correction=0).maximum(0.1 * centre.abs()).clamp_min(1e-12)
@@ -92,6 +94,10 @@ def _numbers(values: Tensor) -> tuple[float, ...]:
     return tuple(float(value) for value in values)
 
 
+def _pick(count: int, generator: torch.Generator) -> int:
+    return int(torch.randint(count, (1,), generator=generator))
+
+
 class TrainingWindows:
     """Windows drawn evenly from the training files of a dataset.
 
@@ -116,37 +122,44 @@ class TrainingWindows:
         early_share: float = 0.0,
         early_frames: int = 1,
     ) -> tuple[Float[Tensor, "window time channel *space"], dict[str, Tensor]]:
-        """Draw windows, the files in turn, and from each file a share of early ones.
+        """Draw windows, the files in turn; of each file a share starts at its early frames, in their order.
 
         Arguments:
             count: number of windows.
             num_frames: frames per window.
             generator: the choice.
             first: earliest frame a window may start at.
-            early_share: share of the windows that start within ``early_frames`` frames of ``first``.
+            early_share: share of the windows that start at ``first``, ``first`` + 1, ... (``early_frames`` of
+                them, then again from ``first``), where patterns form fastest; the others start anywhere.
             early_frames: see there.
 
         Raises:
             BadInputError: if the trajectories are shorter than a window.
         """
         windows = Windows(self.paths, num_frames)
-        starts: list[dict[bool, list[int]]] = [{True: [], False: []} for _ in self.paths]
+        # per file: start frame -> windows (one per trajectory)
+        starts: list[dict[int, list[int]]] = [{} for _ in self.paths]
         for index in range(len(windows)):
             number, _, start = windows.locate(index)
             if start >= first:
-                starts[number][start < first + early_frames].append(index)
+                starts[number].setdefault(start, []).append(index)
+        if not all(starts):
+            raise BadInputError(
+                f"no window of {num_frames} frames starts at frame {first} or later; "
+                "usual cure: longer trajectories (--frames)"
+            )
         chosen = []
-        for turn in range(count):
-            groups = starts[turn % len(starts)]
-            early = float(torch.rand((), generator=generator)) < early_share
-            # short trajectories may have only one of the two kinds
-            candidates = groups[early] or groups[not early]
-            if not candidates:
-                raise BadInputError(
-                    f"no window of {num_frames} frames starts at frame {first} or later; "
-                    "usual cure: longer trajectories (--frames)"
-                )
-            chosen.append(candidates[int(torch.randint(len(candidates), (1,), generator=generator))])
+        for number in range(count):
+            file, turn = number % len(starts), number // len(starts)
+            frames_of_file = sorted(starts[file])
+            num_early = math.floor(turn * early_share)
+            if math.floor((turn + 1) * early_share) > num_early:
+                # the early frames in turn, so that none is missed by chance
+                start = frames_of_file[num_early % min(early_frames, len(frames_of_file))]
+            else:
+                start = frames_of_file[_pick(len(frames_of_file), generator)]
+            candidates = starts[file][start]
+            chosen.append(candidates[_pick(len(candidates), generator)])
         items = [windows[index] for index in chosen]
         windows.close()
         frames = torch.stack([item[0] for item in items]).to(self.dtype)
