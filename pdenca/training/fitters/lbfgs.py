@@ -43,7 +43,8 @@ class PreconditionedLBFGS:
         self.anchor = flatten(trainable(automaton).values()).detach().clone()
         values, vectors = torch.linalg.eigh(metric)
         values = values.clamp_min(0) + damping * values.max()
-        self.basis = (vectors / values.sqrt()).to(self.anchor)
+        # contiguous as it will be when read back from a checkpoint: rounding depends on the layout
+        self.basis = (vectors / values.sqrt()).to(self.anchor).contiguous()
         self.iterations, self.history = iterations, history
         self.learning_rate = 1.0
         self._start(torch.zeros_like(self.anchor))
