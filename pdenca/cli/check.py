@@ -44,8 +44,31 @@ def check_command(context: click.Context, paths: tuple[Path, ...], strict: bool)
 def info_command(path: Path) -> None:
     """Describe PATH: a trajectory file, a dataset's folder or a run's folder."""
     from pdenca.datasets import info
+    from pdenca.tasks.figures import is_run
 
-    show(info(path))
+    show(_run_facts(path) if is_run(path) else info(path))
+
+
+def _run_facts(run: Path) -> dict[str, str]:
+    from pdenca.tasks.emulation import load_run
+    from pdenca.tasks.figures import read_metrics
+
+    model = load_run(run)
+    rows = read_metrics(run)
+    scores = [row["validation"] for row in rows if "validation" in row]
+    told = ", ".join(model.scales.parameter_names) if model.settings.model.parameters_as_input else "nothing"
+    return {
+        "run": model.name,
+        "equation": f"{model.scales.equation}, told {told}",
+        "fields": ", ".join(model.scales.field_names),
+        "parameters": str(model.num_parameters),
+        "sees": f"{model.radius} cells far, {model.evaluations_per_frame} times a frame",
+        "works with": f"cells of {model.scales.spacing:g}, a frame every {model.scales.frame_interval:g}",
+        "stages": ", ".join(f"{stage.objective} ({stage.fitter})" for stage in model.settings.stages),
+        "seed": str(model.settings.seed),
+        "trained": f"{rows[-1]['step']:.0f} steps, {rows[-1]['seconds']:.1f} s",
+        "validation": f"best {min(scores):.3g}" if scores else "none",
+    }
 
 
 def show(facts: dict[str, str]) -> None:

@@ -61,12 +61,11 @@ def plot_command(
     All but `kernels` and `training` need an evaluated RUN (`pdenca evaluate`).
     """
     from pdenca.plots import FORMATS, save
-    from pdenca.tasks.figures import FIGURES as DRAW
-    from pdenca.tasks.figures import Choice, Subject
+    from pdenca.tasks.figures import Choice, Subject, draw
 
     if output.suffix.removeprefix(".").lower() not in FORMATS:  # before the work, not after it
         raise BadArgument(f"{output.name!r} ends in {output.suffix!r}; expected .png, .pdf or .svg")
-    save(DRAW[figure](Subject(run, data), Choice(split, regime, field, model)), output, dpi)
+    save(draw(figure, Subject(run, data), Choice(split, regime, field, model)), output, dpi)
     click.echo(f"{output}: {figure}")
 
 

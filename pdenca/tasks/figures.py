@@ -237,8 +237,12 @@ def draw_errors(subject: Subject, choice: Choice) -> Figure:
     split = pick("split", choice.split, splits, "test")
     regimes = list(dict.fromkeys(p.regime for p in subject.results.curves if p.split == split))
     regime = pick("regime", choice.regime, regimes, ALL_REGIMES)
+    curves = subject.results.curves_of(split, regime)
+    if choice.model is not None:
+        model = pick("model", choice.model, list(curves))
+        curves = {model: curves[model]}
     return plots.errors(
-        subject.results.curves_of(split, regime),
+        curves,
         metric="pooled VRMSE",
         time_unit="1",
         interval=f"{100 * subject.results.settings.confidence:g} % interval",
@@ -257,10 +261,12 @@ def draw_spectra(subject: Subject, choice: Choice) -> Figure:
         rows = {"reference": example.truth, model: example.predictions[model]}
     last = {name: torch.from_numpy(frames[None, -1:, channel : channel + 1]) for name, frames in rows.items()}
     spectra = {name: radial_spectrum(frame.to(torch.float64), header.grid) for name, frame in last.items()}
+    wavenumbers = spectra["reference"].wavenumber
+    whole = wavenumbers < spectra["reference"].nyquist  # beyond it only the corners of Fourier space are left
     (time,) = subject.times(example.frames[-1:], header.frame_interval)
     return plots.spectra(
-        spectra["reference"].wavenumber,
-        {name: spectrum.energy[0, 0, 0] for name, spectrum in spectra.items()},
+        wavenumbers[whole],
+        {name: spectrum.energy[0, 0, 0, whole] for name, spectrum in spectra.items()},
         field_name=example.field_names[channel],
         title=f"{example.split}, {example.regime}, t = {time:g}",
     )
@@ -289,7 +295,8 @@ def draw_symmetry(subject: Subject, choice: Choice) -> Figure:
     regime = pick("regime", choice.regime, list(dict.fromkeys(regimes)))
     case = subject.case(split, regime)
     header = subject.header(split, regime)
-    emulators: dict[str, Emulator] = {name: load_model(runs) for name, runs in subject.runs.items()}
+    models = list(subject.runs) if choice.model is None else [pick("model", choice.model, list(subject.runs))]
+    emulators: dict[str, Emulator] = {name: load_model(subject.runs[name]) for name in models}
     if header.equation != "unknown":
         emulators["equations"] = EquationsOnGrid(header.equation, header.frame_interval)
     return plots.symmetry(
@@ -362,3 +369,34 @@ FIGURES: dict[str, Callable[[Subject, Choice], Figure]] = {
     "training": draw_training,
 }
 """Name -> what draws it from a run's or an evaluation's folder; the names of :data:`pdenca.plots.FIGURES`."""
+
+USES: dict[str, frozenset[str]] = {
+    "frames": frozenset({"split", "regime", "field", "model"}),
+    "errors": frozenset({"split", "regime", "model"}),
+    "spectra": frozenset({"split", "regime", "field", "model"}),
+    "kernels": frozenset({"regime", "model"}),
+    "symmetry": frozenset({"split", "regime", "model"}),
+    "training": frozenset({"regime", "model"}),
+}
+"""Name -> what of a :class:`Choice` the figure can show."""
+
+
+def draw(name: str, subject: Subject, choice: Choice) -> Figure:
+    """Draw one figure of a run, an evaluation or a demo.
+
+    Arguments:
+        name: a key of :data:`FIGURES`.
+        subject: what it is about.
+        choice: what to show of it.
+
+    Raises:
+        BadInputError: for an unknown name, or a choice that the figure does not have.
+        FormatError: if a file it needs is missing or damaged.
+    """
+    name = pick("figure", name, list(FIGURES))
+    for what, value in vars(choice).items():
+        if value is not None and what not in USES[name]:
+            raise BadInputError(
+                f"figure {name} has no choice of {what}, got {value!r}; usual cure: leave it out"
+            )
+    return FIGURES[name](subject, choice)

@@ -71,7 +71,8 @@ def write_report(
         if progress:
             progress(part.title, number, len(parts) + 1)
         figure = part.draw(subject, part.choice)
-        figure.set_layout_engine("none")  # it is laid out already; saving would do it once more
+        if part.draw is draw_frames:  # many panels: saving them would take seconds to lay them out once more
+            figure.set_layout_engine("none")
         sections.append(plots.Section(part.title, figure, part.caption))
     sections.append(plots.Section("Where it loses", text=where_it_loses(scores, _caveats(subject, header))))
     best = scores.best(scores.learned, home)
