@@ -223,7 +223,7 @@ def draw_frames(subject: Subject, choice: Choice, models: Sequence[str] | None =
     return plots.frames(
         example.truth[:, channel],
         {name: example.predictions[name][:, channel] for name in models},
-        subject.times(example.frames, header.frame_interval),
+        subject.times(example.frames.tolist(), header.frame_interval),
         header.grid.spacing,
         field_name=example.field_names[channel],
         time_unit="1",
@@ -263,7 +263,7 @@ def draw_spectra(subject: Subject, choice: Choice) -> Figure:
     spectra = {name: radial_spectrum(frame.to(torch.float64), header.grid) for name, frame in last.items()}
     wavenumbers = spectra["reference"].wavenumber
     whole = wavenumbers < spectra["reference"].nyquist  # beyond it only the corners of Fourier space are left
-    (time,) = subject.times(example.frames[-1:], header.frame_interval)
+    (time,) = subject.times(example.frames[-1:].tolist(), header.frame_interval)
     return plots.spectra(
         wavenumbers[whole],
         {name: spectrum.energy[0, 0, 0, whole] for name, spectrum in spectra.items()},
@@ -279,7 +279,8 @@ def draw_kernels(subject: Subject, choice: Choice) -> Figure:
         BadInputError: for a model whose kernels are fixed.
     """
     model = pick("model", choice.model, list(subject.runs))
-    kernels = learned_kernels(load_run(_one_run(subject, model, choice.regime)))
+    with torch.no_grad():
+        kernels = learned_kernels(load_run(_one_run(subject, model, choice.regime)))
     if not kernels:
         raise BadInputError(
             f"the kernels of {model} are fixed, not learned; usual cure: --model with another"

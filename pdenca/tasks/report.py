@@ -13,7 +13,7 @@ from pdenca.core import write_text
 from pdenca.datasets import Header, data_files, read_header
 from pdenca.evaluation import ALL_REGIMES, Case, EvaluationSettings
 
-from .emulation import environment, learned_kernels, load_run
+from .emulation import environment, load_run
 from .figures import (
     Choice,
     Subject,
@@ -135,7 +135,7 @@ def _model_parts(subject: Subject) -> Iterator[_Part]:
         for model, runs in subject.runs.items()
     }
     for model, runs in subject.runs.items():
-        if learned_kernels(load_run(runs[0])):
+        if load_run(runs[0]).settings.model.perception == "isotropic-kernels":
             caption = f"What a cell of the automaton looks at, with the kernels' moments.{notes[model]}"
             yield _Part(f"Kernels: {model}", draw_kernels, Choice(model=model), caption)
     caption = (
