@@ -27,18 +27,7 @@ def save_tree(path: Path, tree: Mapping[str, Any]) -> None:
         tree: nested dicts (with str keys) and lists of tensors, numbers, strings, None.
     """
     tensors: dict[str, Tensor] = {}
-
-    def strip(value: Any, name: str) -> Any:  # noqa: ANN401
-        if isinstance(value, Tensor):
-            tensors[name] = value.detach().cpu().contiguous().clone()
-            return _TENSOR + name
-        if isinstance(value, Mapping):
-            return {key: strip(item, f"{name}/{key}") for key, item in value.items()}
-        if isinstance(value, list | tuple):
-            return [strip(item, f"{name}/{number}") for number, item in enumerate(value)]
-        return value
-
-    skeleton = strip(tree, "")
+    skeleton = _strip(tree, "", tensors)
     with atomic_path(path) as temporary:
         save_file(tensors, temporary, metadata={"skeleton": json.dumps(skeleton)})
 
@@ -55,23 +44,36 @@ def load_tree(path: Path) -> dict[str, Any]:
         with safe_open(path, framework="pt") as file:
             skeleton = json.loads((file.metadata() or {})["skeleton"])
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        filled: dict[str, Any] = _fill(skeleton, tensors)
     except (SafetensorError, KeyError, ValueError, OSError) as error:
         raise FormatError(
             f"{path} is damaged or no checkpoint of pdenca ({error}); usual cure: train again or restore a "
             "copy"
         ) from None
-
-    def fill(value: Any) -> Any:  # noqa: ANN401
-        if isinstance(value, str) and value.startswith(_TENSOR):
-            return tensors[value.removeprefix(_TENSOR)]
-        if isinstance(value, dict):
-            return {key: fill(item) for key, item in value.items()}
-        if isinstance(value, list):
-            return [fill(item) for item in value]
-        return value
-
-    filled: dict[str, Any] = fill(skeleton)
     return filled
+
+
+def _strip(value: Any, name: str, tensors: dict[str, Tensor]) -> Any:  # noqa: ANN401
+    """Move the tensors of a tree into a dict, leaving their names."""
+    if isinstance(value, Tensor):
+        tensors[name] = value.detach().cpu().contiguous().clone()
+        return _TENSOR + name
+    if isinstance(value, Mapping):
+        return {key: _strip(item, f"{name}/{key}", tensors) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_strip(item, f"{name}/{number}", tensors) for number, item in enumerate(value)]
+    return value
+
+
+def _fill(value: Any, tensors: dict[str, Tensor]) -> Any:  # noqa: ANN401
+    """Put the tensors back where their names stand."""
+    if isinstance(value, str) and value.startswith(_TENSOR):
+        return tensors[value.removeprefix(_TENSOR)]
+    if isinstance(value, dict):
+        return {key: _fill(item, tensors) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_fill(item, tensors) for item in value]
+    return value
 
 
 def copy_tree(tree: Any) -> Any:  # noqa: ANN401
