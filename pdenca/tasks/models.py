@@ -50,7 +50,7 @@ def build_automaton(
     perception: Perception
     if model.perception == "isotropic-kernels":
         perception = IsotropicKernels(
-            channels, model.radius, min(model.sample_radius, model.radius), scales.num_dims, scales.spacing
+            channels, model.radius, model.sample_radius, scales.num_dims, scales.spacing
         )
         features = channels
     else:
@@ -72,7 +72,7 @@ def build_automaton(
     else:
         rule = ProductRule(features, len(told), channels, model.num_products, generator=generator)
     if model.standardise:
-        rule = _standardised(rule, model, scales, features, len(told))
+        rule = _standardised(rule, model, scales, len(told))
     if model.perception == "isotropic-kernels":
         rule = TransportReaction(rule)
     automaton = Automaton(
@@ -87,10 +87,7 @@ def build_automaton(
     return automaton.to(dtype)
 
 
-def _standardised(
-    rule: LocalRule, model: ModelSettings, scales: DataScales, num_features: int, num_told: int
-) -> Standardised:
-    observed = len(scales.field_names)
+def _standardised(rule: LocalRule, model: ModelSettings, scales: DataScales, num_told: int) -> Standardised:
     mean, std = (
         torch.tensor(values, dtype=torch.float64) for values in (scales.field_mean, scales.field_std)
     )
@@ -98,14 +95,12 @@ def _standardised(
         centre, scale = mean, std
     else:
         # only features of the identity have a mean; the others are differences
-        blocks = num_features // observed if not model.num_hidden_channels else 0
-        if not blocks:
-            raise BadInputError(
-                "hidden channels have no data to be standardised by; usual cure: model.standardise=false"
-            )
-        identity = list(model.kernels).index("identity") if "identity" in model.kernels else -1
-        centre = torch.cat([mean if block == identity else 0 * mean for block in range(blocks)])
-        scale = std.repeat(blocks)
+        blocks = [
+            mean if name == "identity" else 0 * mean
+            for name in model.kernels
+            for _ in range(scales.num_dims if name == "gradient" else 1)
+        ]
+        centre, scale = torch.cat(blocks), std.repeat(len(blocks))
     rate = torch.tensor(scales.rate_scale, dtype=torch.float64)
     parameter_centre = torch.tensor(scales.parameter_centre[:num_told], dtype=torch.float64)
     parameter_scale = torch.tensor(scales.parameter_scale[:num_told], dtype=torch.float64)

@@ -52,7 +52,12 @@ class ModelSettings(Settings):
 
     @pydantic.model_validator(mode="after")
     def _consistent(self) -> "ModelSettings":
-        if self.num_hidden_channels and self.perception == "isotropic-kernels" and self.standardise:
+        if self.perception == "isotropic-kernels" and self.sample_radius > self.radius:
+            raise ValueError(
+                f"the sample kernels reach {self.sample_radius} cells, further than the transport kernels with "
+                f"{self.radius}; usual cure: a sample_radius of at most radius"
+            )
+        if self.num_hidden_channels and self.standardise:
             raise ValueError(
                 "hidden channels have no data to be standardised by; set standardise = false or "
                 "num_hidden_channels = 0"
