@@ -370,6 +370,7 @@ def evaluate_runs(
     out: Path | None = None,
     progress: Callable[[str, int, int], None] | None = None,
     max_trajectories: int | None = None,
+    with_baselines: bool = True,
 ) -> Results:
     """Score trained runs and all baselines on some splits.
 
@@ -381,6 +382,7 @@ def evaluate_runs(
         out: where to save rows, curves and examples; nowhere by default.
         progress: called with (text, frames done, frames in all).
         max_trajectories: at most this many trajectories of each file.
+        with_baselines: whether the rows of :func:`baseline_rows` join in.
 
     Returns:
         The results.
@@ -396,8 +398,8 @@ def evaluate_runs(
         members += loaded
         models[name] = loaded[0] if len(loaded) == 1 else RegimeSwitch(loaded)
     cases = load_cases(data, splits or list_splits(data), None, max_trajectories)
-    rows = {**models, **baseline_rows(members, measure_scales(data))}
-    results = evaluate(cases, rows, settings, progress)
+    rivals = baseline_rows(members, measure_scales(data)) if with_baselines else {}
+    results = evaluate(cases, {**models, **rivals}, settings, progress)
     if out is not None:
         results.save(out)
     return results
@@ -426,7 +428,7 @@ def learned_kernels(emulator: NeuralEmulator) -> list[tuple[str, np.ndarray, dic
         names = shells(radius, perception.num_dims)[1:]
         for channel, name in enumerate(emulator.scales.field_names):
             values = {
-                _moment_name(order): float(moments[number, channel]) * perception.UNIT
+                _moment_name(order): float(moments[number, channel].detach()) * perception.UNIT
                 for number, order in enumerate(names)
             }
             found.append((f"{label} {name}", images[kind, channel].numpy(), values))

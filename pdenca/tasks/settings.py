@@ -54,8 +54,8 @@ class ModelSettings(Settings):
     def _consistent(self) -> "ModelSettings":
         if self.perception == "isotropic-kernels" and self.sample_radius > self.radius:
             raise ValueError(
-                f"the sample kernels reach {self.sample_radius} cells, further than the transport kernels with "
-                f"{self.radius}; usual cure: a sample_radius of at most radius"
+                f"the sample kernels reach {self.sample_radius} cells, further than the transport kernels "
+                f"with {self.radius}; usual cure: a sample_radius of at most radius"
             )
         if self.num_hidden_channels and self.standardise:
             raise ValueError(
