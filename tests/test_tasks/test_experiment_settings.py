@@ -1,0 +1,87 @@
+"""Settings of experiments: read, overridden, refused with a hint."""
+
+import pytest
+
+from pdenca.core import BadInputError
+from pdenca.tasks.settings import (
+    EXPERIMENTS,
+    EmulationSettings,
+    ModelSettings,
+    StageSettings,
+    load_experiment,
+)
+
+
+@pytest.mark.parametrize("name", list(EXPERIMENTS))
+def test_the_experiments_that_come_along(name):
+    settings = load_experiment(name)
+    assert settings == load_experiment(EXPERIMENTS[name])
+    assert EmulationSettings.from_json(settings.to_json()) == settings
+    assert settings.stages
+
+
+def test_overrides_of_every_kind():
+    overrides = {
+        "seed": "7",
+        "model.radius": "2",
+        "model.rule": "products",
+        "model.activation": "'relu'",
+        "model.skip": "false",
+        "stages.0.num_steps": "3",
+        "stages.1.noise": "1e-2",
+    }
+    settings = load_experiment("mlp", overrides)
+    plain = load_experiment("mlp")
+    assert (settings.seed, settings.model.radius, settings.model.rule) == (7, 2, "products")
+    assert (settings.model.activation, settings.model.skip) == ("relu", False)
+    assert (settings.stages[0].num_steps, settings.stages[1].noise) == (3, 0.01)
+    assert settings.stages[2:] == plain.stages[2:]
+    assert settings.stages[1].replace(noise=0.0) == plain.stages[1]
+    assert load_experiment("mlp") == plain
+
+
+def test_a_file_of_ones_own(tmp_path):
+    path = tmp_path / "own.toml"
+    path.write_text('seed = 3\n[[stages]]\nobjective = "rollout"\nfitter = "lbfgs"\nnum_steps = 2\n')
+    stage = StageSettings(objective="rollout", fitter="lbfgs", num_steps=2)
+    assert load_experiment(path) == EmulationSettings(stages=(stage,), seed=3)
+    assert load_experiment(str(path), {"model.radius": "1"}).model == ModelSettings(radius=1)
+
+
+@pytest.mark.parametrize(
+    ("name", "overrides", "message"),
+    [
+        ("mpl", {}, "no experiment 'mpl'.*did you mean 'mlp'"),
+        ("nothing-like-it", {}, "expected one of mlp, polynomial, founding-paper or a TOML file"),
+        ("mlp", {"model.radus": "2"}, "unknown setting 'model.radus': did you mean 'radius'"),
+        ("mlp", {"stages.0.num_step": "2"}, "did you mean 'num_steps'"),
+        ("mlp", {"sede": "2"}, "did you mean 'seed'"),
+        ("mlp", {"model.radius": "4"}, "'model.radius' got 4"),
+        ("mlp", {"model.radius": "two"}, "'model.radius' got 'two'"),
+        ("mlp", {"model.rule": "lookup"}, "'model.rule' got 'lookup'"),
+        ("mlp", {"stages.9.num_steps": "2"}, "there are stages 0 to 2, got '9'"),
+        ("mlp", {"stages.first.num_steps": "2"}, "there are stages 0 to 2, got 'first'"),
+        ("mlp", {"stages.0": "2"}, "names a stage, not a setting of it"),
+        ("mlp", {"model.radius.more": "2"}, "'radius' is a value, not a group"),
+        ("mlp", {"model.sample_radius": "2", "model.radius": "1"}, "reach 2 cells, further than"),
+        ("mlp", {"model.num_hidden_channels": "2"}, "hidden channels have no data"),
+        ("founding-paper", {"model.standardise": "true"}, "hidden channels have no data"),
+        ("mlp", {"stages.0.objective": "rollout"}, "fits the derivative objective, not rollout"),
+        ("mlp", {"stages.1.batch_size": "4"}, "lbfgs needs the same batch in every step"),
+        ("mlp", {"stages.1.objective": "propagation"}, "lbfgs needs the same batch in every step"),
+        ("mlp", {"stages": "[]"}, "at least one stage"),
+    ],
+)
+def test_what_does_not_fit_is_refused_with_a_hint(name, overrides, message):
+    with pytest.raises(BadInputError, match=message):
+        load_experiment(name, overrides)
+
+
+def test_a_file_that_is_no_toml(tmp_path):
+    path = tmp_path / "own.toml"
+    path.write_text("seed = ")
+    with pytest.raises(BadInputError, match=r"own\.toml is not a valid TOML file"):
+        load_experiment(path)
+    path.write_bytes(b"\xff\xfe")
+    with pytest.raises(BadInputError, match="UnicodeDecodeError"):
+        load_experiment(path)
