@@ -86,8 +86,10 @@ class Recipe(Settings, ABC):
         spacing: cell size (length).
         num_trajectories: training trajectories per regime.
         num_valid_trajectories: likewise for ``valid``; by default half of the training ones, at least 2.
-        num_test_trajectories: likewise for ``test``, ``ood_ic``, ``ood_horizon`` and each pair of
-            ``ood_params``; by default half of the training ones, at least 2.
+        num_test_trajectories: likewise for ``test`` and ``ood_ic``; by default half of the training ones, at
+            least 2.
+        num_horizon_trajectories: likewise for ``ood_horizon``; by default as many as for ``test``.
+        num_params_trajectories: likewise for each pair of ``ood_params``; by default as many as for ``test``.
         num_domain_trajectories: likewise for ``ood_domain``, whose frames are 4 times as large.
         num_domain_4x_trajectories: likewise for ``ood_domain_4x``, whose frames are 16 times as large.
         num_frames: stored frames per trajectory, the initial one included.
@@ -116,6 +118,8 @@ class Recipe(Settings, ABC):
     num_trajectories: pydantic.PositiveInt = 16
     num_valid_trajectories: pydantic.PositiveInt | None = None
     num_test_trajectories: pydantic.PositiveInt | None = None
+    num_horizon_trajectories: pydantic.PositiveInt | None = None
+    num_params_trajectories: pydantic.PositiveInt | None = None
     num_domain_trajectories: pydantic.PositiveInt = 2
     num_domain_4x_trajectories: pydantic.PositiveInt = 1
     num_frames: int = pydantic.Field(121, ge=2)
@@ -173,7 +177,12 @@ class Recipe(Settings, ABC):
             "valid": (self.num_cells, self.num_valid_trajectories or half, self.num_frames),
             "ood_domain": (2 * self.num_cells, self.num_domain_trajectories, domain_frames),
             "ood_domain_4x": (4 * self.num_cells, self.num_domain_4x_trajectories, domain_frames),
-            "ood_horizon": (self.num_cells, test, self.num_horizon_frames or 4 * self.num_frames),
+            "ood_horizon": (
+                self.num_cells,
+                self.num_horizon_trajectories or test,
+                self.num_horizon_frames or 4 * self.num_frames,
+            ),
+            "ood_params": (self.num_cells, self.num_params_trajectories or test, self.num_frames),
         }
         return sizes.get(split, (self.num_cells, test, self.num_frames))
 
