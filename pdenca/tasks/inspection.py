@@ -1,0 +1,74 @@
+"""Looking inside a trained model: its kernels, and how exactly it keeps the symmetries of the square."""
+
+from collections.abc import Mapping
+
+import numpy as np
+import torch
+
+from pdenca.automaton import IsotropicKernels
+from pdenca.automaton.lattice import shells
+from pdenca.core import Emulator
+from pdenca.evaluation import Case
+from pdenca.symmetry import D4, equivariance_residuals
+
+from .models import NeuralEmulator
+from .validation import NUM_GIVEN
+
+
+def learned_kernels(emulator: NeuralEmulator) -> list[tuple[str, np.ndarray, dict[str, float]]]:
+    """Return the learned kernels of an emulator as (name, taps, moments), in units per automaton step.
+
+    Empty for a model with fixed kernels. In three dimensions the middle plane is returned.
+    """
+    perception = emulator.automaton.perception
+    if not isinstance(perception, IsotropicKernels):
+        return []
+    images = perception.kernel_images().detach()
+    while images.ndim > 4:
+        images = images[..., images.shape[-1] // 2]
+    if images.ndim == 3:
+        images = images[:, :, None]
+    found = []
+    for kind, (label, moments, radius) in enumerate(
+        (
+            ("sample", perception.sample, perception.sample_radius),
+            ("transport", perception.transport, perception.radius),
+        )
+    ):
+        names = shells(radius, perception.num_dims)[1:]
+        for channel, name in enumerate(emulator.scales.field_names):
+            values = {
+                _moment_name(order): float(moments[number, channel].detach()) * perception.UNIT
+                for number, order in enumerate(names)
+            }
+            found.append((f"{label} {name}", images[kind, channel].numpy(), values))
+    return found
+
+
+def _moment_name(order: tuple[int, ...]) -> str:
+    letters = "xyz"
+    return " ".join(f"δ{letters[axis]}^{2 * part}" for axis, part in enumerate(order) if part)
+
+
+def symmetry_residuals(
+    emulators: Mapping[str, Emulator], case: Case, num_steps: int = 2
+) -> dict[str, dict[str, float]]:
+    """Return how far each emulator is from commuting with every element of the square's group.
+
+    Arguments:
+        emulators: name -> emulator, working in float64.
+        case: gives a state, grid and parameters.
+        num_steps: stored frames to advance.
+
+    Returns:
+        model -> element -> largest difference relative to the largest value.
+    """
+    given = case.truth[:1, :NUM_GIVEN].double()
+    context = {name: value[:1].double() for name, value in case.context.items()}
+    found = {}
+    with torch.no_grad():
+        for name, emulator in emulators.items():
+            step = emulator.bind(case.grid, context, torch.Generator().manual_seed(0))
+            state = emulator.codec.lift(given)
+            found[name] = dict(equivariance_residuals(step, D4, state, num_steps=num_steps))
+    return found

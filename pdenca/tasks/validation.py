@@ -1,0 +1,77 @@
+"""The score by which a model is chosen: roll-out error on the validation split."""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from pdenca.automaton import Automaton
+from pdenca.core import BadInputError, rollout
+from pdenca.datasets import load_split
+from pdenca.evaluation import pooled_vrmse
+from pdenca.training import step_generator
+
+from .training_data import DataScales
+
+NUM_GIVEN = 4  # frames given before the first prediction, in validation as in evaluation
+
+
+class Validation:
+    """Roll-out error on the validation split: lower is better.
+
+    The geometric mean over the windows 1, 6:12 and 13:30 (as far as ``num_frames`` reaches) of the pooled
+    VRMSE after four given frames. NaN if the roll-out diverges.
+
+    Arguments:
+        data: the dataset's folder.
+        regimes: which regimes; all by default.
+        scales: of the training data.
+        num_frames: frames to predict.
+        dtype: floating point type of the automaton.
+    """
+
+    WINDOWS = ((1, 1), (6, 12), (13, 30))
+
+    def __init__(
+        self,
+        data: Path,
+        regimes: Iterable[str] | None,
+        scales: DataScales,
+        num_frames: int,
+        dtype: torch.dtype,
+    ) -> None:
+        self.scales = scales
+        self.parts = []
+        for header, frames in load_split(data, "valid", regimes):
+            wanted = min(num_frames, header.num_frames - NUM_GIVEN)
+            if wanted < 1:
+                raise BadInputError(
+                    f"validation trajectories have {header.num_frames} frames; {NUM_GIVEN} are given and at "
+                    "least one is predicted; usual cure: longer trajectories"
+                )
+            context = {name: value.to(dtype) for name, value in header.context(len(frames)).items()}
+            self.parts.append((header.grid, context, frames[:, : NUM_GIVEN + wanted].to(dtype)))
+
+    def __call__(self, automaton: Automaton) -> float:
+        """Return the error of the automaton as it is now."""
+        std = torch.tensor(self.scales.field_std, dtype=torch.float64)
+        predictions: list[Tensor] = []
+        truths: list[Tensor] = []
+        generator = step_generator(0, "validation")
+        with torch.no_grad():
+            for grid, context, frames in self.parts:
+                step = automaton.bind(grid, context, generator)
+                state = automaton.codec.lift(frames[:, :NUM_GIVEN])
+                wanted = frames.shape[1] - NUM_GIVEN
+                predictions.append(rollout(step, state, wanted, automaton.codec.observe))
+                truths.append(frames[:, NUM_GIVEN:])
+        shortest = min(truth.shape[1] for truth in truths)
+        prediction = torch.cat([part[:, :shortest] for part in predictions]).double()
+        truth = torch.cat([part[:, :shortest] for part in truths]).double()
+        scores = [
+            pooled_vrmse(prediction[:, first - 1 : last], truth[:, first - 1 : last], std)
+            for first, last in self.WINDOWS
+            if last <= shortest
+        ] or [pooled_vrmse(prediction, truth, std)]
+        return float(torch.stack(scores).log().mean().exp())
