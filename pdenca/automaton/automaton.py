@@ -59,7 +59,7 @@ class Automaton(nn.Module):
         self.perception, self.rule, self.update, self.codec = perception, rule, update, codec
         self.context_names = tuple(context_names)
         self.time_step, self.steps_per_frame = float(time_step), int(steps_per_frame)
-        self._march: Callable[..., Tensor] = self._march_eagerly
+        self._step: Callable[..., Tensor] = self._step_eagerly
 
     @property
     def num_parameters(self) -> int:
@@ -136,24 +136,20 @@ class Automaton(nn.Module):
         """
         parameters = self.stack_context(context, state, lattice)
         current = state.movedim(1, -1).contiguous()
-        if watch is None:
-            current = self._march(current, parameters, lattice, num_steps, masks)
-        else:
-            for number in range(num_steps):
-                chosen = None if masks is None else masks[number : number + 1]
-                current = self._march(current, parameters, lattice, 1, chosen)
+        for number in range(num_steps):
+            mask = None if masks is None else masks[number]
+            current = self._step(current, parameters, lattice, mask)
+            if watch is not None:
                 watch(current)
         return current.movedim(-1, 1)
 
-    def _march_eagerly(
-        self, current: Tensor, parameters: Tensor, lattice: Grid, num_steps: int, masks: Tensor | None
+    def _step_eagerly(
+        self, current: Tensor, parameters: Tensor, lattice: Grid, mask: Tensor | None
     ) -> Tensor:
-        spacing = spacing_of(lattice)
-        for number in range(num_steps):
-            proposal = self(self.perception.gather(current, lattice), parameters, spacing)
-            mask = None if masks is None else masks[number]
-            current = self.update(current, proposal, mask, self.time_step)
-        return current
+        gathered = self.perception.gather(current, lattice)
+        proposal = self(gathered, parameters, spacing_of(lattice))
+        following: Tensor = self.update(current, proposal, mask, self.time_step)
+        return following
 
     def sample_masks(
         self, num_steps: int, batch: int, lattice: Grid, generator: torch.Generator | None, like: Tensor
@@ -202,13 +198,13 @@ class Automaton(nn.Module):
         return BoundAutomaton(self, lattice, context, num_steps or self.steps_per_frame, generator)
 
     def compile_steps(self) -> None:
-        """Compile the march with ``torch.compile``: slower to start (half a minute), faster to run.
+        """Compile the step with ``torch.compile``: slower to start (half a minute), faster to run.
 
-        Falls back to the ordinary march, and says so once, where there is no working compiler.
+        Falls back to the ordinary step, and says so once, where there is no working compiler.
         """
         from .compiling import compiled_or_eager
 
-        self._march = compiled_or_eager(self._march_eagerly)
+        self._step = compiled_or_eager(self._step_eagerly)
 
 
 @dataclass(frozen=True, eq=False)

@@ -21,7 +21,10 @@ def compiled_or_eager(function: Callable[..., Tensor]) -> Callable[..., Tensor]:
         from torch._dynamo.exc import TorchDynamoException
 
         try:
-            result: Tensor = chosen[0](*arguments)
+            with warnings.catch_warnings():
+                # the cached tables of shells and moments are constants: tracing through them is right
+                warnings.filterwarnings("ignore", "Dynamo detected a call to a `functools.lru_cache`")
+                result: Tensor = chosen[0](*arguments)
         except (TorchDynamoException, OSError) as error:
             reason = str(error).splitlines()[0] if str(error) else type(error).__name__
             warnings.warn(f"not compiled, running eagerly instead: {reason}", RuntimeWarning, stacklevel=2)

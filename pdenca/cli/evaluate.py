@@ -35,6 +35,14 @@ from .progress import Progress, console
     help="Folder of rows, curves and examples; default for a single RUN: RUN/evaluation.",
 )
 @click.option(
+    "--start",
+    type=click.IntRange(min=0),
+    default=0,
+    show_default=True,
+    metavar="FRAME",
+    help="First of the four given frames; the prediction begins after them.",
+)
+@click.option(
     "--metric",
     type=KnownName("metric", lambda: _metrics()),
     default="pooled_vrmse",
@@ -48,6 +56,7 @@ def evaluate_command(
     splits: tuple[str, ...],
     json_file: Path | None,
     out: Path | None,
+    start: int,
     metric: str,
 ) -> None:
     """Score every RUN and all baselines on the same trajectories and print the table.
@@ -57,7 +66,7 @@ def evaluate_command(
     """
     from pdenca.core import write_text
     from pdenca.datasets import splits_of
-    from pdenca.evaluation import rows_to_json
+    from pdenca.evaluation import EvaluationSettings, rows_to_json
     from pdenca.tasks.emulation import evaluate_runs, list_splits
     from pdenca.tasks.figures import EVALUATION_FOLDER, count_rollouts, find_runs, pick, write_sources
     from pdenca.tasks.findings import tables
@@ -77,6 +86,7 @@ def evaluate_command(
             named,
             data,
             chosen,
+            EvaluationSettings(start=start),
             out=out,
             progress=count_rollouts(data, chosen, len(named), bar.update),
         )

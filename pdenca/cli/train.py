@@ -1,5 +1,6 @@
 """`pdenca train`: from a dataset to an emulator."""
 
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -45,6 +46,12 @@ if TYPE_CHECKING:
 @click.option(
     "--threads", type=click.IntRange(min=1), metavar="N", help="Threads of the processor; default: all."
 )
+@click.option(
+    "--compile",
+    "compile_steps",
+    is_flag=True,
+    help="Compile the roll-outs: half a minute slower to start, then faster; rounding may differ.",
+)
 def train_command(
     data: Path,
     out: Path,
@@ -54,6 +61,7 @@ def train_command(
     assignments: tuple[tuple[str, str], ...],
     resume: bool,
     threads: int | None,
+    compile_steps: bool,
 ) -> None:
     """Train an emulator on the dataset in DIR.
 
@@ -77,7 +85,7 @@ def train_command(
     ):
 
         def show(now: "TrainingProgress") -> None:
-            if now.validation is not None:
+            if now.validation is not None and math.isfinite(now.validation):
                 best[:] = [min([*best, now.validation])]
             message = f"{now.stage}, loss {now.loss:.3g}" + (
                 f", best validation {best[0]:.3g}" if best else ""
@@ -86,6 +94,14 @@ def train_command(
             if now.message is not None and now.message != "converged":
                 bar.say(f"{now.stage}, step {now.step}: {now.message}")
 
-        run = train_emulator(data, out, settings, resume=resume, regimes=regimes, progress=show)
+        run = train_emulator(
+            data,
+            out,
+            settings,
+            resume=resume,
+            regimes=regimes,
+            progress=show,
+            compile_steps=compile_steps,
+        )
     found = f", best validation score {best[0]:.3g}" if best else ""
     click.echo(f"{run}: trained{found}; next: pdenca evaluate {run} --data {data}")
