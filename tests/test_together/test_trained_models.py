@@ -83,15 +83,7 @@ def test_the_mlp_beats_the_solver_of_its_price(tmp_path):
         splits=("train", "valid", "test", "ood_ic"),
     )
     data = generate(recipe, tmp_path / "data").out
-    overrides = {
-        "validation_frames": "12",
-        "stages.0.num_windows": "24",
-        "stages.1.num_windows": "12",
-        "stages.1.num_steps": "6",
-        "stages.2.num_windows": "8",
-        "stages.2.num_steps": "4",
-    }
-    run = train_emulator(data, tmp_path / "mlp", load_experiment("mlp", overrides))
+    run = train_emulator(data, tmp_path / "mlp", load_experiment("mlp", {"validation_frames": "12"}))
     settings = EvaluationSettings(num_bootstrap=50, windows=((1, 1), (6, 12), (13, 26)))
     results = evaluate_runs({"mlp": run}, data, None, settings)
     scores = {
