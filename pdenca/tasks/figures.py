@@ -18,7 +18,7 @@ from pdenca import plots
 from pdenca.baselines import EquationsOnGrid
 from pdenca.core import BadInputError, Emulator, FormatError, write_text
 from pdenca.datasets import Header, data_files, read_header, splits_of
-from pdenca.evaluation import ALL_REGIMES, Case, Example, Results, radial_spectrum
+from pdenca.evaluation import ALL_REGIMES, Case, EvaluationSettings, Example, Results, radial_spectrum
 
 from .emulation import baseline_rows, learned_kernels, load_cases, load_run, symmetry_residuals
 from .models import SCALES, SETTINGS
@@ -28,6 +28,7 @@ from .training_data import measure_scales
 EVALUATION_FOLDER = "evaluation"
 SOURCES_FILE = "sources.json"
 METRICS_FILE = "metrics.csv"
+MOST_COLUMNS = 5
 ROUND_OFF = 1e-13
 """Below it a relative residual in float64 is rounding: a few hundred operations of relative error 1e-16."""
 
@@ -211,13 +212,12 @@ def pick(what: str, asked: str | None, known: Sequence[str], usual: str | None =
     return asked
 
 
-def draw_frames(subject: Subject, choice: Choice, models: Sequence[str] | None = None) -> Figure:
+def draw_frames(subject: Subject, choice: Choice) -> Figure:
     """Draw reference, predictions and errors of the example trajectory."""
     example = subject.example(choice)
     channel = _channel(example, choice)
     header = subject.header(example.split, example.regime)
-    if models is None:
-        models = [name for name in subject.runs if name in example.predictions]
+    models = [name for name in subject.runs if name in example.predictions]
     if choice.model is not None:
         models = [pick("model", choice.model, list(example.predictions))]
     return plots.frames(
@@ -227,8 +227,17 @@ def draw_frames(subject: Subject, choice: Choice, models: Sequence[str] | None =
         header.grid.spacing,
         field_name=example.field_names[channel],
         time_unit="1",
+        shown=_milestones(example, subject.results.settings),
         title=f"{example.split}, {example.regime}",
     )
+
+
+def _milestones(example: Example, settings: EvaluationSettings) -> list[int]:
+    """Return where the first kept frame, the last one of each window and the last of all stand."""
+    frames = example.frames.tolist()
+    wanted = {frames[0], frames[-1], *(last for _, last in settings.windows)}
+    found = [place for place, frame in enumerate(frames) if frame in wanted]
+    return found if len(found) <= MOST_COLUMNS else [*found[: MOST_COLUMNS - 1], found[-1]]
 
 
 def draw_errors(subject: Subject, choice: Choice) -> Figure:

@@ -81,22 +81,23 @@ class Scores:
 
 def summary(scores: Scores) -> str:
     """Say in a few sentences how the best learned model compares with the baselines."""
-    sentences = []
-    for split in scores.splits:
-        best = scores.best(scores.learned, split)
-        if best is None:
-            sentences.append(f"On {split} every learned model diverged.")
-            continue
-        others = [scores.best(group, split) for group in (scores.solvers, scores.trivial)]
-        rivals = ", ".join(f"{name} {format_number(value)}" for name, value in filter(None, others))
-        against = f" (best baselines: {rivals})" if rivals else ""
-        sentences.append(
-            f"On {split} the best learned model, {best[0]}, has {format_number(best[1])}{against}."
-        )
+    home = "test" if "test" in scores.splits else scores.splits[0]
+    sentences = [_compared(scores, split) for split in scores.splits if split == home]
+    shifted = [_compared(scores, split) for split in scores.splits if split != home]
     return (
         f"Pooled VRMSE of predicted frames {scores.window}: 0 is perfect, 1 is as bad as predicting the "
-        f"spatial mean.\n\n{' '.join(sentences)}"
+        "spatial mean. In brackets stand the best solver, which is given the equations, and the better of "
+        f"doing nothing and the spatial mean.\n\nBest learned model on {'; '.join(sentences + shifted)}."
     )
+
+
+def _compared(scores: Scores, split: str) -> str:
+    best = scores.best(scores.learned, split)
+    if best is None:
+        return f"{split}: all diverged"
+    rivals = filter(None, (scores.best(group, split) for group in (scores.solvers, scores.trivial)))
+    against = ", ".join(format_number(value) for _, value in rivals)
+    return f"{split}: {best[0]} {format_number(best[1])}" + (f" ({against})" if against else "")
 
 
 def where_it_loses(scores: Scores, caveats: Sequence[str] = ()) -> str:
@@ -114,23 +115,25 @@ def where_it_loses(scores: Scores, caveats: Sequence[str] = ()) -> str:
 
 
 def _beaten(scores: Scores) -> Iterator[str]:
+    behind = []
     for split in scores.splits:
         learned, solver = (scores.best(group, split) for group in (scores.learned, scores.solvers))
         if learned is not None and solver is not None and solver[1] < learned[1]:
-            yield (
-                f"On {split} the solver {solver[0]}, which is given the equations, is "
-                f"{format_number(learned[1] / solver[1])} times as accurate as the best learned model, "
-                f"{learned[0]}."
-            )
-    for split in scores.splits:
-        trivial = scores.best(scores.trivial, split)
-        behind = [
-            name
-            for name in scores.learned
-            if trivial is not None and not scores.value(name, split) < trivial[1]
+            behind.append(f"{format_number(learned[1] / solver[1])} times on {split} ({solver[0]})")
+    if behind:
+        yield (
+            "A solver that is given the equations and works on the same cells is more accurate than the best "
+            f"learned model: {_listed(behind)}."
+        )
+    for model in scores.learned:
+        trivial = {split: scores.best(scores.trivial, split) for split in scores.splits}
+        lost = [
+            f"{split} ({format_number(scores.value(model, split))}, {best[0]} {format_number(best[1])})"
+            for split, best in trivial.items()
+            if best is not None and not scores.value(model, split) < best[1]
         ]
-        if trivial is not None and behind:
-            yield f"On {split} {_listed(behind)} did not beat {trivial[0]} ({format_number(trivial[1])})."
+        if lost:
+            yield f"{model} is no better than what learned nothing on {_listed(lost)}."
 
 
 def _shifts(scores: Scores) -> Iterator[str]:
@@ -139,7 +142,7 @@ def _shifts(scores: Scores) -> Iterator[str]:
     for name in scores.learned:
         base = scores.value(name, "test")
         worse = [
-            f"{split} {format_number(scores.value(name, split) / base, missing='infinitely')}"
+            f"{split} {format_number(scores.value(name, split) / base, missing='infinitely many')}"
             for split in scores.splits
             if split != "test" and not scores.value(name, split) < 2 * base
         ]

@@ -1,6 +1,7 @@
 """The report page of a run, an evaluation or the demo: one HTML file that needs no other."""
 
 import json
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -197,7 +198,17 @@ def _caveats(subject: Subject, home: Header) -> list[str]:
     regimes = ", ".join(dict.fromkeys(header.regime for header in training))
     listed = ", ".join(str(seed) for seed in sorted(set().union(*seeds.values())))
     boundaries = ", ".join(dict.fromkeys(home.grid.boundaries))
+    unlearned = [
+        f"{model} ({', '.join(stuck)})" if len(runs) > 1 else model
+        for model, runs in subject.runs.items()
+        if (stuck := [run.name for run in runs if _kept_its_start(run)])
+    ]
+    failed = (
+        f"No step of the training improved the validation score of {', '.join(unlearned)}: what is scored "
+        "under that name is the untrained network."
+    )
     return [
+        *([failed] if unlearned else []),
         f"Every model was trained once (seed {listed}), on {count} trajectories of {training[0].num_frames} "
         f"frames ({regimes}). The intervals in the tables come from resampling the test trajectories, are "
         "rough where these are few, and say nothing about other trainings.",
@@ -206,3 +217,10 @@ def _caveats(subject: Subject, home: Header) -> list[str]:
         f"{boundaries} domain. Nothing here tells how the models do on measured data, with hidden fields, "
         "noise or other boundaries, nor with another cell size or frame interval than in training.",
     ]
+
+
+def _kept_its_start(run: Path) -> bool:
+    """Tell whether the best validation score of a run is that of the untrained network."""
+    scores = [row["validation"] for row in read_metrics(run) if "validation" in row]
+    finite = [score for score in scores if math.isfinite(score)]
+    return bool(finite) and min(finite) == scores[0]

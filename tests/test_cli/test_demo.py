@@ -1,6 +1,8 @@
 """The demo: settings, what is skipped, what is refused; the whole of it is slow."""
 
 import json
+import signal
+import time
 
 import pytest
 
@@ -31,9 +33,6 @@ def test_a_folder_of_something_else(refused, tmp_path):
 
 @pytest.mark.slow
 def test_quick_demo_killed_and_finished(program, call, tmp_path):
-    import signal
-    import time
-
     out = tmp_path / "demo"
     running = program("demo", "--quick", "--out", out)
     deadline = time.monotonic() + 120
@@ -51,9 +50,10 @@ def test_quick_demo_killed_and_finished(program, call, tmp_path):
     assert "pooled_vrmse, split test" in done.stdout
     assert "factor of the reference" in done.stdout
     assert {path: path.stat().st_mtime_ns for path in out.rglob("*.hdf5")} == before
-    seconds = json.loads((out / "seconds.json").read_text(encoding="utf-8"))
-    assert list(seconds)[-2:] == ["evaluate", "report"]
+    phases = json.loads((out / "phases.json").read_text(encoding="utf-8"))
+    assert phases["finished"] == list(phases["seconds"])
+    assert phases["finished"][-2:] == ["evaluate", "report"]
     again = call("demo", "--quick", "--out", out)
     assert again.exit_code == 0
-    assert json.loads((out / "seconds.json").read_text(encoding="utf-8")) == seconds
+    assert json.loads((out / "phases.json").read_text(encoding="utf-8")) == phases
     assert call("report", out).exit_code == 0
