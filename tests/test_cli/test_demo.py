@@ -35,9 +35,10 @@ def test_a_folder_of_something_else(refused, tmp_path):
 def test_quick_demo_killed_and_finished(program, call, tmp_path):
     out = tmp_path / "demo"
     running = program("demo", "--quick", "--out", out)
-    deadline = time.monotonic() + 120
+    deadline = time.monotonic() + 600
     while not (out / "runs" / "mlp").is_dir() and time.monotonic() < deadline and running.poll() is None:
         time.sleep(0.05)
+    assert (out / "runs" / "mlp").is_dir()
     running.send_signal(signal.SIGINT)
     _, stderr = running.communicate(timeout=60)
     assert running.returncode == 130, stderr
@@ -56,4 +57,3 @@ def test_quick_demo_killed_and_finished(program, call, tmp_path):
     again = call("demo", "--quick", "--out", out)
     assert again.exit_code == 0
     assert json.loads((out / "phases.json").read_text(encoding="utf-8")) == phases
-    assert call("report", out).exit_code == 0
