@@ -84,6 +84,8 @@ def train_emulator(
                 f"{run} was made with other settings or data; usual cure: resume with the same ones, or "
                 "another --out"
             )
+    for left in run.glob(".*.partial"):  # of a sitting that was killed while it wrote
+        left.unlink()
     write_text(run / SETTINGS, settings.to_json())
     write_text(run / SCALES, scales.to_json())
     write_text(run / "environment.json", json.dumps(environment(), indent=1))

@@ -26,6 +26,7 @@ from .fitters.base import trainable
 from .objectives import Objective
 
 COLUMNS: Final = ("step", "seconds", "stage", "loss", "validation", "learning_rate", "event")
+TINY_LOSS: Final = 1e-12  # below it losses are rounding, and their ratios mean nothing
 LAST, BEST, METRICS = "last.safetensors", "best.safetensors", "metrics.csv"
 
 
@@ -178,7 +179,7 @@ class Training:
                 candidate = snapshot()
             batch = objective.batch(step)
             report = fitter.step(objective, batch)
-            if not math.isfinite(report.loss) or report.loss > self.EXPLOSION * best_loss:
+            if not math.isfinite(report.loss) or report.loss > self.EXPLOSION * max(best_loss, TINY_LOSS):
                 self.divergences += 1
                 if self.divergences > self.MOST_DIVERGENCES:
                     write_text(self.folder / METRICS, metrics_text(self.rows))

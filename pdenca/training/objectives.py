@@ -259,6 +259,7 @@ class RolloutMatching(_Stateless):
                 self.low,
                 self.high,
                 self.overflow_weight,
+                windows.shape[2],
             )
             error = (self.automaton.codec.observe(state) - windows[:, frame]) / self.field_std
             total = total + error.square().mean() + penalty
@@ -335,7 +336,15 @@ class PropagatedPairs:
             )
         context = {name: value[trajectory] for name, value in self.context.items()}
         state, penalty = advance_frame(
-            self.automaton, state, context, self.grid, generator, self.low, self.high, self.overflow_weight
+            self.automaton,
+            state,
+            context,
+            self.grid,
+            generator,
+            self.low,
+            self.high,
+            self.overflow_weight,
+            state.shape[1],
         )
         self._outputs = state.detach()
         error = (self.automaton.codec.observe(state) - target) / self.field_std
@@ -371,18 +380,17 @@ def advance_frame(
     low: Tensor,
     high: Tensor,
     overflow_weight: float,
+    num_penalised: int,
 ) -> tuple[Tensor, Tensor]:
-    """Advance one stored frame; return the new state and the weighted overflow penalty of the steps."""
+    """Advance one stored frame; return the new state and the weighted penalty of its first channels."""
     masks = automaton.sample_masks(automaton.steps_per_frame, state.shape[0], grid, generator, state)
     if not overflow_weight:
         return automaton.advance(state, context, grid, automaton.steps_per_frame, masks), state.new_zeros(())
     penalties: list[Tensor] = []
-    # the range is given per observed field ("channel 1 1"); watched states have their channels last
-    watched = low.shape[0]
+    # watched states have their channels last
 
     def watch(current: Tensor) -> None:
-        values = current if watched == 1 else current[..., :watched]
-        penalties.append(overflow(values, low.view(-1), high.view(-1)))
+        penalties.append(overflow(current[..., :num_penalised], low.view(-1), high.view(-1)))
 
     state = automaton.advance(state, context, grid, automaton.steps_per_frame, masks, watch)
     return state, overflow_weight * torch.stack(penalties).mean()
