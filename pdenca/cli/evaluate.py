@@ -69,7 +69,7 @@ def evaluate_command(
     from pdenca.evaluation import EvaluationSettings, rows_to_json
     from pdenca.tasks.emulation import evaluate_runs, list_splits
     from pdenca.tasks.figures import EVALUATION_FOLDER, count_rollouts, find_runs, pick, write_sources
-    from pdenca.tasks.findings import tables
+    from pdenca.tasks.findings import degradation_table, tables
 
     named = {}
     for path in runs:
@@ -94,8 +94,9 @@ def evaluate_command(
         write_sources(out, named, data)
     if json_file is not None:
         write_text(json_file, rows_to_json(results.rows))
-    for table in tables(results, metric):
-        console().print(table.rich())
+    for table in [*tables(results, metric), degradation_table(results, named)]:
+        if table is not None:
+            console().print(table.rich())
     if out is not None:
         click.echo(f"saved in {out}")
 

@@ -19,14 +19,12 @@ from pdenca.evaluation import (
     EvaluationSettings,
     Results,
     ResultsTable,
-    degradation,
-    format_degradation,
     format_table,
 )
 
 from .emulation import TrainingProgress, evaluate_runs, list_splits, load_experiment, train_emulator
 from .figures import EVALUATION_FOLDER, count_rollouts, write_sources
-from .findings import headline_window, tables
+from .findings import degradation_table, tables
 from .report import REPORT_FILE, write_report
 
 SETTINGS_FILE = "demo.json"
@@ -212,11 +210,8 @@ def demo_tables(results: Results, models: Sequence[str]) -> list[ResultsTable]:
     for split in ("ood_domain", "ood_horizon"):
         if any((row.split, row.metric) == (split, "range_violation") for row in rows):
             found.append(format_table(rows, metric="range_violation", split=split, interval=False))
-    window = headline_window(results)
-    chosen = [row for row in rows if row.window == window]
-    solvers = [row.model for row in chosen if row.model.startswith("equations")]
-    entries = degradation(chosen, solvers[0] if solvers else None)
-    return [*found, format_degradation(entry for entry in entries if entry.model in models)]
+    shifts = degradation_table(results, models)
+    return [*found, shifts] if shifts else found
 
 
 def _claim(out: Path, settings: DemoSettings) -> None:

@@ -8,6 +8,8 @@ from pdenca.evaluation import (
     Results,
     ResultsTable,
     Row,
+    degradation,
+    format_degradation,
     format_number,
     format_table,
     window_label,
@@ -43,6 +45,24 @@ def tables(results: Results, metric: str = METRIC) -> list[ResultsTable]:
         shared = window if any(row.window == window for row in rows) else None
         found.append(format_table(rows, columns="split", metric=metric, window=shared, interval=False))
     return found
+
+
+def degradation_table(results: Results, models: Collection[str]) -> ResultsTable | None:
+    """Return how much worse the models are out of distribution, beside the solver of the same reach.
+
+    Arguments:
+        results: of an evaluation.
+        models: the learned ones.
+
+    Returns:
+        None unless ``test`` and another split were scored in one window.
+    """
+    window = headline_window(results)
+    chosen = [row for row in results.rows if row.window == window]
+    solvers = [row.model for row in chosen if row.model.startswith("equations")]
+    entries = degradation(chosen, solvers[0] if solvers else None)
+    found = [entry for entry in entries if entry.model in models]
+    return format_degradation(found) if found else None
 
 
 class Scores:
