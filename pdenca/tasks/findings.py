@@ -59,6 +59,8 @@ def degradation_table(results: Results, models: Collection[str]) -> ResultsTable
     """
     window = headline_window(results)
     chosen = [row for row in results.rows if row.window == window]
+    if not any((row.split, row.metric) == ("test", METRIC) for row in chosen):
+        return None
     solvers = [row.model for row in chosen if row.model.startswith("equations")]
     entries = degradation(chosen, solvers[0] if solvers else None)
     found = [entry for entry in entries if entry.model in models]

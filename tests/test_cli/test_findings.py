@@ -6,7 +6,7 @@ import pytest
 
 from pdenca.evaluation import EvaluationSettings, Results, Row
 from pdenca.tasks.figures import read_metrics
-from pdenca.tasks.findings import Scores, headline_window, summary, tables, where_it_loses
+from pdenca.tasks.findings import Scores, degradation_table, headline_window, summary, tables, where_it_loses
 
 VALUES = {
     ("mlp", "test"): 0.02,
@@ -73,6 +73,14 @@ def test_tables_show_windows_and_splits(results):
     assert windows.header == ("model", "6:12")
     assert splits.header == ("model", "test", "ood_params")
     assert splits.lines[1] == ("poly", "0.0300", "diverged")
+
+
+def test_degradation_needs_test_and_another_split(results):
+    table = degradation_table(results, {"mlp", "poly"})
+    assert [line[:2] for line in table.lines] == [("mlp", "ood_params"), ("poly", "ood_params")]
+    for split in ("test", "ood_params"):
+        alone = Results([row for row in results.rows if row.split == split], [])
+        assert degradation_table(alone, {"mlp", "poly"}) is None
 
 
 def test_divergences_of_a_training_are_marked(tmp_path):
