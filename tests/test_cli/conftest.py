@@ -1,5 +1,6 @@
 """How the tests of the command line call it: in this process, or as a program of its own."""
 
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -37,6 +38,10 @@ def refused(call) -> Callable[..., str]:
     return run
 
 
+def _hear_interrupts() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 @pytest.fixture(scope="session")
 def program() -> Callable[..., subprocess.Popen[str]]:
     """Start a command line as a program of its own."""
@@ -44,7 +49,8 @@ def program() -> Callable[..., subprocess.Popen[str]]:
     def start(*args: object, **options: object) -> subprocess.Popen[str]:
         command = [*PROGRAM, *(str(arg) for arg in args)]
         pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
-        return subprocess.Popen(command, **pipes, **options)
+        # a suite that runs in the background of a shell ignores Ctrl-C, and its children would inherit that
+        return subprocess.Popen(command, preexec_fn=_hear_interrupts, **pipes, **options)
 
     return start
 
