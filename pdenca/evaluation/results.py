@@ -103,7 +103,7 @@ class Example:
     split: str
     regime: str
     field_names: tuple[str, ...]
-    frames: Int64[np.ndarray, "time"]
+    frames: Int64[np.ndarray, " time"]
     truth: Float32[np.ndarray, "time channel *space"]
     predictions: dict[str, Float32[np.ndarray, "time channel *space"]]
 
