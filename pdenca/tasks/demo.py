@@ -71,12 +71,12 @@ class DemoSettings(Settings):
     splits: tuple[str, ...] = SPLITS
     num_trajectories: int = 4
     num_valid_trajectories: int = 1
-    num_test_trajectories: int = 3
+    num_test_trajectories: int = 2
     num_horizon_trajectories: int = 1
     num_params_trajectories: int = 1
     num_domain_trajectories: int = 1
     num_frames: int = 104
-    num_domain_frames: int = 34
+    num_domain_frames: int = 17
     time_step: float = 2.0
     refine: int = 2
     models: tuple[str, ...] = ("mlp", "polynomial", "founding-paper")
