@@ -11,7 +11,7 @@ from .progress import Progress, console
 @click.command(
     "demo",
     short_help="Data, models, scores, figures and a report in one go.",
-    epilog=examples("pdenca demo", "pdenca demo --out /tmp/demo --quick"),
+    epilog=examples("pdenca demo", "pdenca demo --out quick --quick"),
 )
 @click.option(
     "--out",
@@ -33,7 +33,7 @@ from .progress import Progress, console
 def demo_command(out: Path, quick: bool, seed: int) -> None:
     """Make a Gray-Scott dataset, train three models, score them beside all baselines, write the report.
 
-    Takes about five minutes on two cores. Run the same command again after an interruption: what is finished
+    Takes seven to eight minutes on two cores. Run the same command again after an interruption: what is finished
     is kept.
     """
     from pdenca.tasks.demo import DemoSettings, run_demo
