@@ -5,15 +5,13 @@ Every phase leaves its result in the folder, so that a demo that was killed cont
 
 import json
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Self
 
 import pydantic
-import torch
 
 from pdenca.core import BadInputError, FormatError, Settings, write_text
 from pdenca.datasets import SPLITS, GrayScottRecipe, check, generate
@@ -183,8 +181,7 @@ def run_demo(
 
     def score(tell: Tell) -> None:
         counted = count_rollouts(data, list_splits(data), len(runs), tell)
-        with _one_thread():
-            evaluate_runs(runs, data, None, settings.evaluation, evaluation, counted)
+        evaluate_runs(runs, data, None, settings.evaluation, evaluation, counted)
         write_sources(evaluation, runs, data)
 
     phases.run("evaluate", score)
@@ -263,17 +260,6 @@ def _tell_training(tell: Tell, now: TrainingProgress) -> None:
     tell(
         now.stage_index + now.step / now.num_steps, now.num_stages, f"{now.stage}, loss {now.loss:.3g}{score}"
     )
-
-
-@contextmanager
-def _one_thread() -> Iterator[None]:
-    # the solvers' tensors are so small that a second thread costs more than it does (training gains from it)
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
 
 
 class _Phases:
