@@ -116,7 +116,28 @@ class StageSettings(Settings):
                 "lbfgs needs the same batch in every step: no propagation objective, no batch_size; "
                 "use first-order"
             )
+        for name in self._idle():
+            if getattr(self, name) != type(self).model_fields[name].default:
+                raise ValueError(
+                    f"{name} plays no role in a stage with objective {self.objective} and fitter "
+                    f"{self.fitter}; leave it out"
+                )
         return self
+
+    def _idle(self) -> set[str]:
+        """Return the settings that this kind of stage does not use."""
+        idle: set[str] = set()
+        if self.objective == "derivative":
+            idle |= {"batch_size", "noise", "overflow_weight"}
+        if self.objective == "propagation":
+            idle |= {"num_windows", "early_share", "early_frames"}
+        if self.objective != "rollout":
+            idle |= {"horizon"}
+        if self.objective != "derivative" and self.fitter != "lbfgs":
+            idle |= {"cells_per_window"}
+        if self.fitter != "first-order":
+            idle |= {"optimizer", "learning_rate", "schedule", "gradient"}
+        return idle
 
 
 class EmulationSettings(Settings):

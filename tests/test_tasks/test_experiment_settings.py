@@ -85,3 +85,13 @@ def test_a_file_that_is_no_toml(tmp_path):
     path.write_bytes(b"\xff\xfe")
     with pytest.raises(BadInputError, match="UnicodeDecodeError"):
         load_experiment(path)
+
+
+@pytest.mark.parametrize(
+    "change",
+    ["stages.0.noise=0.1", "stages.0.horizon=2", "stages.1.learning_rate=0.1", "stages.1.optimizer=sgd"],
+)
+def test_a_setting_that_would_be_ignored_is_refused(change):
+    place, value = change.split("=")
+    with pytest.raises(BadInputError, match="plays no role"):
+        load_experiment("mlp", {place: value})
