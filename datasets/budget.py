@@ -30,7 +30,7 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from pdenca.solvers import STENCILS, Equation, Grid, laplacian
+from pdenca.solvers import Equation, Grid, StencilDerivatives
 
 FLOOR = 2e-5
 RESOLVED = 1e-3
@@ -81,7 +81,7 @@ def _cubic(flow: Tensor) -> Tensor:
 
 def _balance(equation: Equation, grid: Grid, frames: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """Return m, b and b' = ∂b/∂u · ∂u/∂t of some frames."""
-    rate = equation.rate(frames, laplacian(frames, grid, STENCILS["order-4"]))
+    rate = equation.rate(frames, StencilDerivatives(grid, "order-4"))
     state = frames.clone().requires_grad_()
     with torch.enable_grad():
         flow = equation.budget(state)

@@ -5,8 +5,9 @@ if __name__ != "pdenca.solvers":
         f"import this folder as pdenca.solvers, not as {__name__!r}; usual cure: pip install -e ."
     )
 
-from .boundary import BOUNDARIES, pad
-from .equation import Equation, Factored, Parameter
+from .boundary import BOUNDARIES, Boundary, Dirichlet, boundary_from_name
+from .derivatives import Derivatives, FourierDerivatives, StencilDerivatives
+from .equation import Equation, Factored, Preset
 from .equations import EQUATIONS, REGIMES, GrayScott, Heat, Regime, equation_from_name
 from .grid import Grid
 from .initial_conditions import INITIAL_CONDITIONS
@@ -21,9 +22,13 @@ from .integrators import (
     Tableau,
     largest_stable_step,
 )
+from .padding import pad
+from .parameters import Parameter
+from .reaction_diffusion import Diffusivity, ReactionDiffusion
 from .simulate import simulate
 from .spectral import interpolate, restrict, wavenumbers
 from .stencils import STENCILS, Stencil, laplacian
+from .waves import Waves, continuum_waves, fourier_waves, stencil_waves
 
 __all__ = [
     "BOUNDARIES",
@@ -35,24 +40,37 @@ __all__ = [
     "REGIMES",
     "RK4",
     "STENCILS",
+    "Boundary",
+    "Derivatives",
+    "Diffusivity",
+    "Dirichlet",
     "Equation",
     "Factored",
+    "FourierDerivatives",
     "GrayScott",
     "Grid",
     "Heat",
     "Integrator",
     "Parameter",
+    "Preset",
+    "ReactionDiffusion",
     "Regime",
     "RungeKutta",
     "SpectralETDRK4",
     "Stencil",
+    "StencilDerivatives",
     "Tableau",
+    "Waves",
+    "boundary_from_name",
+    "continuum_waves",
     "equation_from_name",
+    "fourier_waves",
     "interpolate",
     "laplacian",
     "largest_stable_step",
     "pad",
     "restrict",
     "simulate",
+    "stencil_waves",
     "wavenumbers",
 ]

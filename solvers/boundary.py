@@ -1,5 +1,7 @@
-"""What lies beyond the edge of the domain: the one padding shared by solvers and automata."""
+"""What lies beyond the edge of the domain, along one axis."""
 
+import math
+import re
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import Final
@@ -10,14 +12,12 @@ from torch import Tensor
 
 from pdenca.core.errors import BadInputError
 
-from .grid import Grid
-
 
 class Boundary(ABC):
     """How values continue beyond both ends of one axis."""
 
     @abstractmethod
-    def beyond(self, state: Tensor, axis: int, radius: int) -> tuple[Tensor, Tensor]:
+    def beyond(self, state: Tensor, axis: int, radius: int, channel_axis: int) -> tuple[Tensor, Tensor]:
         """Return the ``radius`` layers before the first and after the last cell of ``axis``."""
 
 
@@ -25,7 +25,7 @@ class Boundary(ABC):
 class Periodic(Boundary):
     """The far side is the neighbour: ... c d | a b c d | a b ..."""
 
-    def beyond(self, state: Tensor, axis: int, radius: int) -> tuple[Tensor, Tensor]:
+    def beyond(self, state: Tensor, axis: int, radius: int, channel_axis: int) -> tuple[Tensor, Tensor]:
         """Return the last and the first ``radius`` layers."""
         cells = state.shape[axis]
         return state.narrow(axis, cells - radius, radius), state.narrow(axis, 0, radius)
@@ -40,23 +40,100 @@ class NoFlux(Boundary):
     DCT-II.
     """
 
-    def beyond(self, state: Tensor, axis: int, radius: int) -> tuple[Tensor, Tensor]:
+    def beyond(self, state: Tensor, axis: int, radius: int, channel_axis: int) -> tuple[Tensor, Tensor]:
         """Return the first and the last ``radius`` layers, mirrored."""
         cells = state.shape[axis]
         return state.narrow(axis, 0, radius).flip(axis), state.narrow(axis, cells - radius, radius).flip(axis)
 
 
-BOUNDARIES: Final[dict[str, Boundary]] = {"periodic": Periodic(), "no-flux": NoFlux()}
+@dataclass(frozen=True)
+class Dirichlet(Boundary):
+    """A wall that holds each field at a value g: half-sample antisymmetric about it, 2g - b, 2g - a | a b ...
+
+    The wall lies on the cell face, where the mean of the two nearest values is g. The continuation is exact
+    to every order for a solution that is odd about (wall, g); else its second derivative jumps at the wall
+    and the solution is of second order in the spacing, whatever the stencil.
+
+    Arguments:
+        values: g for each channel; one value alone is for all channels. Channels beyond the given ones (the
+            hidden ones of an automaton) are held at 0.
+    """
+
+    values: tuple[float, ...] = (0.0,)
+
+    def beyond(self, state: Tensor, axis: int, radius: int, channel_axis: int) -> tuple[Tensor, Tensor]:
+        """Return the first and the last ``radius`` layers, mirrored about the wall and the value."""
+        cells, twice = state.shape[axis], 2 * self.wall(state, channel_axis)
+        first = state.narrow(axis, 0, radius).flip(axis)
+        return twice - first, twice - state.narrow(axis, cells - radius, radius).flip(axis)
+
+    def wall(self, state: Tensor, channel_axis: int) -> Tensor:
+        """Return g, shaped to broadcast against ``state``.
+
+        Raises:
+            BadInputError: for more values than channels.
+        """
+        channels = state.shape[channel_axis]
+        if len(self.values) > max(1, channels):
+            raise BadInputError(
+                f"boundary {self} has {len(self.values)} values for {channels} channels; expected one value, "
+                "or one per channel"
+            )
+        values = self.values * channels if len(self.values) == 1 else self.values
+        held = [*values, *(0.0,) * (channels - len(values))]
+        shape = [channels if dim == channel_axis % state.ndim else 1 for dim in range(state.ndim)]
+        return torch.tensor(held, dtype=state.dtype, device=state.device).reshape(shape)
+
+    def __str__(self) -> str:
+        return f"dirichlet({', '.join(f'{value:g}' for value in self.values)})"
 
 
-def pad_axis(state: Shaped[Tensor, "..."], axis: int, boundary: str, radius: int) -> Shaped[Tensor, "..."]:
+BOUNDARIES: Final[dict[str, Boundary]] = {
+    "periodic": Periodic(),
+    "no-flux": NoFlux(),
+    "dirichlet": Dirichlet(),
+}
+"""Name -> boundary; "dirichlet" may be followed by its values, "dirichlet(1, 0)"."""
+
+
+def boundary_from_name(name: str) -> Boundary:
+    """Return the boundary that a name means.
+
+    Arguments:
+        name: a key of :data:`BOUNDARIES`, or "dirichlet(g)" or "dirichlet(g_1, g_2, ...)" with one value per
+            channel.
+
+    Raises:
+        BadInputError: for any other name.
+    """
+    if name in BOUNDARIES:
+        return BOUNDARIES[name]
+    match = re.fullmatch(r"dirichlet\(([^()]*)\)", name)
+    try:
+        if match is None:
+            raise ValueError
+        values = tuple(float(text) for text in match[1].split(","))
+        if not all(map(math.isfinite, values)):
+            raise ValueError
+    except ValueError:
+        raise BadInputError(
+            f"boundary {name!r} is unknown; expected one of {', '.join(BOUNDARIES)}, the last also with "
+            "values: 'dirichlet(0.5)', or one per field: 'dirichlet(1, 0)'"
+        ) from None
+    return Dirichlet(values)
+
+
+def pad_axis(
+    state: Shaped[Tensor, "..."], axis: int, boundary: str, radius: int, channel_axis: int = 1
+) -> Shaped[Tensor, "..."]:
     """Pad one axis by ``radius`` cells at both ends.
 
     Arguments:
         state: any tensor.
         axis: the axis to pad.
-        boundary: a key of :data:`BOUNDARIES`.
+        boundary: a name that :func:`boundary_from_name` understands.
         radius: layers to add at each end.
+        channel_axis: where the channels are, for boundaries with values.
 
     Returns:
         The state, longer by ``2 * radius`` along ``axis``.
@@ -72,35 +149,5 @@ def pad_axis(state: Shaped[Tensor, "..."], axis: int, boundary: str, radius: int
         )
     if radius == 0:
         return state
-    before, after = BOUNDARIES[boundary].beyond(state, axis, radius)
+    before, after = boundary_from_name(boundary).beyond(state, axis, radius, channel_axis)
     return torch.cat((before, state, after), dim=axis)
-
-
-def pad(
-    state: Shaped[Tensor, "batch ..."], grid: Grid, radius: int, *, channels_last: bool = False
-) -> Shaped[Tensor, "batch ..."]:
-    """Pad every space axis by ``radius`` cells as the grid's boundaries say.
-
-    Arguments:
-        state: ``"batch channel *space"``, or ``"batch *space channel"`` when ``channels_last``.
-        grid: the domain; its shape must be the state's space shape.
-        radius: layers to add at each end of each axis; corners are filled consistently.
-        channels_last: whether the channel axis is the last one.
-
-    Returns:
-        The padded state in the same layout.
-
-    Raises:
-        BadInputError: if the state's space shape is not the grid's, or ``radius`` exceeds the cells of an
-            axis.
-    """
-    first = 1 if channels_last else 2
-    space = tuple(state.shape[first : state.ndim - 1 if channels_last else state.ndim])
-    if space != grid.shape:
-        raise BadInputError(
-            f"the state's space shape {space} is not the grid's {grid.shape}; usual cure: pass the grid the "
-            "state lives on, and channels_last=True for states with channels on the last axis"
-        )
-    for axis, boundary in enumerate(grid.boundaries, start=first):
-        state = pad_axis(state, axis, boundary, radius)
-    return state

@@ -1,20 +1,24 @@
-"""What a reaction-diffusion equation is: fields, diffusivities and a local reaction."""
+"""What an equation is: fields, a rate of change, and its split into a linear and a nonlinear part."""
 
 import dataclasses
 import difflib
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
-from typing import ClassVar, Self
+from typing import Any, ClassVar, Self
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Complex, Float
 from torch import Tensor
 
 from pdenca.core.errors import BadInputError
 from pdenca.core.field import Field
 
-Parameter = float | Tensor
-"""A number, or a tensor of shape () or (batch,), or, where an equation allows it, (batch, *space)."""
+from .derivatives import Derivatives
+from .parameters import Parameter
+from .waves import Waves, continuum_waves
+
+Symbol = Parameter | Callable[[Waves], Tensor]
+"""A number, or a function of the waves that multiplies each wave by its own number."""
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -27,74 +31,114 @@ class Factored:
 
     Arguments:
         product: ``"batch channel *space"`` -> ``"batch product *space"``, product = 1 or the number of
-            fields.
-        coefficients: one number per field.
+            fields; acts in every point by itself.
+        coefficients: one per field: a number, or an operator given by its eigenvalues, ∇² for example as
+            ``lambda waves: waves.laplacian``.
         source: one constant in space per field, a number or a tensor (batch,).
     """
 
     product: Callable[[Tensor], Tensor]
-    coefficients: tuple[float, ...]
+    coefficients: tuple[Symbol, ...]
     source: tuple[Parameter, ...]
 
 
-class Equation(ABC):
-    """A reaction-diffusion equation ∂u_i/∂t = D_i ∇²u_i + R_i(u) without explicit time dependence.
+@dataclasses.dataclass(frozen=True)
+class Preset:
+    """Values that work: parameters, a domain that shows the pattern, and how long it takes to form.
 
-    A subclass is a frozen dataclass whose attributes are the constants of the equation. It must say ``name``,
-    ``fields``, :meth:`parameters`, :meth:`diffusivities` and :meth:`reaction`; everything else has a correct
-    default. Constants may be numbers or tensors of shape (batch,), one value per trajectory.
+    Arguments:
+        description: the pattern in a few words.
+        parameters: constants of the equation, name -> value; the others keep their defaults.
+        initial_condition: a key of ``INITIAL_CONDITIONS``.
+        initial_options: its keyword arguments.
+        num_cells: cells along each side.
+        spacing: cell size (length).
+        boundary: name of a boundary, for every axis.
+        num_frames: stored frames, the initial one included.
+        frame_interval: time between them.
+        time_step: Δt with which "etdrk4" is accurate on this grid (time).
+        num_dims: axes of space.
+    """
+
+    description: str
+    parameters: Mapping[str, float]
+    initial_condition: str
+    initial_options: Mapping[str, Any]
+    num_cells: int
+    spacing: float
+    num_frames: int
+    frame_interval: float
+    time_step: float
+    boundary: str = "periodic"
+    num_dims: int = 2
+
+
+class Equation(ABC):
+    """A partial differential equation ∂u/∂t = L u + N(u), first order in time and autonomous.
+
+    L is linear with constant coefficients and N what remains. A subclass is a frozen dataclass whose
+    attributes are the constants of the equation. It must say ``name``, ``fields``, :meth:`parameters`,
+    :meth:`rate`, :meth:`linear_symbol` and :meth:`factored_nonlinear`; diffusion with a local reaction, the
+    usual case, needs less: see :class:`~pdenca.solvers.reaction_diffusion.ReactionDiffusion`. Constants may
+    be numbers or tensors of shape (batch,), one value per trajectory, and, where an equation says so, fields
+    in space (batch, *space).
 
     Attributes:
         name: key in ``EQUATIONS``.
         fields: the fields in channel order.
+        presets: values that work, the first one being the usual example.
     """
 
     name: ClassVar[str]
     fields: ClassVar[tuple[Field, ...]]
+    presets: ClassVar[Mapping[str, Preset]] = {}
 
     @abstractmethod
     def parameters(self) -> dict[str, Parameter]:
         """Return the parameters that distinguish the regimes of this equation, name -> value."""
 
     @abstractmethod
-    def diffusivities(self) -> tuple[Parameter, ...]:
-        """Return D_i (length²/time), one per field, constant in space."""
-
-    @abstractmethod
-    def reaction(self, state: Float[Tensor, "batch channel *space"]) -> Float[Tensor, "batch channel *space"]:
-        """Return R(u), all terms without derivatives."""
-
     def rate(
-        self,
-        state: Float[Tensor, "batch channel *space"],
-        laplacian: Float[Tensor, "batch channel *space"],
+        self, state: Float[Tensor, "batch channel *space"], derivatives: Derivatives
     ) -> Float[Tensor, "batch channel *space"]:
-        """Return ∂u/∂t = D ∇²u + R(u).
+        """Return ∂u/∂t, the whole right-hand side.
 
         Arguments:
             state: u.
-            laplacian: ∇²u of the same shape, from whichever discretisation.
+            derivatives: the derivatives in space, by whichever discretisation.
         """
-        return self.reaction(state) + scale_fields(self.diffusivities(), laplacian)
 
-    def linear_rate(self) -> tuple[Parameter, ...]:
-        """Return r_i of the part r_i u_i of the reaction that exponential integrators treat exactly.
+    @abstractmethod
+    def linear_symbol(self, waves: Waves) -> Float[Tensor, "..."] | Complex[Tensor, "..."]:
+        """Return the eigenvalues of L, the part that exponential and semi-implicit methods treat exactly.
 
-        Any choice is correct; the closer r_i u_i is to the stiff part of the reaction the larger the usable
+        Any split of the right-hand side is correct; the more of its stiff part is in L, the larger the usable
         step.
+
+        Arguments:
+            waves: the eigenvalues of the derivatives.
+
+        Returns:
+            Shape (1 or batch, field, *modes), or (1 or batch, field, field, *modes) if L couples the fields:
+            a matrix for every wave. Complex if L shifts phases, as advection does.
+
+        Raises:
+            BadInputError: if a coefficient of L varies in space.
         """
-        return (0.0,) * len(self.fields)
 
-    def nonlinear(
-        self, state: Float[Tensor, "batch channel *space"]
-    ) -> Float[Tensor, "batch channel *space"]:
-        """Return R_i(u) - r_i u_i, what remains beside :meth:`linear_rate`."""
-        return self.reaction(state) - scale_fields(self.linear_rate(), state)
+    def transport_symbol(self, waves: Waves) -> Float[Tensor, "..."] | Complex[Tensor, "..."]:
+        """Return how the eigenvalues of L differ from that of the constant wave, shaped as those.
 
+        It decides the largest stable step of explicit methods; where a coefficient varies in space, it is a
+        bound.
+        """
+        still = continuum_waves(torch.zeros(1, len(waves.seconds), device=waves.laplacian.device))
+        own, constant = self.linear_symbol(waves), self.linear_symbol(still)
+        return own - constant.reshape(*constant.shape[:-1], *(1,) * waves.laplacian.ndim)
+
+    @abstractmethod
     def factored_nonlinear(self) -> Factored:
-        """Return :meth:`nonlinear` in the form that costs a spectral solver the fewest transforms."""
-        num_fields = len(self.fields)
-        return Factored(self.nonlinear, (1.0,) * num_fields, (0.0,) * num_fields)
+        """Return N in the form that costs a spectral solver the fewest transforms."""
 
     def budget(self, state: Float[Tensor, "batch channel *space"]) -> Float[Tensor, " batch"] | None:
         """Return d/dt of the spatial mean of Σ_i u_i, exact with periodic and no-flux walls, or None.
@@ -102,6 +146,16 @@ class Equation(ABC):
         Diffusion moves matter but neither makes nor destroys it, so only the reaction remains.
         """
         return None
+
+    def free_energy(
+        self, state: Float[Tensor, "batch channel *space"], derivatives: Derivatives
+    ) -> Float[Tensor, " batch"] | None:
+        """Return the spatial mean of the free energy density, which never grows in time, or None."""
+        return None
+
+    def homogeneous_states(self) -> tuple[tuple[Parameter, ...], ...]:
+        """Return the steady states without a pattern, as values of the fields, as far as they are known."""
+        return ()
 
     def with_parameters(self, values: Mapping[str, Parameter]) -> Self:
         """Return the same equation with some constants replaced.
@@ -139,49 +193,6 @@ class Equation(ABC):
                 f"equation {cls.name!r} needs more than {sorted(values)}: expected {', '.join(known)} "
                 f"({error})"
             ) from None
-
-
-def scale_fields(
-    values: tuple[Parameter, ...], state: Float[Tensor, "batch channel *space"]
-) -> Float[Tensor, "batch channel *space"]:
-    """Multiply each field by its own constant.
-
-    Arguments:
-        values: one number or tensor of shape (), (batch,) or (batch, *space) per field.
-        state: the fields.
-
-    Returns:
-        values_i · state_i.
-    """
-    fields = state.unbind(1)
-    return torch.stack([expand(value, field) * field for value, field in zip(values, fields, strict=True)], 1)
-
-
-def expand(value: Parameter, field: Tensor) -> Parameter:
-    """Align one parameter with one field ``"batch *space"`` for pointwise arithmetic.
-
-    Arguments:
-        value: a number, or a tensor of shape (), (batch,) or (batch, *space).
-        field: gives dtype, device and number of space axes.
-
-    Returns:
-        The number, or a tensor in the field's dtype that broadcasts against it.
-
-    Raises:
-        BadInputError: if the tensor fits neither the batch nor the field.
-    """
-    if not isinstance(value, Tensor):
-        return value
-    shape = (*value.shape, *(1,) * (field.ndim - 1)) if value.ndim == 1 else tuple(value.shape)
-    broadcasts = len(shape) == field.ndim and all(
-        have in (1, want) for have, want in zip(shape, field.shape, strict=True)
-    )
-    if shape and not broadcasts:
-        raise BadInputError(
-            f"a parameter of shape {tuple(value.shape)} does not fit a field of shape {tuple(field.shape)}; "
-            f"expected a number, ({field.shape[0]},) or {tuple(field.shape)}"
-        )
-    return value.to(field).reshape(shape)
 
 
 def _constant_names(equation_type: type[Equation]) -> list[str]:

@@ -1,5 +1,6 @@
 """The domain: a box cut into equal cells, with one boundary condition per axis."""
 
+import dataclasses
 import json
 import math
 from collections.abc import Sequence
@@ -11,7 +12,7 @@ from torch import Tensor
 
 from pdenca.core.errors import BadInputError
 
-BOUNDARY_NAMES = ("periodic", "no-flux")
+from .boundary import Dirichlet, boundary_from_name
 
 
 @dataclass(frozen=True)
@@ -25,7 +26,8 @@ class Grid:
     Arguments:
         shape: cells along each axis.
         spacing: cell size h along each axis (length).
-        boundaries: ``"periodic"`` or ``"no-flux"`` for each axis.
+        boundaries: a name for each axis, ``"periodic"``, ``"no-flux"`` or ``"dirichlet(...)"``; see
+            :func:`pdenca.solvers.boundary.boundary_from_name`.
 
     Raises:
         BadInputError: for other than 1-3 dimensions, unequal lengths, empty axes, a spacing that is not a
@@ -49,10 +51,7 @@ class Grid:
         if not all(math.isfinite(h) and h > 0 for h in self.spacing):
             raise BadInputError(f"every spacing must be a positive length, got {self.spacing}")
         for name in self.boundaries:
-            if name not in BOUNDARY_NAMES:
-                raise BadInputError(
-                    f"boundary {name!r} is unknown; expected one of {', '.join(BOUNDARY_NAMES)}"
-                )
+            boundary_from_name(name)
 
     @classmethod
     def uniform(
@@ -67,7 +66,7 @@ class Grid:
         Arguments:
             num_cells: cells per axis; one number for a square or cube of ``num_dims`` axes.
             spacing: cell size (length).
-            boundary: ``"periodic"`` or ``"no-flux"``.
+            boundary: name of a boundary.
             num_dims: number of axes when ``num_cells`` is one number.
 
         Returns:
@@ -95,6 +94,14 @@ class Grid:
     def is_periodic(self) -> bool:
         """Whether every axis is periodic, as the spectral methods need."""
         return all(name == "periodic" for name in self.boundaries)
+
+    def with_zero_walls(self) -> "Grid":
+        """Return the grid with every Dirichlet value replaced by 0, as for derivatives of the fields."""
+        names = (
+            "dirichlet" if isinstance(boundary_from_name(name), Dirichlet) else name
+            for name in self.boundaries
+        )
+        return dataclasses.replace(self, boundaries=tuple(names))
 
     def coordinates(self) -> tuple[Float[Tensor, " cells"], ...]:
         """Return the cell centres (i + 1/2) h of each axis, float64."""

@@ -1,6 +1,7 @@
-"""Finite-difference Laplacians on cell-centred grids."""
+"""Finite differences on cell-centred grids."""
 
 import itertools
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
@@ -35,6 +36,24 @@ class Stencil:
     isotropic: bool
     weights: tuple[float, ...]
 
+    def second_symbol(self, angle: Float[Tensor, "*angles"]) -> Float[Tensor, "*angles"]:
+        """Return the eigenvalue of the second difference along one axis, in units of 1/h².
+
+        Arguments:
+            angle: phase advance per cell.
+        """
+        result = torch.full_like(angle, self.weights[0])
+        for reach, weight in enumerate(self.weights[1:], start=1):
+            result = result + 2 * weight * torch.cos(reach * angle)
+        return result
+
+    def first_symbol(self, angle: Float[Tensor, "*angles"]) -> Float[Tensor, "*angles"]:
+        """Return the eigenvalue of the first difference along one axis over i, in units of 1/h."""
+        result = torch.zeros_like(angle)
+        for reach, weight in enumerate(_FIRST[self.order], start=1):
+            result = result + 2 * weight * torch.sin(reach * angle)
+        return result
+
     def symbol(self, angles: tuple[float, ...], grid: Grid) -> float:
         """Return the eigenvalue of the Laplacian for the wave exp(i Σ_d angles[d] · index_d), at most 0.
 
@@ -42,17 +61,13 @@ class Stencil:
             angles: phase advance per cell along each axis, in [-π, π].
             grid: the domain.
         """
-        angle = torch.tensor(angles, dtype=torch.float64)
-        differences = torch.full_like(angle, self.weights[0])
-        for reach, weight in enumerate(self.weights[1:], start=1):
-            differences = differences + 2 * weight * torch.cos(reach * angle)
-        per_axis = [float(value) for value in differences]
+        per_axis = self.second_symbol(torch.tensor(angles, dtype=torch.float64)).tolist()
         total = sum(value / h**2 for value, h in zip(per_axis, grid.spacing, strict=True))
         if self.isotropic:
             total += sum(a * b for a, b in itertools.combinations(per_axis, 2)) / (
                 6 * self._common_spacing(grid) ** 2
             )
-        return total
+        return float(total)
 
     def largest_eigenvalue(self, grid: Grid) -> float:
         """Return max |symbol| (1/length²), which decides the largest stable step of explicit schemes.
@@ -80,6 +95,14 @@ STENCILS: Final[dict[str, Stencil]] = {
 }
 
 
+# by order of accuracy, for reaches 1, 2, ...: antisymmetric weights of ∂u/∂x at cell centres in units of
+# 1/h, the same at faces between cells (from centres half a cell away and more), and symmetric weights of
+# interpolation to faces
+_FIRST: Final = {2: (1 / 2,), 4: (2 / 3, -1 / 12), 6: (3 / 4, -3 / 20, 1 / 60)}
+_STAGGERED: Final = {2: (1.0,), 4: (9 / 8, -1 / 24), 6: (75 / 64, -25 / 384, 3 / 640)}
+_TO_FACES: Final = {2: (1 / 2,), 4: (9 / 16, -1 / 16), 6: (75 / 128, -25 / 256, 3 / 256)}
+
+
 def stencil_from_name(name: str) -> Stencil:
     """Return the stencil called ``name`` in :data:`STENCILS`; BadInputError if there is none."""
     if name not in STENCILS:
@@ -88,7 +111,10 @@ def stencil_from_name(name: str) -> Stencil:
 
 
 def laplacian(
-    state: Float[Tensor, "batch channel *space"], grid: Grid, stencil: str | Stencil = "order-4"
+    state: Float[Tensor, "batch channel *space"],
+    grid: Grid,
+    stencil: str | Stencil = "order-4",
+    function: Callable[[Tensor], Tensor] | None = None,
 ) -> Float[Tensor, "batch channel *space"]:
     """Apply the discrete Laplacian with the grid's boundaries to every channel.
 
@@ -96,6 +122,8 @@ def laplacian(
         state: the fields, on ``grid``.
         grid: the domain (spacings may differ between axes, except for the isotropic stencil).
         stencil: a key of :data:`STENCILS`, or a Stencil.
+        function: if given, ∇² f(u) with this f, which acts in every point by itself; beyond the edges it acts
+            on the continued u, so that the walls remain those of u.
 
     Returns:
         ∇²state, in units of state / length².
@@ -105,30 +133,114 @@ def laplacian(
             radius.
     """
     stencil = stencil_from_name(stencil) if isinstance(stencil, str) else stencil
-    if tuple(state.shape[2:]) != grid.shape:
-        raise BadInputError(
-            f"the state's space shape {tuple(state.shape[2:])} is not the grid's {grid.shape}"
-        )
-    differences = [_second_difference(state, axis, grid, stencil) for axis in range(grid.num_dims)]
+    _require_shape(state, grid)
+    differences = [_second_difference(state, axis, grid, stencil, function) for axis in range(grid.num_dims)]
     if not stencil.isotropic:
         return _sum([part / h**2 for part, h in zip(differences, grid.spacing, strict=True)])
     h = stencil._common_spacing(grid)
+    walls = grid.with_zero_walls()  # second differences along an edge vanish where the value is held
     mixed = [
-        _second_difference(differences[first], second, grid, stencil)
+        _second_difference(differences[first], second, walls, stencil)
         for first, second in itertools.combinations(range(grid.num_dims), 2)
     ]
     total = _sum(differences)
     return (total + _sum(mixed) / 6 if mixed else total) / h**2
 
 
-def _second_difference(state: Tensor, axis: int, grid: Grid, stencil: Stencil) -> Tensor:
+def second_derivative(
+    state: Float[Tensor, "batch channel *space"], axis: int, grid: Grid, stencil: Stencil
+) -> Float[Tensor, "batch channel *space"]:
+    """Return ∂²u/∂x_axis² by central differences of the stencil's order."""
+    _require_shape(state, grid)
+    return _second_difference(state, axis, grid, stencil) / grid.spacing[axis] ** 2
+
+
+def first_derivative(
+    state: Float[Tensor, "batch channel *space"], axis: int, grid: Grid, stencil: Stencil
+) -> Float[Tensor, "batch channel *space"]:
+    """Return ∂u/∂x_axis by central differences of the stencil's order."""
+    _require_shape(state, grid)
+    weights = _FIRST[stencil.order]
+    dim, cells, radius = axis + 2, grid.shape[axis], len(weights)
+    padded = pad_axis(state, dim, grid.boundaries[axis], radius)
+    result = torch.zeros_like(state)
+    for reach, weight in enumerate(weights, start=1):
+        pair = padded.narrow(dim, radius + reach, cells) - padded.narrow(dim, radius - reach, cells)
+        result = torch.add(result, pair, alpha=weight / grid.spacing[axis])
+    return result
+
+
+def divergence_of_flux(
+    diffusivity: Float[Tensor, "..."],
+    state: Float[Tensor, "batch channel *space"],
+    axis: int,
+    grid: Grid,
+    stencil: Stencil,
+) -> Float[Tensor, "batch channel *space"]:
+    """Return ∂/∂x (D ∂u/∂x) along one axis as the difference of fluxes through the faces of the cells.
+
+    What leaves one cell enters the next, so the sum over the cells is conserved to rounding with periodic and
+    no-flux axes. D is continued evenly beyond walls.
+
+    Arguments:
+        diffusivity: D in every cell; broadcasts against ``state`` (length²/time).
+        state: the fields.
+        axis: which axis of space.
+        grid: the domain.
+        stencil: gives the order of accuracy.
+    """
+    _require_shape(state, grid)
+    staggered, to_faces = _STAGGERED[stencil.order], _TO_FACES[stencil.order]
+    radius = len(staggered)
+    dim, reach, h = axis + 2, 2 * radius - 1, grid.spacing[axis]
+    boundary = grid.boundaries[axis]
+    padded = pad_axis(state, dim, boundary, reach)
+    even = "periodic" if boundary == "periodic" else "no-flux"
+    spread = pad_axis(diffusivity.expand_as(state), dim, even, reach)
+
+    def difference(values: Tensor) -> Tensor:
+        """Half a cell to the right of the first ``radius`` values, and so on."""
+        return _combine_halves(values, dim, staggered, -1) / h
+
+    flux = difference(padded) * _combine_halves(spread, dim, to_faces, +1)
+    return difference(flux)
+
+
+def _combine_halves(values: Tensor, dim: int, weights: tuple[float, ...], sign: int) -> Tensor:
+    """Σ_m w_m (v_{i+m} + sign v_{i-m+1}) at the points between cells i and i + 1, ends left out."""
+    radius = len(weights)
+    points = values.shape[dim] - 2 * radius + 1
+    result = values.new_zeros(())
+    for reach, weight in enumerate(weights):
+        right = values.narrow(dim, radius + reach, points)
+        left = values.narrow(dim, radius - 1 - reach, points)
+        result = result + weight * (right + sign * left)
+    return result
+
+
+def _second_difference(
+    state: Tensor,
+    axis: int,
+    grid: Grid,
+    stencil: Stencil,
+    function: Callable[[Tensor], Tensor] | None = None,
+) -> Tensor:
     dim, cells, radius = axis + 2, grid.shape[axis], stencil.radius
     padded = pad_axis(state, dim, grid.boundaries[axis], radius)
+    if function is not None:
+        padded, state = function(padded), function(state)
     result = stencil.weights[0] * state
     for reach, weight in enumerate(stencil.weights[1:], start=1):
         pair = padded.narrow(dim, radius - reach, cells) + padded.narrow(dim, radius + reach, cells)
         result = torch.add(result, pair, alpha=weight)
     return result
+
+
+def _require_shape(state: Tensor, grid: Grid) -> None:
+    if tuple(state.shape[2:]) != grid.shape:
+        raise BadInputError(
+            f"the state's space shape {tuple(state.shape[2:])} is not the grid's {grid.shape}"
+        )
 
 
 def _sum(parts: list[Tensor]) -> Tensor:

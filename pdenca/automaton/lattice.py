@@ -15,8 +15,8 @@ from jaxtyping import Float
 from torch import Tensor
 
 from pdenca.core import BadInputError
-from pdenca.solvers.boundary import pad
 from pdenca.solvers.grid import Grid
+from pdenca.solvers.padding import pad
 
 Offset = tuple[int, ...]
 

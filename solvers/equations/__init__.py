@@ -5,7 +5,8 @@ from typing import Final
 
 from pdenca.core.errors import BadInputError
 
-from ..equation import Equation, Parameter
+from ..equation import Equation
+from ..parameters import Parameter
 from .gray_scott import REGIMES, GrayScott, Regime
 from .heat import Heat
 

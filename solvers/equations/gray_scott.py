@@ -9,11 +9,13 @@ from torch import Tensor
 
 from pdenca.core.field import Field
 
-from ..equation import Equation, Factored, Parameter, expand
+from ..equation import Factored
+from ..parameters import Parameter, expand, mean_over_space, varies_in_space
+from ..reaction_diffusion import Diffusivity, ReactionDiffusion
 
 
 @dataclass(frozen=True, eq=False)
-class GrayScott(Equation):
+class GrayScott(ReactionDiffusion):
     """Autocatalysis A + 2B -> 3B in a reactor that is fed with A and drained of everything.
 
         ∂A/∂t = D_A ∇²A - A B² + F (1 - A)
@@ -31,8 +33,8 @@ class GrayScott(Equation):
     Arguments:
         feed_rate: F (1/time); a number, (batch,) or (batch, *space).
         kill_rate: k (1/time); likewise.
-        diffusivity_a: D_A (length²/time); a number or (batch,).
-        diffusivity_b: D_B (length²/time); a number or (batch,).
+        diffusivity_a: D_A (length²/time); a number, (batch,), (batch, *space), or one of these per axis.
+        diffusivity_b: D_B (length²/time); likewise.
 
     References:
         J. E. Pearson, Complex patterns in a simple system, Science 261 (1993) 189, equations (2).
@@ -43,14 +45,14 @@ class GrayScott(Equation):
 
     feed_rate: Parameter
     kill_rate: Parameter
-    diffusivity_a: Parameter = 2e-5
-    diffusivity_b: Parameter = 1e-5
+    diffusivity_a: Diffusivity = 2e-5
+    diffusivity_b: Diffusivity = 1e-5
 
     def parameters(self) -> dict[str, Parameter]:
         """Return feed_rate and kill_rate."""
         return {"feed_rate": self.feed_rate, "kill_rate": self.kill_rate}
 
-    def diffusivities(self) -> tuple[Parameter, ...]:
+    def diffusivities(self) -> tuple[Diffusivity, ...]:
         """Return D_A and D_B."""
         return (self.diffusivity_a, self.diffusivity_b)
 
@@ -63,12 +65,12 @@ class GrayScott(Equation):
 
     def linear_rate(self) -> tuple[Parameter, ...]:
         """Return (-F, -(F + k)); of parameters that vary in space, their mean."""
-        feed, kill = _mean_over_space(self.feed_rate), _mean_over_space(self.kill_rate)
+        feed, kill = mean_over_space(self.feed_rate), mean_over_space(self.kill_rate)
         return (-feed, -(feed + kill))
 
     def factored_nonlinear(self) -> Factored:
         """Return (F, 0) + (-1, +1) A B²: both fields share the one product, hence one forward transform."""
-        if _varies_in_space(self.feed_rate) or _varies_in_space(self.kill_rate):
+        if varies_in_space(self.feed_rate) or varies_in_space(self.kill_rate):
             return super().factored_nonlinear()
         return Factored(_conversion, coefficients=(-1.0, 1.0), source=(self.feed_rate, 0.0))
 
@@ -82,14 +84,6 @@ class GrayScott(Equation):
 def _conversion(state: Tensor) -> Tensor:
     a, b = state[:, :1], state[:, 1:]
     return (b * b).mul_(a)
-
-
-def _varies_in_space(value: Parameter) -> bool:
-    return isinstance(value, Tensor) and value.ndim > 1
-
-
-def _mean_over_space(value: Parameter) -> Parameter:
-    return value.flatten(1).mean(1) if isinstance(value, Tensor) and value.ndim > 1 else value
 
 
 @dataclass(frozen=True)

@@ -9,11 +9,12 @@ from torch import Tensor
 
 from pdenca.core.field import Field
 
-from ..equation import Equation, Parameter
+from ..parameters import Parameter
+from ..reaction_diffusion import Diffusivity, ReactionDiffusion
 
 
 @dataclass(frozen=True, eq=False)
-class Heat(Equation):
+class Heat(ReactionDiffusion):
     """Plain diffusion of one field.
 
         ∂T/∂t = D ∇²T
@@ -33,7 +34,7 @@ class Heat(Equation):
         """Return the diffusivity."""
         return {"diffusivity": self.diffusivity}
 
-    def diffusivities(self) -> tuple[Parameter, ...]:
+    def diffusivities(self) -> tuple[Diffusivity, ...]:
         """Return D."""
         return (self.diffusivity,)
 

@@ -10,9 +10,11 @@ from torch import Tensor
 
 from pdenca.core.errors import BadInputError
 
-from ..equation import Equation, Parameter
+from ..equation import Equation
 from ..grid import Grid
-from ..spectral import laplacian_symbol, require_periodic
+from ..parameters import Parameter, per_mode, stack_fields
+from ..spectral import require_periodic
+from ..waves import Waves, fourier_waves
 from .integrator import Integrator
 
 _NUM_CONTOUR_POINTS = 32
@@ -188,11 +190,10 @@ class SpectralETDRK4(Integrator):
 
     def _make_coefficients(self) -> _Coefficients:
         # float64 throughout, whatever the dtype of the states
-        diffusivity = self._per_mode(self.equation.diffusivities(), "diffusivities")
-        rate = self._per_mode(self.equation.linear_rate(), "linear rates")
+        waves = fourier_waves(self.grid, self.device)
         source = self._per_mode(self._nonlinear.source, "sources")
-        weight = self._per_mode(self._nonlinear.coefficients, "coefficients")
-        z = (rate + diffusivity * laplacian_symbol(self.grid, self.device)) * self.time_step
+        weight = self._weights(waves)
+        z = self.equation.linear_symbol(waves) * self.time_step
         z = z.expand(max(len(z), len(source)), *z.shape[1:])
         q, f1, f2, f3 = (self.time_step * value for value in _contour_means(z))
         half_source = (source * q).flatten(2)[:, :, 0] * self.grid.num_cells
@@ -208,6 +209,14 @@ class SpectralETDRK4(Integrator):
             half_source=half_source.to(self.dtype),
             full_source=full_source.to(self.dtype),
         )
+
+    def _weights(self, waves: Waves) -> Tensor:
+        """The coefficients of the product, (1 or batch, field, *modes) or that shape with ones."""
+        rows = [
+            value(waves)[None] if callable(value) else per_mode(value, waves, "coefficients")
+            for value in self._nonlinear.coefficients
+        ]
+        return stack_fields(rows)
 
     def _per_mode(self, values: tuple[Parameter, ...], what: str) -> Tensor:
         """Stack one constant per field to (1 or batch, field, 1 ...), which broadcasts against the modes."""

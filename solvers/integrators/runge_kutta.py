@@ -1,6 +1,8 @@
 """Explicit Runge-Kutta schemes on finite-difference grids, for every boundary condition."""
 
+import math
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Final
 
 import torch
@@ -9,9 +11,11 @@ from torch import Tensor
 
 from pdenca.core.errors import BadInputError, StabilityError
 
+from ..derivatives import StencilDerivatives
 from ..equation import Equation
 from ..grid import Grid
-from ..stencils import Stencil, laplacian, stencil_from_name
+from ..stencils import Stencil, stencil_from_name
+from ..waves import stencil_waves
 from .integrator import Integrator
 
 
@@ -35,6 +39,13 @@ class Tableau:
     weights: tuple[float, ...]
     real_axis_limit: float
 
+    def stability(self, z: Tensor) -> Tensor:
+        """Return R(z), by which one step multiplies u if du/dt = λu and z = λΔt."""
+        stages: list[Tensor] = [torch.ones_like(z)]
+        for row in self.stages:
+            stages.append(1 + z * sum(weight * stage for weight, stage in zip(row, stages, strict=False)))
+        return 1 + z * sum(weight * stage for weight, stage in zip(self.weights, stages, strict=True))
+
 
 EULER: Final = Tableau("euler", 1, (), (1.0,), 2.0)
 MIDPOINT: Final = Tableau("midpoint", 2, ((1 / 2,),), (0.0, 1.0), 2.0)
@@ -48,19 +59,50 @@ def largest_stable_step(
 ) -> float:
     """Return the largest time step for which diffusion is stable, real_axis_limit / (max D · max |symbol|).
 
-    Reactions are not considered: they rarely limit the step of a resolved reaction-diffusion problem.
+    Only what depends on the wavelength counts: the eigenvalues of the linear part less that of the constant
+    wave. Reactions rarely limit the step of a resolved problem.
 
     Arguments:
-        equation: gives the diffusivities; the largest one of any field and trajectory counts.
+        equation: what is solved; of diffusivities that vary in space the largest counts.
         grid: the domain.
         stencil: a key of ``STENCILS``, or a Stencil.
         tableau: the scheme.
 
     Returns:
-        The limit (time); infinity without diffusion.
+        The limit (time); infinity without transport.
     """
-    stiffness = _largest_diffusivity(equation) * _resolve(stencil).largest_eigenvalue(grid)
-    return tableau.real_axis_limit / stiffness if stiffness > 0 else float("inf")
+    return _stable_step(tableau, _transport(equation, grid, _resolve(stencil)))
+
+
+def _transport(equation: Equation, grid: Grid, stencil: Stencil) -> Tensor:
+    """The eigenvalues (1/time) that transport in space gives to the waves of the grid, complex, flat."""
+    # the middle of the angles is the constant wave
+    symbol = equation.transport_symbol(stencil_waves(grid, stencil))
+    coupled = symbol.ndim == grid.num_dims + 3
+    if coupled:
+        symbol = torch.linalg.eigvals(symbol.flatten(3).movedim(3, 1)).movedim(1, 2)
+    return symbol.to(torch.complex128).flatten()
+
+
+def _stable_step(tableau: Tableau, eigenvalues: Tensor) -> float:
+    """The largest Δt for which |R(λΔt)| <= 1 for all eigenvalues, up to those that grow by themselves."""
+    stiffness = float(eigenvalues.abs().max())
+    if stiffness == 0:
+        return float("inf")
+    growing = float(eigenvalues.real.max().clamp(min=0))
+
+    def is_stable(step: float) -> bool:
+        gain = float(tableau.stability(eigenvalues * step).abs().max())
+        return gain <= math.exp(growing * step) * (1 + 1e-10)
+
+    real = float(eigenvalues.imag.abs().max()) <= 1e-12 * stiffness
+    if real and growing == 0:
+        return tableau.real_axis_limit / stiffness
+    # the stable steps need not be an interval, so the search goes up from small ones
+    step = 1e-4 / stiffness
+    while step * stiffness < 10 and is_stable(1.02 * step):
+        step *= 1.02
+    return step if is_stable(step) else 0.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -97,18 +139,15 @@ class RungeKutta(Integrator):
                 f"a stencil of radius {stencil.radius} needs axes of at least as many cells, got "
                 f"{self.grid.shape}"
             )
-        limit = largest_stable_step(self.equation, self.grid, stencil, self.tableau)
+        eigenvalues = _transport(self.equation, self.grid, stencil)
+        limit = _stable_step(self.tableau, eigenvalues)
         if self.time_step > limit * (1 + 1e-12):
-            diffusivity, eigenvalue = (
-                _largest_diffusivity(self.equation),
-                stencil.largest_eigenvalue(self.grid),
-            )
-            number = self.time_step * diffusivity * eigenvalue
+            stiffness = float(eigenvalues.abs().max())
             raise StabilityError(
-                f"time_step {self.time_step:g} is unstable: the diffusion number time_step · diffusivity · "
-                f"largest eigenvalue = {self.time_step:g} · {diffusivity:g} · {eigenvalue:g} = "
-                f"{number:.4g} exceeds {self.tableau.real_axis_limit:.4g}, the limit of {self.tableau.name}; "
-                f"usual cure: a time_step of at most {limit:.4g}, or 'etdrk4' on periodic grids"
+                f"time_step {self.time_step:g} is unstable: time_step · largest eigenvalue of the transport "
+                f"terms on this grid = {self.time_step:g} · {stiffness:.4g} = "
+                f"{self.time_step * stiffness:.4g} exceeds {limit * stiffness:.4g}, the limit of "
+                f"{self.tableau.name}; usual cure: a time_step of at most {limit:.4g}, or 'etdrk4'"
             )
 
     @property
@@ -131,8 +170,12 @@ class RungeKutta(Integrator):
             slopes.append(self._rate(_combine(state, self.time_step, row, slopes)))
         return _combine(state, self.time_step, self.tableau.weights, slopes)
 
+    @cached_property
+    def _derivatives(self) -> StencilDerivatives:
+        return StencilDerivatives(self.grid, self.stencil)
+
     def _rate(self, state: Tensor) -> Tensor:
-        return self.equation.rate(state, laplacian(state, self.grid, self.stencil))
+        return self.equation.rate(state, self._derivatives)
 
 
 def _combine(state: Tensor, time_step: float, weights: tuple[float, ...], slopes: list[Tensor]) -> Tensor:
@@ -144,13 +187,3 @@ def _combine(state: Tensor, time_step: float, weights: tuple[float, ...], slopes
 
 def _resolve(stencil: str | Stencil) -> Stencil:
     return stencil_from_name(stencil) if isinstance(stencil, str) else stencil
-
-
-def _largest_diffusivity(equation: Equation) -> float:
-    values = [torch.as_tensor(value) for value in equation.diffusivities()]
-    if any(value.ndim > 1 or float(value.min()) < 0 for value in values):
-        raise BadInputError(
-            f"diffusivities must be constant in space and not negative, got {equation.diffusivities()}; "
-            "expected numbers or tensors (batch,)"
-        )
-    return max(float(value.max()) for value in values)

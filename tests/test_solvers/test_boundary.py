@@ -6,17 +6,12 @@ import torch
 
 from pdenca.core.errors import BadInputError
 from pdenca.solvers import BOUNDARIES, Grid, pad
-from pdenca.solvers.grid import BOUNDARY_NAMES
 
 NUMPY_MODE = {"periodic": "wrap", "no-flux": "symmetric"}
 
 
-def test_grid_and_padding_know_the_same_boundaries():
-    assert tuple(BOUNDARIES) == BOUNDARY_NAMES
-
-
 @pytest.mark.parametrize("radius", [0, 1, 2, 3, 4])
-@pytest.mark.parametrize("boundary", BOUNDARIES)
+@pytest.mark.parametrize("boundary", NUMPY_MODE)
 @pytest.mark.parametrize("shape", [(4,), (4, 5), (5, 4, 6)])
 @pytest.mark.parametrize("channels_last", [False, True])
 def test_pad_equals_numpy(generator, radius, boundary, shape, channels_last):
@@ -27,6 +22,38 @@ def test_pad_equals_numpy(generator, radius, boundary, shape, channels_last):
     expected = np.pad(state.numpy(), widths, mode=NUMPY_MODE[boundary])
     padded = pad(state, Grid.uniform(shape, 0.1, boundary), radius, channels_last=channels_last)
     np.testing.assert_array_equal(padded.numpy(), expected)
+
+
+@pytest.mark.parametrize("radius", [1, 2, 4])
+@pytest.mark.parametrize("channels_last", [False, True])
+def test_dirichlet_walls_hold_each_channel_at_its_value(generator, radius, channels_last):
+    state = torch.rand(2, 3, 4, 5, generator=generator, dtype=torch.float64)
+    walls = torch.tensor([1.0, -0.5, 0.0], dtype=torch.float64).reshape(3, 1, 1)
+    grid = Grid.uniform((4, 5), 0.1, "dirichlet(1, -0.5)")  # the third, hidden, channel is held at 0
+    given = state.movedim(1, -1) if channels_last else state
+    padded = pad(given, grid, radius, channels_last=channels_last)
+    padded = padded.movedim(-1, 1) if channels_last else padded
+    signs = [np.pad(np.ones(n), radius, constant_values=-1.0) for n in (4, 5)]
+    even = np.pad((state - walls).numpy(), [(0, 0)] * 2 + [(radius, radius)] * 2, "symmetric")
+    expected = even * signs[0][:, None] * signs[1] + walls.numpy()
+    np.testing.assert_allclose(padded.numpy(), expected, rtol=0, atol=1e-15)
+    inside = slice(radius - 1, radius + 1)
+    face = padded[:, :, inside, radius:-radius].mean(2)
+    torch.testing.assert_close(face, walls[:, 0].expand_as(face))
+
+
+def test_one_dirichlet_value_is_for_all_channels_and_too_many_are_refused():
+    state = torch.zeros(1, 2, 3)
+    padded = pad(state, Grid.uniform(3, 1.0, "dirichlet(0.5)", 1), 1)
+    assert padded[0, :, 0].tolist() == [1.0, 1.0]
+    with pytest.raises(BadInputError, match="has 3 values for 2 channels"):
+        pad(state, Grid.uniform(3, 1.0, "dirichlet(1, 2, 3)", 1), 1)
+
+
+@pytest.mark.parametrize("name", ["walls", "dirichlet()", "dirichlet(a)", "dirichlet(nan)", "dirichlet(1"])
+def test_unknown_boundaries_are_refused(name):
+    with pytest.raises(BadInputError, match=r"is unknown; expected one of periodic, no-flux, dirichlet"):
+        Grid.uniform(4, 1.0, name)
 
 
 def test_each_axis_has_its_own_boundary(generator):

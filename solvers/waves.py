@@ -1,0 +1,118 @@
+"""The eigenvalues of derivatives, wave by wave: for spectral methods, stability limits and dispersion."""
+
+import itertools
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from pdenca.core.errors import BadInputError
+
+from .grid import Grid
+from .spectral import wavenumbers
+from .stencils import Stencil, stencil_from_name
+
+
+@dataclass(frozen=True, eq=False)
+class Waves:
+    """What each derivative multiplies each wave by.
+
+    For the wave exp(i k·x) the second derivative along axis d is -k_d², the first i k_d. With a stencil they
+    are what the stencil makes of them. All tensors broadcast against each other; their common shape is called
+    ``*modes``.
+
+    Arguments:
+        laplacian: eigenvalues of ∇² (1/length²), real, shape ``*modes``.
+        seconds: of ∂²/∂x_d², one tensor per axis.
+        firsts: of ∂/∂x_d (1/length), complex, one tensor per axis; None along an axis of cosines, whose
+            derivatives are sines.
+    """
+
+    laplacian: Tensor
+    seconds: tuple[Tensor, ...]
+    firsts: tuple[Tensor | None, ...]
+
+    def second(self, axis: int) -> Tensor:
+        """Return the eigenvalues of ∂²/∂x_axis²."""
+        return self.seconds[axis]
+
+    def first(self, axis: int) -> Tensor:
+        """Return the eigenvalues of ∂/∂x_axis.
+
+        Raises:
+            BadInputError: along an axis of cosines (no-flux walls).
+        """
+        first = self.firsts[axis]
+        if first is None:
+            raise BadInputError(
+                f"a first derivative along axis {axis} turns cosines into sines: spectral methods for it "
+                "need a periodic axis; usual cure: boundary 'periodic', or a stencil method ('rk4')"
+            )
+        return first
+
+
+def fourier_waves(grid: Grid, device: torch.device | str | None = None) -> Waves:
+    """Return the exact eigenvalues in the layout of ``torch.fft.rfftn`` (float64).
+
+    The first derivative of the Nyquist wave of an even number of cells is taken as 0.
+
+    Raises:
+        BadInputError: if an axis is not periodic.
+    """
+    waves = wavenumbers(grid, device)
+    seconds = tuple(-(k**2) for k in waves)
+    firsts = tuple(
+        1j * torch.where(k.abs() < math.pi / h * (1 - 1e-9), k, 0.0)
+        for k, h in zip(waves, grid.spacing, strict=True)
+    )
+    return Waves(sum(seconds[1:], seconds[0]), seconds, firsts)
+
+
+def continuum_waves(wavevectors: Tensor) -> Waves:
+    """Return the exact eigenvalues for given waves exp(i k·x) in unbounded space.
+
+    Arguments:
+        wavevectors: k, shape (wave, axis) (1/length).
+
+    Returns:
+        The eigenvalues; ``*modes`` is (wave,).
+    """
+    seconds = tuple(-(k**2) for k in wavevectors.double().unbind(1))
+    firsts = tuple(1j * k for k in wavevectors.double().unbind(1))
+    return Waves(sum(seconds[1:], seconds[0]), seconds, firsts)
+
+
+def stencil_waves(grid: Grid, stencil: str | Stencil, num_angles: int | None = None) -> Waves:
+    """Return the eigenvalues that a stencil gives to the waves a grid can hold.
+
+    The phase advances per cell are equally spaced from -π to π, both included, on every axis: for an even
+    number of cells that holds the shortest wave exactly, for an odd one it bounds it.
+
+    Arguments:
+        grid: the domain; of its boundaries nothing is used.
+        stencil: a key of ``STENCILS``, or a Stencil.
+        num_angles: phase advances per axis, an odd number; by default fine enough to find the extremes of a
+            low polynomial of derivatives.
+
+    Returns:
+        The eigenvalues; ``*modes`` has one axis per axis of the grid.
+    """
+    stencil = stencil_from_name(stencil) if isinstance(stencil, str) else stencil
+    num_angles = num_angles or {1: 257, 2: 129, 3: 33}[grid.num_dims]
+    angles = torch.linspace(-math.pi, math.pi, num_angles, dtype=torch.float64)
+    per_axis = [
+        angles.reshape([-1 if other == axis else 1 for other in range(grid.num_dims)])
+        for axis in range(grid.num_dims)
+    ]
+    seconds = tuple(
+        stencil.second_symbol(angle) / h**2 for angle, h in zip(per_axis, grid.spacing, strict=True)
+    )
+    firsts = tuple(
+        1j * stencil.first_symbol(angle) / h for angle, h in zip(per_axis, grid.spacing, strict=True)
+    )
+    laplacian = sum(seconds[1:], seconds[0])
+    if stencil.isotropic:
+        h = grid.spacing[0]
+        laplacian = laplacian + sum(a * b for a, b in itertools.combinations(seconds, 2)) * h**2 / 6
+    return Waves(laplacian, seconds, firsts)
