@@ -1,8 +1,9 @@
 """What a dataset is made of: one frozen set of numbers, and the list of files that follows from it."""
 
+import difflib
 import hashlib
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
@@ -11,9 +12,12 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from pdenca.core import Settings
+from pdenca.core import BadInputError, Settings
+from pdenca.solvers.boundary import boundary_from_name
 from pdenca.solvers.equation import Equation
 from pdenca.solvers.grid import Grid
+from pdenca.solvers.integrators import INTEGRATORS
+from pdenca.solvers.stencils import STENCILS
 
 SPLITS = (
     "train",
@@ -75,6 +79,23 @@ def _seed(text: str) -> int:
     return int.from_bytes(digest, "big") >> 1  # 63 bits: fits a signed 64-bit integer
 
 
+_ADDED_LATER = ("num_dims", "boundary", "method", "stencil", "dealiasing", "tolerance")
+"""Settings that the first datasets did not store; their defaults are what was done then."""
+
+
+def known_name(name: str, known: Iterable[str]) -> str:
+    """Return ``name`` if it is known.
+
+    Raises:
+        ValueError: if not, with the nearest known one: what a validator of settings raises.
+    """
+    names = list(known)
+    if name not in names:
+        near = difflib.get_close_matches(name, names, n=1)
+        raise ValueError(f"did you mean {near[0]!r}?" if near else f"expected one of {', '.join(names)}")
+    return name
+
+
 class Recipe(Settings, ABC):
     """The settings every dataset shares; a subclass adds its own and says what to solve.
 
@@ -104,6 +125,12 @@ class Recipe(Settings, ABC):
         refine: the truth is solved on a grid this many times finer and restricted spectrally to the stored
             one.
         dtype: the floating point type the solver works in; files are float32 in any case.
+        num_dims: axes of space.
+        boundary: name of the boundary on every axis.
+        method: the integrator, a key of ``INTEGRATORS`` or "auto".
+        stencil: a key of ``STENCILS``, for methods that use stencils.
+        dealiasing: fraction of waves kept in the nonlinear term, for spectral methods.
+        tolerance: the error per step that an adaptive method allows; None for the solver's default.
         seed: the seed from which all trajectories' seeds follow.
         batch: trajectories solved together; part of the settings because rounding may depend on it.
     """
@@ -131,6 +158,12 @@ class Recipe(Settings, ABC):
     num_start_frames: int = pydantic.Field(4, ge=0)
     refine: pydantic.PositiveInt = 2
     dtype: Literal["float32", "float64"] = "float64"
+    num_dims: int = pydantic.Field(2, ge=1, le=3)
+    boundary: str = "periodic"
+    method: str = "etdrk4"
+    stencil: str = "order-4"
+    dealiasing: float = pydantic.Field(1.0, gt=0, le=1)
+    tolerance: float | None = pydantic.Field(None, gt=0)
     seed: int = pydantic.Field(0, ge=0)
     batch: pydantic.PositiveInt = 4
 
@@ -140,6 +173,25 @@ class Recipe(Settings, ABC):
         if len(set(splits)) < len(splits) or not splits:
             raise ValueError("name at least one split, each once")
         return tuple(sorted(splits, key=SPLITS.index))
+
+    @pydantic.field_validator("boundary")
+    @classmethod
+    def _known_boundary(cls, name: str) -> str:
+        try:
+            boundary_from_name(name)
+        except BadInputError as error:
+            raise ValueError(str(error)) from None
+        return name
+
+    @pydantic.field_validator("method")
+    @classmethod
+    def _known_method(cls, name: str) -> str:
+        return known_name(name, (*INTEGRATORS, "auto"))
+
+    @pydantic.field_validator("stencil")
+    @classmethod
+    def _known_stencil(cls, name: str) -> str:
+        return known_name(name, STENCILS)
 
     @pydantic.model_validator(mode="after")
     def _check_times(self) -> "Recipe":
@@ -189,6 +241,35 @@ class Recipe(Settings, ABC):
     def files_settings(self) -> dict[str, Any]:
         """Return the settings that shape the files: all but ``splits``, which only say which files."""
         return self.model_dump(mode="json", exclude={"splits"})
+
+    @classmethod
+    def complete_settings(cls, stored: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the settings stored with older files, with the default of each that did not exist then.
+
+        Arguments:
+            stored: what :meth:`files_settings` or :meth:`to_json` gave at the time.
+        """
+        since = {name: Recipe.model_fields[name].default for name in _ADDED_LATER}
+        return {**since, **stored}
+
+    def solver_options(self, shard: Shard) -> dict[str, Any]:
+        """Return the keyword arguments with which ``pdenca.solvers.simulate`` solves one file.
+
+        The initial state belongs on ``shard.grid.refined(options["refine"])``.
+        """
+        options: dict[str, Any] = {
+            "num_frames": shard.num_frames,
+            "frame_interval": self.frame_interval,
+            "time_step": self.time_step,
+            "start_time_step": self.start_time_step if self.num_start_frames else None,
+            "num_start_frames": self.num_start_frames,
+            "method": self.method,
+            "stencil": self.stencil,
+            "dealiasing": self.dealiasing,
+            "refine": self.refine,
+            "dtype": getattr(torch, self.dtype),
+        }
+        return options if self.tolerance is None else {**options, "tolerance": self.tolerance}
 
     @abstractmethod
     def shards(self) -> list[Shard]:

@@ -1,12 +1,14 @@
 """Which files a recipe means, and what it refuses."""
 
+import inspect
+
 import pytest
 import torch
 
 from pdenca.core import BadInputError
 from pdenca.datasets import RECIPES, SPLITS, GrayScottRecipe, Recipe
 from pdenca.datasets.recipes.gray_scott import OOD_PARAMETERS
-from pdenca.solvers import REGIMES
+from pdenca.solvers import REGIMES, simulate
 
 
 def test_the_recipes():
@@ -123,6 +125,12 @@ def test_initial_states_depend_on_the_seed_and_the_kind():
         ({"num_start_frames": -1}, "greater than or equal to 0"),
         ({"num_frames": 10, "num_horizon_frames": 39}, "at least 4 times num_frames, here 40"),
         ({"dtype": "float16"}, "float32"),
+        ({"method": "etdrk5"}, "did you mean 'etdrk4'"),
+        ({"stencil": "order4"}, "did you mean 'order-4'"),
+        ({"boundary": "neumann"}, "boundary 'neumann' is unknown"),
+        ({"dealiasing": 0.0}, "greater than 0"),
+        ({"tolerance": 0.0}, "greater than 0"),
+        ({"num_dims": 4}, "less than or equal to 3"),
         ({"seed": -1}, "greater than or equal to 0"),
         ({"batch": 0}, "greater than 0"),
     ],
@@ -139,3 +147,24 @@ def test_without_start_frames_their_step_does_not_matter():
 
 def test_splits_come_in_their_own_order():
     assert GrayScottRecipe(splits=("ood_ic", "train")).splits == ("train", "ood_ic")
+
+
+def test_the_solver_is_told_what_the_settings_say():
+    recipe = GrayScottRecipe(num_frames=9, time_step=2.0, num_start_frames=0, dtype="float32")
+    (shard, *_) = recipe.shards()
+    options = recipe.solver_options(shard)
+    assert set(options) <= set(inspect.signature(simulate).parameters)
+    assert options["num_frames"] == 9
+    assert options["time_step"] == 2.0
+    assert options["start_time_step"] is None
+    assert options["dtype"] is torch.float32
+    assert "tolerance" not in options
+    assert recipe.replace(tolerance=1e-6).solver_options(shard)["tolerance"] == 1e-6
+
+
+def test_settings_of_older_files_are_completed_with_what_was_done_then():
+    recipe = GrayScottRecipe()
+    settings = recipe.files_settings()
+    older = {name: value for name, value in settings.items() if name not in ("method", "boundary")}
+    assert GrayScottRecipe.complete_settings(older) == settings
+    assert GrayScottRecipe.complete_settings({**settings, "method": "rk4"})["method"] == "rk4"
