@@ -8,7 +8,6 @@ trajectory has a seed of its own.
 
 import fcntl
 import hashlib
-import inspect
 import json
 import math
 import os
@@ -26,7 +25,7 @@ import numpy as np
 import torch
 
 from pdenca.core import BadInputError, FormatError, NonFiniteError, atomic_path, write_text
-from pdenca.solvers import SpectralETDRK4, simulate
+from pdenca.solvers import simulate
 
 from .card import write_card, write_metadata
 from .format import Compression, read_header, write_blocks
@@ -40,7 +39,6 @@ from .statistics import compute_statistics, write_statistics
 RECIPE_NAME = "recipe.json"
 PARTS_FOLDER = "parts"
 CARD_NAME = "README.md"
-METHOD = "etdrk4"
 
 Progress = Callable[[int, int, str], None]
 """Called with (trajectories done, trajectories in all, what is going on)."""
@@ -193,6 +191,7 @@ def _merge(recipe: Recipe, path: Path, out: Path) -> Recipe:
     try:
         known = json.loads(path.read_text(encoding="utf-8"))
         splits = known.pop("splits")
+        known = recipe.complete_settings(known)
     except (json.JSONDecodeError, KeyError, AttributeError, TypeError, UnicodeDecodeError) as error:
         raise FormatError(f"{path} is damaged ({error}); usual cure: choose an empty folder") from error
     wanted = recipe.files_settings()
@@ -219,14 +218,14 @@ def _is_complete(recipe: Recipe, shard: Shard, out: Path) -> bool:
     found, expected = read_header(path), _header(recipe, shard, seconds=0.0)
     keys = ("equation", "regime", "split", "fields", "grid", "frame_interval", "parameters", "shape", "seeds")
     if any(getattr(found, key) != getattr(expected, key) for key in keys) or _file_settings(
-        found
-    ) != _file_settings(expected):
+        recipe, found
+    ) != _file_settings(recipe, expected):
         raise BadInputError(f"{path} was made with other settings; usual cure: choose another folder")
     return True
 
 
-def _file_settings(header: Header) -> Any:  # noqa: ANN401  # JSON
-    settings = json.loads(header.provenance.get("settings", "{}"))
+def _file_settings(recipe: Recipe, header: Header) -> dict[str, Any]:
+    settings = recipe.complete_settings(json.loads(header.provenance.get("settings", "{}")))
     settings.pop("splits", None)
     return settings
 
@@ -234,7 +233,6 @@ def _file_settings(header: Header) -> Any:  # noqa: ANN401  # JSON
 def _header(recipe: Recipe, shard: Shard, seconds: float) -> Header:
     equation = recipe.equation(shard)
     constants = vars(equation)  # a frozen dataclass: its constants
-    dealiasing = inspect.signature(SpectralETDRK4).parameters["dealiasing"].default
     return Header(
         dataset_name=recipe.dataset_name,
         equation=equation.name,
@@ -249,12 +247,12 @@ def _header(recipe: Recipe, shard: Shard, seconds: float) -> Header:
         seeds=shard.trajectory_seeds,
         provenance={
             "initial_condition": shard.initial_condition,
-            "solver": METHOD,
+            "solver": recipe.method,
             "time_step": recipe.time_step,
             "num_start_frames": recipe.num_start_frames,
             **({"start_time_step": recipe.start_time_step} if recipe.num_start_frames else {}),
-            "dealiasing": float(dealiasing),
-            "refine": recipe.refine,
+            "dealiasing": recipe.dealiasing,
+            "refine": recipe.solver_options(shard)["refine"],
             "dtype": recipe.dtype,
             "seed": recipe.seed,
             "equation_constants": json.dumps(constants),
@@ -311,7 +309,8 @@ def _solve(
     recipe: Recipe, shard: Shard, seeds: tuple[int, ...], part: Path, device: torch.device, report: _Report
 ) -> None:
     started = time.monotonic()
-    fine = shard.grid.refined(recipe.refine)
+    options = recipe.solver_options(shard)
+    fine = shard.grid.refined(options["refine"])
     states = [recipe.initial_state(shard, fine, torch.Generator().manual_seed(seed)) for seed in seeds]
 
     def each(frame: int) -> None:
@@ -322,15 +321,8 @@ def _solve(
             recipe.equation(shard),
             shard.grid,
             torch.cat(states).to(device),
-            num_frames=shard.num_frames,
-            frame_interval=recipe.frame_interval,
-            time_step=recipe.time_step,
-            start_time_step=recipe.start_time_step if recipe.num_start_frames else None,
-            num_start_frames=recipe.num_start_frames,
-            method=METHOD,
-            refine=recipe.refine,
-            dtype=getattr(torch, recipe.dtype),
             progress=each,
+            **options,
         )
     except NonFiniteError as error:
         raise NonFiniteError(f"{shard.split}/{shard.regime}, batch {part.stem}: {error}") from error
