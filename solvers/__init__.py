@@ -8,9 +8,18 @@ if __name__ != "pdenca.solvers":
 from .boundary import BOUNDARIES, Boundary, Dirichlet, boundary_from_name
 from .derivatives import Derivatives, FourierDerivatives, StencilDerivatives
 from .equation import Equation, Factored, Preset
-from .equations import EQUATIONS, REGIMES, GrayScott, Heat, Regime, equation_from_name
+from .equations import (
+    EQUATIONS,
+    REGIMES,
+    GrayScott,
+    Heat,
+    Regime,
+    equation_class,
+    equation_from_name,
+    preset_of,
+)
 from .grid import Grid
-from .initial_conditions import INITIAL_CONDITIONS
+from .initial_conditions import INITIAL_CONDITIONS, initial_state_of
 from .integrators import (
     EULER,
     INTEGRATORS,
@@ -63,12 +72,15 @@ __all__ = [
     "Waves",
     "boundary_from_name",
     "continuum_waves",
+    "equation_class",
     "equation_from_name",
     "fourier_waves",
+    "initial_state_of",
     "interpolate",
     "laplacian",
     "largest_stable_step",
     "pad",
+    "preset_of",
     "restrict",
     "simulate",
     "stencil_waves",

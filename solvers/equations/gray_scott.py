@@ -1,7 +1,8 @@
 """The Gray-Scott equations: two chemicals, six kinds of pattern."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar, Final
+from typing import ClassVar
 
 import torch
 from jaxtyping import Float
@@ -9,9 +10,10 @@ from torch import Tensor
 
 from pdenca.core.field import Field
 
-from ..equation import Factored
+from ..equation import Factored, Preset
 from ..parameters import Parameter, expand, mean_over_space, varies_in_space
 from ..reaction_diffusion import Diffusivity, ReactionDiffusion
+from .gray_scott_regimes import regime_presets
 
 
 @dataclass(frozen=True, eq=False)
@@ -23,7 +25,7 @@ class GrayScott(ReactionDiffusion):
 
     A is the food, fed at rate F towards A = 1; B eats it, multiplies, and is removed at rate F + k. A = 1, B
     = 0 is always a stable steady state, so patterns need a finite disturbance; what grows from it depends on
-    F and k alone (see :data:`REGIMES`). Concentrations and lengths are dimensionless, time is in seconds by
+    F and k alone (see ``REGIMES``). Concentrations and lengths are dimensionless, time is in seconds by
     convention.
 
     The default diffusivities belong to a domain of side 2 with 128 cells (spacing 1/64), where maze and spot
@@ -42,6 +44,7 @@ class GrayScott(ReactionDiffusion):
 
     name: ClassVar[str] = "gray-scott"
     fields: ClassVar[tuple[Field, ...]] = (Field("A"), Field("B"))
+    presets: ClassVar[Mapping[str, Preset]] = regime_presets()
 
     feed_rate: Parameter
     kill_rate: Parameter
@@ -84,29 +87,3 @@ class GrayScott(ReactionDiffusion):
 def _conversion(state: Tensor) -> Tensor:
     a, b = state[:, :1], state[:, 1:]
     return (b * b).mul_(a)
-
-
-@dataclass(frozen=True)
-class Regime:
-    """A pair of Gray-Scott parameters and the pattern that it makes.
-
-    Arguments:
-        feed_rate: F (1/time).
-        kill_rate: k (1/time).
-        description: the long-time pattern in a few words.
-    """
-
-    feed_rate: float
-    kill_rate: float
-    description: str
-
-
-REGIMES: Final[dict[str, Regime]] = {
-    "gliders": Regime(0.014, 0.054, "spots that travel, collide and split; never steady, may die out"),
-    "bubbles": Regime(0.098, 0.057, "holes in a homogeneous reacted background; becomes steady"),
-    "maze": Regime(0.029, 0.057, "a labyrinth of stripes; becomes steady"),
-    "worms": Regime(0.058, 0.065, "stripes that grow at their tips; relaxes slowly"),
-    "spirals": Regime(0.018, 0.051, "rotating spiral waves; never steady"),
-    "spots": Regime(0.030, 0.062, "spots that divide until they fill the plane; becomes steady"),
-}
-"""The six regimes of The Well's gray_scott_reaction_diffusion dataset (arXiv 2412.00568)."""

@@ -1,5 +1,6 @@
 """The heat equation: the exactly solvable case against which every solver is measured."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -9,6 +10,7 @@ from torch import Tensor
 
 from pdenca.core.field import Field
 
+from ..equation import Preset
 from ..parameters import Parameter
 from ..reaction_diffusion import Diffusivity, ReactionDiffusion
 
@@ -27,6 +29,19 @@ class Heat(ReactionDiffusion):
 
     name: ClassVar[str] = "heat"
     fields: ClassVar[tuple[Field, ...]] = (Field("T"),)
+    presets: ClassVar[Mapping[str, Preset]] = {
+        "noise": Preset(
+            description="rough random temperatures that smooth out, short waves first",
+            parameters={"diffusivity": 0.01},
+            initial_condition="smooth-noise",
+            initial_options={"means": (0.5,), "amplitudes": (0.5,), "density": 8.0},
+            num_cells=64,
+            spacing=1 / 32,
+            num_frames=51,
+            frame_interval=0.02,
+            time_step=0.02,
+        ),
+    }
 
     diffusivity: Parameter
 

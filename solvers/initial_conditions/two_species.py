@@ -8,7 +8,7 @@ channel 1.
 """
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Final
 
 import torch
@@ -17,8 +17,9 @@ from torch import Tensor
 
 from pdenca.core.errors import BadInputError
 
-from .analytic import extremes, trigonometric_interpolation, with_images
-from .grid import Grid
+from ..analytic import extremes, trigonometric_interpolation, with_images
+from ..grid import Grid
+from .draws import draw_uniform, require_some
 
 
 def gaussian_blobs(
@@ -61,7 +62,7 @@ def gaussian_blobs(
             raise BadInputError(
                 f"{name} must be a range of positive numbers (low, high), got ({low}, {high})"
             )
-    _require_some(num_trajectories)
+    require_some(num_trajectories)
     states = []
     for _ in range(num_trajectories):
         a, b = (_rescaled_blobs(grid, generator, density, amplitude, exponent) for _ in range(2))
@@ -108,7 +109,7 @@ def fourier_noise(
         raise BadInputError(
             f"density must be a positive number of noise points per unit length, got {density}"
         )
-    _require_some(num_trajectories)
+    require_some(num_trajectories)
     means, widths = (1.0, 0.0), (1.0, 1.0)
     if kill_rate < math.sqrt(feed_rate) / 2 - feed_rate:
         root = math.sqrt(1 - 4 * (feed_rate + kill_rate) ** 2 / feed_rate)
@@ -121,7 +122,7 @@ def fourier_noise(
             grid.coordinates(), grid.extent, num_points, grid.boundaries, strict=True
         )
     ]
-    noise = _uniform((num_trajectories, 2, *num_points), (-0.5, 0.5), generator)
+    noise = draw_uniform((num_trajectories, 2, *num_points), (-0.5, 0.5), generator)
     for matrix in matrices:  # the first space axis is used up and comes back as the last
         noise = torch.tensordot(noise, matrix, dims=([2], [1]))
     mean, width = (
@@ -158,7 +159,7 @@ def square(
     Raises:
         BadInputError: for a non-positive side, a negative width, or a centre with another number of axes.
     """
-    _require_some(num_trajectories)
+    require_some(num_trajectories)
     if not side > 0 or not width >= 0:
         raise BadInputError(f"a square needs side > 0 and width >= 0, got {side} and {width}")
     if centre is not None and len(centre) != grid.num_dims:
@@ -168,7 +169,7 @@ def square(
     states = []
     for _ in range(num_trajectories):
         if centre is None:
-            drawn = _uniform((grid.num_dims,), (0.0, 1.0), generator).tolist()
+            drawn = draw_uniform((grid.num_dims,), (0.0, 1.0), generator).tolist()
             at = [u * length for u, length in zip(drawn, grid.extent, strict=True)]
         else:
             at = list(centre)
@@ -218,7 +219,7 @@ def blocks(
         neural cellular automata, PLOS Comput. Biol. 20 (2024) e1011589. The layouts here are drawn after its
         description.
     """
-    _require_some(num_trajectories)
+    require_some(num_trajectories)
     if grid.num_dims != 2:
         raise BadInputError(
             f"blocks are drawn in two dimensions, got a grid of {grid.num_dims}; usual cure: square"
@@ -243,15 +244,6 @@ def blocks(
     return torch.stack(states)
 
 
-INITIAL_CONDITIONS: Final[dict[str, Callable[..., Tensor]]] = {
-    "gaussian-blobs": gaussian_blobs,
-    "fourier-noise": fourier_noise,
-    "square": square,
-    "blocks": blocks,
-}
-"""Name -> function(grid, generator, num_trajectories, ...)."""
-
-
 def _rescaled_blobs(
     grid: Grid,
     generator: torch.Generator,
@@ -263,9 +255,9 @@ def _rescaled_blobs(
     volume = math.prod(grid.extent)
     fewest, most = (max(1, round(limit * volume)) for limit in density)
     number = int(torch.randint(fewest, most + 1, (), generator=generator, device=generator.device))
-    heights = _uniform((number,), amplitude, generator)
-    exponents = _uniform((number, 1), exponent, generator)
-    centres = _uniform((number, grid.num_dims), (0.0, 1.0), generator)
+    heights = draw_uniform((number,), amplitude, generator)
+    exponents = draw_uniform((number, 1), exponent, generator)
+    centres = draw_uniform((number, grid.num_dims), (0.0, 1.0), generator)
     centres = centres * torch.tensor(grid.extent, dtype=torch.float64, device=generator.device)
     reach = math.sqrt(40 / exponent[0])  # exp(-40) is below float64 rounding
 
@@ -322,14 +314,3 @@ def _box(
         line = with_images(profile, x.to(device), middle, grid.extent[axis], grid.boundaries[axis], reach)
         inside = inside[..., None] * line.clamp(max=1)
     return inside
-
-
-def _uniform(shape: tuple[int, ...], limits: tuple[float, float], generator: torch.Generator) -> Tensor:
-    low, high = limits
-    drawn = torch.rand(shape, generator=generator, dtype=torch.float64, device=generator.device)
-    return torch.lerp(torch.full_like(drawn, low), torch.full_like(drawn, high), drawn)
-
-
-def _require_some(num_trajectories: int) -> None:
-    if num_trajectories < 1:
-        raise BadInputError(f"num_trajectories must be at least 1, got {num_trajectories}")
