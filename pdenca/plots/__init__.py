@@ -2,8 +2,9 @@
 
 Nothing here knows a model or a file format.
 
-Every figure is a function that returns a :class:`matplotlib.figure.Figure` (pyplot is never used) and has one
-line in :data:`FIGURES`.
+Every figure is a function that returns a :class:`matplotlib.figure.Figure` (pyplot is never used). Those of a
+run or an evaluation have one line in :data:`FIGURES`; :func:`snapshots`, :func:`kymograph` and
+:func:`save_movie` show a single trajectory.
 """
 
 from collections.abc import Callable
@@ -14,9 +15,12 @@ from .animation import ANIMATION_FORMATS, animate
 from .error_curves import Curve, errors
 from .frame_panels import frames
 from .kernel_panels import kernels
+from .movie import MOVIE_FORMATS, movie_format, save_movie
 from .report import Section, render
 from .result_tables import ROW_KEYS
 from .saving import FORMATS, save, to_bytes
+from .snapshots import snapshots
+from .space_time import kymograph
 from .spectrum_curves import spectra
 from .symmetry_dots import symmetry
 from .training_curves import training
@@ -35,6 +39,7 @@ __all__ = [
     "ANIMATION_FORMATS",
     "FIGURES",
     "FORMATS",
+    "MOVIE_FORMATS",
     "ROW_KEYS",
     "Curve",
     "Section",
@@ -42,8 +47,12 @@ __all__ = [
     "errors",
     "frames",
     "kernels",
+    "kymograph",
+    "movie_format",
     "render",
     "save",
+    "save_movie",
+    "snapshots",
     "spectra",
     "symmetry",
     "to_bytes",

@@ -67,3 +67,35 @@ def not_empty(rows: Mapping[str, Any] | list[Any] | tuple[Any, ...], what: str) 
     """Raise BadInputError if there is nothing to draw."""
     if len(rows) == 0:
         raise BadInputError(f"{what} is empty, expected at least one entry to draw")
+
+
+def one_trajectory(
+    fields: Mapping[str, Any],
+    times: Any,  # noqa: ANN401
+    axes: tuple[str, ...],
+    least: int = 1,
+) -> tuple[dict[str, FloatArray], FloatArray]:
+    """Read the fields of one trajectory and its times.
+
+    Arguments:
+        fields: name -> values, all of one shape (time, ...).
+        times: one per frame.
+        axes: what the axes of the values are, for the error.
+        least: how many frames there must be at least.
+
+    Returns:
+        The fields as arrays, and the times.
+
+    Raises:
+        BadInputError: for shapes that do not match, no field or too few frames.
+    """
+    arrays = {name: to_array(values, name, len(axes)) for name, values in fields.items()}
+    clock = to_array(times, "times", 1)
+    shapes = {array.shape for array in arrays.values()}
+    if len(shapes) != 1 or len(clock) != next(iter(shapes))[0] or len(clock) < least:
+        raise BadInputError(
+            f"got fields of shapes {[array.shape for array in arrays.values()]} with {len(clock)} times; "
+            f"expected at least one field, all of the shape ({', '.join(axes)}), and one time per frame, at "
+            f"least {least}"
+        )
+    return arrays, clock

@@ -85,7 +85,7 @@ def frames(
         raise BadInputError(
             f"times has {clock.shape[0]} entries, expected {truth.shape[0]}, one per frame of the reference"
         )
-    columns = _columns(shown, num_columns, truth.shape[0])
+    columns = chosen_frames(shown, num_columns, truth.shape[0])
     steps = to_array(spacing, "spacing")
     if steps.shape not in ((), (1,), (2,)) or not (np.isfinite(steps).all() and (steps > 0).all()):
         raise BadInputError(
@@ -120,19 +120,19 @@ def frames(
             "aspect": panel_height / 0.1,
             "pad": 0.015,
         }
-        field_style = {"cmap": _map(FIELD_MAP), "vmin": low, "vmax": high, **draw}
-        error_style = {"cmap": _map(SIGNED_MAP), "vmin": -limit, "vmax": limit, **draw}
+        field_style = {"cmap": field_colours(FIELD_MAP), "vmin": low, "vmax": high, **draw}
+        error_style = {"cmap": field_colours(SIGNED_MAP), "vmin": -limit, "vmax": limit, **draw}
         beyond = [outside(field, low, high) for field in fields.values()]
         field_arrow = _arrow(any(b for b, _ in beyond), any(a for _, a in beyond))
 
         field_label = quantity(field_name, unit)
-        _row(figure, axes[0], truth, field_style, "reference", field_label, field_arrow, bar)
+        draw_row(figure, axes[0], truth, field_style, "reference", field_label, field_arrow, bar)
         for index, (name, field) in enumerate(fields.items()):
-            _row(figure, axes[1 + 2 * index], field, field_style, name, field_label, field_arrow, bar)
+            draw_row(figure, axes[1 + 2 * index], field, field_style, name, field_label, field_arrow, bar)
             error = errors[name]
             arrow = _arrow(*outside(error, -limit, limit))
             label = quantity("error", unit) + f"\nscale ±{format_number(limit, 2)}"
-            _row(figure, axes[2 + 2 * index], error, error_style, f"{name}\nerror", label, arrow, bar)
+            draw_row(figure, axes[2 + 2 * index], error, error_style, f"{name}\nerror", label, arrow, bar)
             for panel, frame in zip(axes[2 + 2 * index], error, strict=True):
                 _root_mean_square(panel, frame, unit)
         for panel, time in zip(axes[0], clock, strict=True):
@@ -170,7 +170,8 @@ def outside(values: FloatArray, low: float, high: float) -> tuple[bool, bool]:
     return bool((finite < low - slack).any()), bool((finite > high + slack).any())
 
 
-def _columns(shown: Sequence[int] | None, num_columns: int, num_frames: int) -> list[int]:
+def chosen_frames(shown: Sequence[int] | None, num_columns: int, num_frames: int) -> list[int]:
+    """Return the frames to draw: those asked for, or ``num_columns`` evenly spaced from first to last."""
     if shown is None:
         if num_columns < 1:
             raise BadInputError(f"num_columns is {num_columns}, expected at least 1")
@@ -194,7 +195,8 @@ def _error_limit(errors: Mapping[str, FloatArray], field_range: float, asked: Nu
     return min(largest, field_range) or field_range
 
 
-def _map(name: str) -> Colormap:
+def field_colours(name: str) -> Colormap:
+    """Return a colour map in which cells that are not finite are grey."""
     return matplotlib.colormaps[name].with_extremes(bad=NOT_FINITE_COLOUR)
 
 
@@ -204,7 +206,7 @@ def _arrow(below: bool, above: bool) -> str:
     ]
 
 
-def _row(
+def draw_row(
     figure: Figure,
     axes: Sequence[Axes],
     rows: FloatArray,
@@ -214,6 +216,7 @@ def _row(
     arrow: str,
     bar_style: Mapping[str, Any],
 ) -> None:
+    """Draw one field at several times in a row, its name at the left and its colour bar at the right."""
     image: AxesImage | None = None
     for panel, values in zip(axes, rows, strict=True):
         shown = np.where(np.isfinite(values), values, np.nan)
