@@ -91,6 +91,8 @@ class SpectralETDRK4(Integrator):
         A.-K. Kassam, L. N. Trefethen, SIAM J. Sci. Comput. 26 (2005) 1214, sections 2 and 3.
     """
 
+    order = 4
+
     def __init__(
         self,
         equation: Equation,

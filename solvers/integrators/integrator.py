@@ -18,12 +18,14 @@ class Integrator(ABC):
         equation: what is solved.
         grid: where.
         time_step: physical time of one step.
+        order: of accuracy in the time step, checked by ``pdenca.solvers.verification``.
         deterministic: always True.
     """
 
     equation: Equation
     grid: Grid
     time_step: float
+    order: int
     deterministic: bool = True
 
     def __call__(self, state: Float[Tensor, "batch channel *space"]) -> Float[Tensor, "batch channel *space"]:

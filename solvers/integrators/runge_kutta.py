@@ -151,6 +151,11 @@ class RungeKutta(Integrator):
             )
 
     @property
+    def order(self) -> int:  # type: ignore[override]
+        """The order of the tableau."""
+        return self.tableau.order
+
+    @property
     def evaluations_per_step(self) -> int:
         """How often one step evaluates the rate of change."""
         return len(self.tableau.weights)
