@@ -1,5 +1,12 @@
 """How far a model can be trusted: metrics, spectra, and the one pipeline that scores every model alike."""
 
+from pdenca.solvers.power_spectrum import (
+    RadialSpectrum,
+    SpectrumShells,
+    dominant_wavenumber,
+    radial_spectrum,
+)
+
 from .bootstrap import Estimate, pooled_estimate
 from .evaluate import Progress, evaluate
 from .metrics import (
@@ -21,14 +28,7 @@ from .results import Curve, CurvePoint, Example, Results, Row, load_rows, rows_t
 from .scoring import METRICS
 from .settings import ALL_REGIMES, Case, EvaluationSettings, window_label
 from .shifts import Degradation, degradation
-from .spectra import (
-    RadialSpectrum,
-    SpectrumShells,
-    dominant_wavenumber,
-    log_spectral_distance,
-    radial_spectrum,
-    wavelength_error,
-)
+from .spectra import log_spectral_distance, wavelength_error
 from .tables import ResultsTable, format_degradation, format_number, format_table
 
 __all__ = [

@@ -12,6 +12,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from pdenca.core import BadInputError
+from pdenca.solvers.power_spectrum import RadialSpectrum, SpectrumShells
 
 from .metrics import (
     correlation_time,
@@ -23,7 +24,7 @@ from .metrics import (
     well_vrmse,
 )
 from .settings import Case, EvaluationSettings, window_label
-from .spectra import RadialSpectrum, SpectrumShells, log_spectral_distance, wavelength_error
+from .spectra import log_spectral_distance, wavelength_error
 
 Pair = tuple[Tensor, Tensor]
 """Numerator and denominator, to be summed over whatever is pooled."""
