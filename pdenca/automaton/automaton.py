@@ -202,7 +202,7 @@ class Automaton(nn.Module):
 
         Falls back to the ordinary step, and says so once, where there is no working compiler.
         """
-        from .compiling import compiled_or_eager
+        from pdenca.core.compiling import compiled_or_eager
 
         self._step = compiled_or_eager(self._step_eagerly)
 
