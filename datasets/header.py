@@ -10,7 +10,7 @@ import torch
 from jaxtyping import Float32
 from torch import Tensor
 
-from pdenca.core import Field
+from pdenca.core import BadInputError, Field
 from pdenca.solvers.grid import Grid
 
 SPACE_NAMES: Final = ("x", "y", "z")
@@ -31,6 +31,9 @@ class Header:
         grid: the cells.
         frame_interval: time between stored frames; frame 0 is at time 0.
         parameters: equation parameter name -> value, the same for all trajectories of the file.
+        varying_parameters: the other parameters, name -> ``(trajectory,)``, ``(1, *space)`` for a field that
+            all trajectories share, or ``(trajectory, *space)``. Of a header read from a file the arrays are
+            read when asked for. Ignored when headers are compared.
         num_trajectories: how many trajectories.
         num_frames: how many frames each has.
         seeds: one seed per trajectory; empty if the data were not made from seeds.
@@ -52,6 +55,7 @@ class Header:
     seeds: tuple[int, ...] = ()
     provenance: Mapping[str, Any] = field(default_factory=dict)
     path: Path | None = None
+    varying_parameters: Mapping[str, np.ndarray] = field(default_factory=dict, compare=False)
 
     @property
     def num_channels(self) -> int:
@@ -72,9 +76,36 @@ class Header:
         """Shape of the data, ``(trajectory, time, channel, *space)``."""
         return (self.num_trajectories, self.num_frames, self.num_channels, *self.grid.shape)
 
-    def context(self, batch: int, device: torch.device | str = "cpu") -> dict[str, Tensor]:
-        """Return the parameters as float32 tensors of shape (batch,), as emulators take them."""
-        return {name: torch.full((batch,), value, device=device) for name, value in self.parameters.items()}
+    @property
+    def parameter_names(self) -> tuple[str, ...]:
+        """All parameters, those that vary last."""
+        return (*self.parameters, *self.varying_parameters)
+
+    def context(self, batch: int, device: torch.device | str = "cpu", first: int = 0) -> dict[str, Tensor]:
+        """Return the parameters of consecutive trajectories as float32 tensors, as emulators take them.
+
+        Arguments:
+            batch: how many trajectories.
+            device: where to.
+            first: the first of them.
+
+        Returns:
+            Parameter name -> (batch,), or (batch, *space) for a parameter that varies in space.
+
+        Raises:
+            BadInputError: if parameters vary from trajectory to trajectory and there are not so many.
+        """
+        told = {name: torch.full((batch,), value, device=device) for name, value in self.parameters.items()}
+        if self.varying_parameters and not 0 <= first <= first + batch <= self.num_trajectories:
+            raise BadInputError(
+                f"parameters of trajectories {first} to {first + batch - 1} are asked for, the file holds "
+                f"{self.num_trajectories}"
+            )
+        for name, values in self.varying_parameters.items():
+            rows = values[first : first + batch] if len(values) == self.num_trajectories else values
+            rows = np.broadcast_to(rows, (batch, *values.shape[1:])).astype(np.float32)
+            told[name] = torch.from_numpy(rows).to(device)
+        return told
 
 
 @dataclass(frozen=True)
@@ -96,6 +127,7 @@ class TrajectorySet:
     data: Float32[np.ndarray, "batch time channel *space"]
     provenance: Mapping[str, Any] = field(default_factory=dict)
     seeds: tuple[int, ...] = ()
+    varying_parameters: Mapping[str, np.ndarray] = field(default_factory=dict)
 
     @property
     def header(self) -> Header:
@@ -113,6 +145,7 @@ class TrajectorySet:
             num_frames=self.data.shape[1],
             seeds=self.seeds,
             provenance=self.provenance,
+            varying_parameters=self.varying_parameters,
         )
 
 

@@ -15,7 +15,7 @@ import numpy as np
 from pdenca.core import BadInputError
 from pdenca.solvers import EQUATIONS, Grid
 
-from .format import PROVENANCE, SCHEMA, WELL_BOUNDARIES, header_of
+from .format import PROVENANCE, READABLE, header_of, well_boundary
 from .header import file_name
 
 WELL_KINDS = ("WALL", "OPEN", "PERIODIC")
@@ -184,8 +184,8 @@ def _shape(file: h5py.File, item: Any, axes: Sequence[str], field: bool) -> tupl
 def broken_own_rules(file: h5py.File, path: Path) -> Iterator[str]:
     """Yield what xarray or pdenca needs and a file that obeys The Well's rules does not have."""
     schema = file.attrs.get("pdenca_schema")
-    if schema != SCHEMA:
-        yield f"'pdenca_schema' is {schema!r}, expected {SCHEMA!r}: not written by this version of pdenca"
+    if schema not in READABLE:
+        yield f"'pdenca_schema' is {schema!r}, expected one of {READABLE}: not written by this version of pdenca"
         return
     needed = ["equation", "regime", "split", "frame_interval", "field_names", "grid"]
     if file.attrs.get("equation") in EQUATIONS:
@@ -254,5 +254,5 @@ def _grid_rules(file: h5py.File, grid: Grid, frame_interval: float) -> Iterator[
             for item in file["boundary_conditions"].values()
             if name in item.attrs["associated_dims"]
         }
-        if kinds != {WELL_BOUNDARIES[boundary]}:
+        if kinds != {well_boundary(boundary)}:
             yield f"/boundary_conditions says {sorted(kinds)} along {name!r}, the grid says {boundary!r}"
