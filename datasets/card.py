@@ -2,7 +2,7 @@
 
 import math
 import string
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -16,17 +16,7 @@ from .format import WELL_BOUNDARIES
 from .header import SPACE_NAMES, SYMBOLS, Header, describe_time_steps
 from .inactive import Inactive
 from .recipe import Recipe
-
-PURPOSES: Mapping[str, str] = {
-    "train": "fit",
-    "valid": "choose",
-    "test": "same distribution, new seeds",
-    "ood_ic": "another family of initial states",
-    "ood_domain": "2 times the side",
-    "ood_domain_4x": "4 times the side",
-    "ood_horizon": "4 times as long or longer",
-    "ood_params": "unseen parameters",
-}
+from .shard import PURPOSES, Split
 
 
 def write_card(
@@ -51,6 +41,7 @@ def write_card(
     values = {
         "dataset_name": recipe.dataset_name,
         "equation": first.equation,
+        "recipe": recipe.name,
         "num_cells": str(recipe.num_cells),
         "spacing": f"{recipe.spacing:g}",
         "side": f"{recipe.spacing * recipe.num_cells:g}",
@@ -79,7 +70,7 @@ def _versions(header: Header) -> str:
     return ", ".join(f"{name} {header.provenance[f'{name}_version']}" for name in names)
 
 
-def _split_row(split: str, headers: Sequence[Header]) -> str:
+def _split_row(split: Split, headers: Sequence[Header]) -> str:
     own = [header for header in headers if header.split == split]
     cells = " x ".join(map(str, own[0].grid.shape))
     regimes = ", ".join(dict.fromkeys(header.regime for header in own))

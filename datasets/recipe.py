@@ -1,10 +1,8 @@
 """What a dataset is made of: one frozen set of numbers, and the list of files that follows from it."""
 
 import difflib
-import hashlib
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
 import pydantic
@@ -19,65 +17,7 @@ from pdenca.solvers.grid import Grid
 from pdenca.solvers.integrators import INTEGRATORS
 from pdenca.solvers.stencils import STENCILS
 
-SPLITS = (
-    "train",
-    "valid",
-    "test",
-    "ood_ic",
-    "ood_domain",
-    "ood_domain_4x",
-    "ood_horizon",
-    "ood_params",
-)
-"""The folders a dataset can have, in the order in which they are made."""
-
-Split = Literal[
-    "train", "valid", "test", "ood_ic", "ood_domain", "ood_domain_4x", "ood_horizon", "ood_params"
-]
-
-
-@dataclass(frozen=True)
-class Shard:
-    """One file of a dataset: one regime at one set of parameters in one split.
-
-    Arguments:
-        split: a name of :data:`SPLITS`.
-        regime: name of the regime.
-        parameters: equation parameter name -> value.
-        initial_condition: a name the recipe understands, stored in the file.
-        grid: the cells that are stored.
-        num_trajectories: how many trajectories.
-        num_frames: how many frames each, the initial one included.
-        seed: the recipe's seed; the trajectories' own seeds follow from it.
-    """
-
-    split: Split
-    regime: str
-    parameters: Mapping[str, float]
-    initial_condition: str
-    grid: Grid
-    num_trajectories: int
-    num_frames: int
-    seed: int
-
-    @property
-    def trajectory_seeds(self) -> tuple[int, ...]:
-        """One seed per trajectory, a hash of (seed, split, regime, parameters, index).
-
-        It depends neither on the batch a trajectory is computed in nor on how many trajectories there are,
-        and no two splits, regimes or parameters share one.
-        """
-        values = ",".join(f"{name}={value!r}" for name, value in sorted(self.parameters.items()))
-        return tuple(
-            _seed(f"{self.seed}/{self.split}/{self.regime}/{values}/{index}")
-            for index in range(self.num_trajectories)
-        )
-
-
-def _seed(text: str) -> int:
-    digest = hashlib.blake2b(text.encode(), digest_size=8).digest()
-    return int.from_bytes(digest, "big") >> 1  # 63 bits: fits a signed 64-bit integer
-
+from .shard import SPLITS, Shard, Split
 
 _ADDED_LATER = ("num_dims", "boundary", "method", "stencil", "dealiasing", "tolerance")
 """Settings that the first datasets did not store; their defaults are what was done then."""
@@ -101,21 +41,23 @@ class Recipe(Settings, ABC):
 
     Arguments:
         dataset_name: first part of every file name.
-        splits: which folders to make.
-        num_cells: cells along each side of the stored grid (twice and four times as many in ``ood_domain``
-            and ``ood_domain_4x``).
+        splits: which folders to make, some of ``available_splits``; or "all".
+        num_cells: cells along each side of the stored grid; twice and four times as many in ``ood_domain``
+            and ``ood_domain_4x``, twice and half as many in ``ood_resolution_fine`` and ``..._coarse``.
         spacing: cell size (length).
         num_trajectories: training trajectories per regime.
         num_valid_trajectories: likewise for ``valid``; by default half of the training ones, at least 2.
         num_test_trajectories: likewise for ``test`` and ``ood_ic``; by default half of the training ones, at
             least 2.
         num_horizon_trajectories: likewise for ``ood_horizon``; by default as many as for ``test``.
-        num_params_trajectories: likewise for each pair of ``ood_params``; by default as many as for ``test``.
+        num_params_trajectories: likewise for each file of ``ood_params``, ``ood_params_interp`` and
+            ``ood_params_extrap``; by default as many as for ``test``.
         num_domain_trajectories: likewise for ``ood_domain``, whose frames are 4 times as large.
         num_domain_4x_trajectories: likewise for ``ood_domain_4x``, whose frames are 16 times as large.
         num_frames: stored frames per trajectory, the initial one included.
         num_domain_frames: likewise in the two larger domains; by default ``num_frames``.
-        num_horizon_frames: likewise in ``ood_horizon``; by default, and at least, 4 times ``num_frames``.
+        num_horizon_frames: likewise in ``ood_horizon``; by default, and at least, ``horizon_factor`` times
+            ``num_frames``.
         frame_interval: time between stored frames.
         time_step: time step of the solver; divides ``frame_interval``.
         start_time_step: likewise in the first ``num_start_frames`` intervals between frames, where sharp
@@ -123,10 +65,11 @@ class Recipe(Settings, ABC):
             accurate the default steps were measured to be.
         num_start_frames: how many intervals between frames ``start_time_step`` is for; 0 switches it off.
         refine: the truth is solved on a grid this many times finer and restricted spectrally to the stored
-            one.
+            one; where the stored cells are larger or smaller, on the same grid as the others, if it can be.
         dtype: the floating point type the solver works in; files are float32 in any case.
         num_dims: axes of space.
-        boundary: name of the boundary on every axis.
+        boundary: name of the boundary on every axis; in ``ood_bc`` the axes are no-flux if this is periodic,
+            and periodic otherwise.
         method: the integrator, a key of ``INTEGRATORS`` or "auto".
         stencil: a key of ``STENCILS``, for methods that use stencils.
         dealiasing: fraction of waves kept in the nonlinear term, for spectral methods.
@@ -134,6 +77,15 @@ class Recipe(Settings, ABC):
         seed: the seed from which all trajectories' seeds follow.
         batch: trajectories solved together; part of the settings because rounding may depend on it.
     """
+
+    available_splits: ClassVar[tuple[Split, ...]] = SPLITS
+    """The splits that this recipe can make."""
+
+    horizon_factor: ClassVar[int] = 4
+    """How many times longer than in training a long horizon is, at least."""
+
+    name: ClassVar[str]
+    """Key in ``RECIPES``."""
 
     card: ClassVar[str]
     """Name of the dataset card's template in ``cards/``."""
@@ -167,11 +119,21 @@ class Recipe(Settings, ABC):
     seed: int = pydantic.Field(0, ge=0)
     batch: pydantic.PositiveInt = 4
 
+    @pydantic.field_validator("splits", mode="before")
+    @classmethod
+    def _all_splits(cls, splits: object) -> object:
+        return cls.available_splits if splits in ("all", ("all",), ["all"]) else splits
+
     @pydantic.field_validator("splits")
     @classmethod
     def _sort_splits(cls, splits: tuple[Split, ...]) -> tuple[Split, ...]:
         if len(set(splits)) < len(splits) or not splits:
             raise ValueError("name at least one split, each once")
+        for name in splits:
+            if name not in cls.available_splits:
+                raise ValueError(
+                    f"{name!r} is not made by this recipe, only {', '.join(cls.available_splits)}"
+                )
         return tuple(sorted(splits, key=SPLITS.index))
 
     @pydantic.field_validator("boundary")
@@ -204,10 +166,11 @@ class Recipe(Settings, ABC):
                     "but the start needs the smaller steps; usual cure: a start_time_step of at most "
                     "time_step, or num_start_frames=0"
                 )
-        if self.num_horizon_frames is not None and self.num_horizon_frames < 4 * self.num_frames:
+        least = self.horizon_factor * self.num_frames
+        if self.num_horizon_frames is not None and self.num_horizon_frames < least:
             raise ValueError(
-                f"num_horizon_frames is {self.num_horizon_frames}, but a long horizon means at least 4 times "
-                f"num_frames, here {4 * self.num_frames}"
+                f"num_horizon_frames is {self.num_horizon_frames}, but a long horizon means at least "
+                f"{self.horizon_factor} times num_frames, here {least}"
             )
         return self
 
@@ -223,6 +186,7 @@ class Recipe(Settings, ABC):
         """Return (cells per side, trajectories per file, frames) of a split."""
         half = max(2, self.num_trajectories // 2)
         test = self.num_test_trajectories or half
+        params = self.num_params_trajectories or test
         domain_frames = self.num_domain_frames or self.num_frames
         sizes: dict[Split, tuple[int, int, int]] = {
             "train": (self.num_cells, self.num_trajectories, self.num_frames),
@@ -232,11 +196,23 @@ class Recipe(Settings, ABC):
             "ood_horizon": (
                 self.num_cells,
                 self.num_horizon_trajectories or test,
-                self.num_horizon_frames or 4 * self.num_frames,
+                self.num_horizon_frames or self.horizon_factor * self.num_frames,
             ),
-            "ood_params": (self.num_cells, self.num_params_trajectories or test, self.num_frames),
+            "ood_params": (self.num_cells, params, self.num_frames),
+            "ood_params_interp": (self.num_cells, params, self.num_frames),
+            "ood_params_extrap": (self.num_cells, params, self.num_frames),
+            "ood_resolution_fine": (2 * self.num_cells, test, self.num_frames),
+            "ood_resolution_coarse": (self.num_cells // 2, test, self.num_frames),
         }
         return sizes.get(split, (self.num_cells, test, self.num_frames))
+
+    def grid(self, split: Split) -> Grid:
+        """Return the cells that are stored in a split."""
+        scale = {"ood_resolution_fine": 0.5, "ood_resolution_coarse": 2.0}.get(split, 1.0)
+        boundary = self.boundary
+        if split == "ood_bc":
+            boundary = "no-flux" if boundary == "periodic" else "periodic"
+        return Grid.uniform(self.size(split)[0], self.spacing * scale, boundary, self.num_dims)
 
     def files_settings(self) -> dict[str, Any]:
         """Return the settings that shape the files: all but ``splits``, which only say which files."""
@@ -264,12 +240,28 @@ class Recipe(Settings, ABC):
             "start_time_step": self.start_time_step if self.num_start_frames else None,
             "num_start_frames": self.num_start_frames,
             "method": self.method,
-            "stencil": self.stencil,
-            "dealiasing": self.dealiasing,
-            "refine": self.refine,
+            **self._method_options(),
+            "refine": self._refine(shard.split),
             "dtype": getattr(torch, self.dtype),
         }
         return options if self.tolerance is None else {**options, "tolerance": self.tolerance}
+
+    def _method_options(self) -> dict[str, Any]:
+        """Stencil and dealiasing where the method has them, or where a recipe says something about them."""
+        default = {name: type(self).model_fields[name].default for name in ("stencil", "dealiasing")}
+        return {
+            name: getattr(self, name)
+            for name in default
+            if name in options_of(self.method) or getattr(self, name) != default[name]
+        }
+
+    def _refine(self, split: Split) -> int:
+        """How much finer than the stored grid the solver's is: the solver's own grid stays the same."""
+        if split == "ood_resolution_coarse":
+            return 2 * self.refine
+        if split == "ood_resolution_fine" and self.refine % 2 == 0:
+            return self.refine // 2
+        return self.refine
 
     @abstractmethod
     def shards(self) -> list[Shard]:

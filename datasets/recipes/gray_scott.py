@@ -1,6 +1,5 @@
 """Gray-Scott patterns: trained on Gaussian blobs in a small box, tested far outside."""
 
-import difflib
 from typing import ClassVar, Final
 
 import pydantic
@@ -10,7 +9,8 @@ from torch import Tensor
 
 from pdenca.solvers import INITIAL_CONDITIONS, REGIMES, GrayScott, Grid
 
-from ..recipe import Recipe, Shard, Split
+from ..recipe import Recipe, known_name
+from ..shard import Shard, Split
 
 # Unseen parameters (feed_rate, kill_rate) per regime: one pair on either side, at most 0.006 away in
 # feed_rate and 0.002 in kill_rate, along the crescent of Pearson's map in which blobs grow into patterns
@@ -45,7 +45,18 @@ class GrayScottRecipe(Recipe):
     See :class:`pdenca.datasets.Recipe` for the settings that all recipes share.
     """
 
+    name: ClassVar[str] = "gray-scott"
     card: ClassVar[str] = "gray_scott.md"
+    available_splits: ClassVar[tuple[Split, ...]] = (
+        "train",
+        "valid",
+        "test",
+        "ood_ic",
+        "ood_domain",
+        "ood_domain_4x",
+        "ood_horizon",
+        "ood_params",
+    )
 
     dataset_name: str = "gray_scott"
     regimes: tuple[str, ...] = ("maze", "gliders", "spots")
@@ -56,11 +67,7 @@ class GrayScottRecipe(Recipe):
     @classmethod
     def _known_regimes(cls, regimes: tuple[str, ...]) -> tuple[str, ...]:
         for name in regimes:
-            if name not in REGIMES:
-                near = difflib.get_close_matches(name, REGIMES, n=1)
-                raise ValueError(
-                    f"did you mean {near[0]!r}?" if near else f"expected some of {', '.join(REGIMES)}"
-                )
+            known_name(name, REGIMES)
         if not regimes or len(set(regimes)) < len(regimes):
             raise ValueError("name at least one regime, each once")
         return regimes
@@ -80,13 +87,13 @@ class GrayScottRecipe(Recipe):
         return ((REGIMES[regime].feed_rate, REGIMES[regime].kill_rate),)
 
     def _shard(self, split: Split, regime: str, pair: tuple[float, float]) -> Shard:
-        cells, num_trajectories, num_frames = self.size(split)
+        _, num_trajectories, num_frames = self.size(split)
         return Shard(
             split=split,
             regime=regime,
             parameters={"feed_rate": pair[0], "kill_rate": pair[1]},
             initial_condition="fourier-noise" if split == "ood_ic" else "gaussian-blobs",
-            grid=Grid.uniform(cells, self.spacing),
+            grid=self.grid(split),
             num_trajectories=num_trajectories,
             num_frames=num_frames,
             seed=self.seed,

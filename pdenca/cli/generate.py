@@ -19,7 +19,7 @@ def _recipes() -> Iterable[str]:
 def _splits() -> Iterable[str]:
     from pdenca.datasets import SPLITS
 
-    return SPLITS
+    return ("all", *SPLITS)
 
 
 @click.command(
@@ -51,9 +51,11 @@ def _splits() -> Iterable[str]:
 )
 @click.option(
     "--splits",
-    type=Names("split", _splits, everything="all"),
+    type=Names("split", _splits),
     metavar="A,B",
-    help="train, valid, test, ood_ic, ood_domain, ood_domain_4x, ood_horizon, ood_params; or all.",
+    help="train, valid, test, ood_ic, ood_domain, ood_domain_4x, ood_horizon, ood_params, ood_params_interp, "
+    "ood_params_extrap, ood_resolution_fine, ood_resolution_coarse, ood_bc: what the recipe can make; or "
+    "all of those.",
 )
 @click.option(
     "--refine", type=int, metavar="N", help="Solve on a grid this many times finer than the stored one."

@@ -14,7 +14,7 @@ from typing import Self
 import pydantic
 
 from pdenca.core import BadInputError, FormatError, Settings, write_text
-from pdenca.datasets import SPLITS, GrayScottRecipe, check, generate
+from pdenca.datasets import GrayScottRecipe, check, generate
 from pdenca.evaluation import (
     EvaluationSettings,
     Results,
@@ -68,7 +68,7 @@ class DemoSettings(Settings):
     num_cells: int = 64
     spacing: float = 1 / 64
     regimes: tuple[str, ...] = ("maze", "gliders", "spirals")
-    splits: tuple[str, ...] = SPLITS
+    splits: tuple[str, ...] = GrayScottRecipe.available_splits
     num_trajectories: int = 4
     num_valid_trajectories: int = 1
     num_test_trajectories: int = 2

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from pdenca.core import Field
-from pdenca.datasets import SPLITS, GrayScottRecipe, Summary, TrajectorySet, generate
+from pdenca.datasets import GrayScottRecipe, Summary, TrajectorySet, generate
 from pdenca.solvers import Grid
 
 
@@ -29,7 +29,7 @@ def recipe() -> GrayScottRecipe:
         num_start_frames=1,
         batch=2,
         regimes=("maze", "spots"),
-        splits=SPLITS,
+        splits=GrayScottRecipe.available_splits,
         seed=7,
     )
 

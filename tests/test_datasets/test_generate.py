@@ -17,7 +17,6 @@ import yaml
 from pdenca.core import BadInputError, FormatError, NonFiniteError
 from pdenca.datasets import (
     RECIPES,
-    SPLITS,
     GrayScottRecipe,
     TrajectoryFile,
     check,
@@ -83,7 +82,7 @@ def test_the_folder_is_laid_out_as_in_the_well(dataset, recipe, summary):
         "README.md",
         "recipe.json",
     }
-    assert {path.name for path in (dataset / "data").iterdir()} == set(SPLITS)
+    assert {path.name for path in (dataset / "data").iterdir()} == set(GrayScottRecipe.available_splits)
     assert {path.name for path in (dataset / "data" / "train").iterdir()} == {
         "gray_scott_maze_F_0.029_k_0.057.hdf5",
         "gray_scott_spots_F_0.03_k_0.062.hdf5",
@@ -101,12 +100,13 @@ def test_the_folder_is_laid_out_as_in_the_well(dataset, recipe, summary):
 
 
 def test_shapes_and_grids_of_the_splits(dataset):
-    shapes = {split: load_split(dataset, split, ["maze"])[0][1].shape for split in SPLITS}
+    splits = GrayScottRecipe.available_splits
+    shapes = {split: load_split(dataset, split, ["maze"])[0][1].shape for split in splits}
     assert shapes["train"] == (3, 12, 2, 16, 16)
     assert shapes["ood_domain"] == (2, 5, 2, 32, 32)
     assert shapes["ood_domain_4x"] == (1, 5, 2, 64, 64)
     assert shapes["ood_horizon"] == (2, 48, 2, 16, 16)
-    for split in SPLITS:
+    for split in splits:
         header = load_split(dataset, split, ["maze"])[0][0]
         assert header.grid.spacing == (1 / 32, 1 / 32)
 
@@ -262,7 +262,8 @@ def test_progress_counts_every_trajectory_once(small, tmp_path):
     assert {report[1] for report in seen} == {6}
     assert set(done) == set(range(7))
     assert seen[-1] == (6, 6, "done")
-    assert "train/maze: frame 2 of 4" in [report[2] for report in seen]
+    messages = [report[2] for report in seen]
+    assert "train/maze: frame 2 of 4; 6 of 24 frames, 0 dead" in messages
 
 
 def test_a_second_run_does_nothing(small, own_small):

@@ -20,8 +20,8 @@ def test_the_recipes():
 
 
 def test_the_splits_of_the_default_recipe():
-    recipe = GrayScottRecipe(splits=SPLITS, num_trajectories=10, num_frames=50)
-    assert {split: recipe.size(split) for split in SPLITS} == {
+    recipe = GrayScottRecipe(splits="all", num_trajectories=10, num_frames=50)
+    assert {split: recipe.size(split) for split in recipe.splits} == {
         "train": (64, 10, 50),
         "valid": (64, 5, 50),
         "test": (64, 5, 50),
@@ -54,7 +54,7 @@ def test_own_sizes_win():
 
 
 def test_the_shards():
-    recipe = GrayScottRecipe(splits=SPLITS, regimes=("maze", "spots"))
+    recipe = GrayScottRecipe(splits="all", regimes=("maze", "spots"))
     shards = recipe.shards()
     assert [shard.split for shard in shards] == sorted([s.split for s in shards], key=SPLITS.index)
     for shard in shards:
@@ -81,7 +81,7 @@ def test_unseen_parameters_are_near_but_not_among_the_seen_ones():
 
 
 def test_no_seed_is_used_twice_and_each_depends_on_its_name_alone():
-    recipe = GrayScottRecipe(splits=SPLITS, regimes=tuple(REGIMES), num_trajectories=40)
+    recipe = GrayScottRecipe(splits="all", regimes=tuple(REGIMES), num_trajectories=40)
     seeds = [seed for shard in recipe.shards() for seed in shard.trajectory_seeds]
     assert len(set(seeds)) == len(seeds)
     assert all(0 <= seed < 2**63 for seed in seeds)
@@ -114,6 +114,7 @@ def test_initial_states_depend_on_the_seed_and_the_kind():
         ({"splits": ("train", "train")}, "each once"),
         ({"splits": ()}, "at least one split"),
         ({"splits": ("ood_size",)}, "splits"),
+        ({"splits": ("ood_bc",)}, "'ood_bc' is not made by this recipe, only train, valid"),
         ({"num_trajectories": 0}, "greater than 0"),
         ({"num_frames": 1}, "greater than or equal to 2"),
         ({"spacing": -1.0}, "greater than 0"),
