@@ -7,7 +7,7 @@ if __name__ != "pdenca.datasets":
 
 from .check import Finding, check
 from .format import TrajectoryFile, read_header, write_blocks, write_trajectories
-from .generate import Summary, generate
+from .generation import Summary, generate
 from .header import Header, TrajectorySet, file_name
 from .inactive import Inactive, find_inactive
 from .info import info

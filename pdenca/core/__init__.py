@@ -1,7 +1,15 @@
 """The ground floor: steps, fields, settings, errors. Knows nothing of what stands on it."""
 
 from .atomic import atomic_path, write_text
-from .errors import BadInputError, FormatError, NonFiniteError, PdencaError, StabilityError
+from .errors import (
+    BadInputError,
+    FormatError,
+    IncompleteError,
+    NonFiniteError,
+    PdencaError,
+    StabilityError,
+    StorageError,
+)
 from .field import Field
 from .settings import Settings
 from .step import Codec, Context, Emulator, LastFrame, Repeated, Step, rollout
@@ -13,6 +21,7 @@ __all__ = [
     "Emulator",
     "Field",
     "FormatError",
+    "IncompleteError",
     "LastFrame",
     "NonFiniteError",
     "PdencaError",
@@ -20,6 +29,7 @@ __all__ = [
     "Settings",
     "StabilityError",
     "Step",
+    "StorageError",
     "atomic_path",
     "rollout",
     "write_text",

@@ -17,9 +17,17 @@ class FormatError(PdencaError):
     """A file or folder that is missing, damaged or laid out differently than promised."""
 
 
+class IncompleteError(PdencaError):
+    """Work that could not be finished although its input is sound; running again continues it."""
+
+
 class NonFiniteError(PdencaError, ArithmeticError):
     """A NaN or an infinity arose in a computation; the message says where."""
 
 
 class StabilityError(PdencaError, ValueError):
     """A time step outside the stability limit of its scheme."""
+
+
+class StorageError(PdencaError, OSError):
+    """A disk that is full, or does not take what is written."""

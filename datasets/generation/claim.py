@@ -1,0 +1,85 @@
+"""Whose folder it is: one process at a time, one recipe, nothing of anybody else."""
+
+import fcntl
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from pdenca.core import BadInputError, FormatError, write_text
+
+from ..layout import DATA_FOLDER
+from ..recipe import Recipe
+from ..statistics import FILE_NAME as STATISTICS_NAME
+
+RECIPE_NAME = "recipe.json"
+CARD_NAME = "README.md"
+
+
+@contextmanager
+def alone(out: Path) -> Iterator[None]:
+    """Hold a lock on a folder, made if missing, that the system releases even if the process is killed.
+
+    Raises:
+        BadInputError: if it is a file, or another process holds the lock.
+    """
+    if out.exists() and not out.is_dir():
+        raise BadInputError(f"{out} is a file, expected a folder for the dataset")
+    out.mkdir(parents=True, exist_ok=True)
+    folder = os.open(out, os.O_RDONLY)
+    try:
+        fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield
+    except BlockingIOError:
+        raise BadInputError(
+            f"another process is generating in {out}; usual cure: wait for it, or choose another folder"
+        ) from None
+    finally:
+        os.close(folder)
+
+
+def claim(recipe: Recipe, out: Path) -> Recipe:
+    """Return the recipe of the folder, which is the given one with the splits that are already there.
+
+    Raises:
+        BadInputError: if the folder holds a dataset with other settings, or files of somebody else.
+        FormatError: if its recipe.json is damaged.
+    """
+    path = out / RECIPE_NAME
+    if not path.exists():
+        ours = (DATA_FOLDER, STATISTICS_NAME, CARD_NAME, f"{recipe.dataset_name}.yaml")
+        foreign = [name for name in ours if (out / name).exists()]
+        if foreign:
+            raise BadInputError(
+                f"{out} already holds {', '.join(foreign)} but no {RECIPE_NAME}, so it was not made by "
+                "`pdenca generate`; usual cure: choose an empty folder"
+            )
+    else:
+        recipe = _merge(recipe, path, out)
+    for stale in out.rglob(".*.partial"):  # left by a killed run; nobody else is writing, we hold the lock
+        stale.unlink(missing_ok=True)
+    write_text(path, recipe.to_json() + "\n")
+    return recipe
+
+
+def _merge(recipe: Recipe, path: Path, out: Path) -> Recipe:
+    try:
+        known = json.loads(path.read_text(encoding="utf-8"))
+        splits = known.pop("splits")
+        known = recipe.complete_settings(known)
+    except (json.JSONDecodeError, KeyError, AttributeError, TypeError, UnicodeDecodeError) as error:
+        raise FormatError(
+            f"{path} is damaged ({error}); usual cure: `pdenca repair {out}`, or choose an empty folder"
+        ) from error
+    wanted = recipe.files_settings()
+    different = [name for name in {**known, **wanted} if known.get(name) != wanted.get(name)]
+    if different:
+        listed = ", ".join(
+            f"{name} is {known.get(name)!r} there and {wanted.get(name)!r} here" for name in different
+        )
+        raise BadInputError(
+            f"{out} holds a dataset with other settings ({listed}); usual cure: choose another folder, or "
+            "the same settings"
+        )
+    return recipe.replace(splits=tuple(dict.fromkeys([*splits, *recipe.splits])))
