@@ -185,7 +185,7 @@ def broken_own_rules(file: h5py.File, path: Path) -> Iterator[str]:
     """Yield what xarray or pdenca needs and a file that obeys The Well's rules does not have."""
     schema = file.attrs.get("pdenca_schema")
     if schema not in READABLE:
-        yield f"'pdenca_schema' is {schema!r}, expected one of {READABLE}: not written by this version of pdenca"
+        yield f"'pdenca_schema' is {schema!r}, expected {' or '.join(READABLE)}: not written by pdenca"
         return
     needed = ["equation", "regime", "split", "frame_interval", "field_names", "grid"]
     if file.attrs.get("equation") in EQUATIONS:

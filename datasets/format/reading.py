@@ -138,10 +138,14 @@ def _read_parameter(
     if not place.startswith("t0_fields/"):
         return np.asarray(data[trajectories], dtype=np.float64)
     values = data[trajectories] if data.attrs["sample_varying"] else data[...][None]
-    for axis, varies in enumerate(data.attrs["dim_varying"]):
-        if not varies:
-            values = np.expand_dims(values, 1 + axis)
+    for axis in _constant_axes(data):
+        values = np.expand_dims(values, 1 + axis)
     return np.broadcast_to(values, (len(values), *space)).astype(np.float32)
+
+
+def _constant_axes(data: h5py.Dataset) -> list[int]:
+    """Return the axes of space along which a field is stored only once."""
+    return [axis for axis, varies in enumerate(data.attrs["dim_varying"]) if not varies]
 
 
 class StoredParameters(Mapping[str, np.ndarray]):
@@ -193,7 +197,7 @@ class TrajectoryFile(Trajectories):
                 (
                     data,
                     bool(data.attrs["sample_varying"]),
-                    np.flatnonzero(~data.attrs["dim_varying"]),
+                    _constant_axes(data),
                     item,
                     part,
                 )
@@ -236,7 +240,7 @@ class TrajectoryFile(Trajectories):
             for data, varies, constant_axes, item, channels in self._data:
                 values = data[rows, frames] if varies else data[frames][None]
                 for axis in constant_axes:
-                    values = np.expand_dims(values, 2 + int(axis))
+                    values = np.expand_dims(values, 2 + axis)
                 out[:, :, channels] = (
                     np.moveaxis(values, -1, 2) if item.kind == "vector" else values[:, :, None]
                 )

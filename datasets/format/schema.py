@@ -14,8 +14,8 @@ Parameters: a number is a root attribute (exact) and a scalar (float32, for The 
 trajectory is a scalar that varies with the sample, and exact in ``/trajectories``; a field in space is a
 field of ``/t0_fields`` that does not vary in time. The Well's constant fields are just that.
 
-Boundaries: ``/boundary_conditions/x_periodic`` or ``x_wall``; a wall that holds values is one group per field,
-``x_wall_A``, with the values of both ends. ``pdenca_bc`` has the exact name.
+Boundaries: ``/boundary_conditions/x_periodic`` or ``x_wall``; a wall that holds values is one group per
+field, ``x_wall_A``, with the values of both ends. ``pdenca_bc`` has the exact name.
 
 The Well: Ohana et al., NeurIPS 2024, arXiv 2412.00568.
 """

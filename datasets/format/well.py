@@ -81,7 +81,7 @@ def _boundary(file: h5py.File, axis: str, field_names: Sequence[str]) -> str:
 
 
 def parameters_of(file: h5py.File, attributes: Mapping[str, Any]) -> dict[str, float]:
-    """Return the parameters that are one number, by their names in the file: root attributes, then scalars."""
+    """Return the parameters that are one number, by their names in the file; first the root attributes."""
     found: dict[str, float] = {}
     for symbol in map(str, file.attrs["simulation_parameters"]):
         item = file["scalars"].get(symbol) if "scalars" in file else None
