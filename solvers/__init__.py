@@ -6,14 +6,24 @@ if __name__ != "pdenca.solvers":
     )
 
 from .boundary import BOUNDARIES, Boundary, Dirichlet, boundary_from_name
-from .derivatives import Derivatives, FourierDerivatives, StencilDerivatives
+from .derivatives import Derivatives, FourierDerivatives, SpectralDerivatives, StencilDerivatives
 from .equation import Equation, Factored, Preset
 from .equations import (
     EQUATIONS,
     REGIMES,
+    AdvectionDiffusion,
+    AllenCahn,
+    Brusselator,
+    CahnHilliard,
+    ComplexGinzburgLandau,
+    FisherKPP,
+    FitzHughNagumo,
+    GiererMeinhardt,
     GrayScott,
     Heat,
     Regime,
+    Schnakenberg,
+    SwiftHohenberg,
     equation_class,
     equation_from_name,
     preset_of,
@@ -27,6 +37,7 @@ from .integrators import (
     RK4,
     Integrator,
     RungeKutta,
+    SpectralETDRK2,
     SpectralETDRK4,
     Tableau,
     largest_stable_step,
@@ -37,7 +48,8 @@ from .reaction_diffusion import Diffusivity, ReactionDiffusion
 from .simulate import simulate
 from .spectral import interpolate, restrict, wavenumbers
 from .stencils import STENCILS, Stencil, laplacian
-from .waves import Waves, continuum_waves, fourier_waves, stencil_waves
+from .transform import SpectralTransform
+from .waves import Waves, continuum_waves, fourier_waves, stencil_waves, waves_of
 
 __all__ = [
     "BOUNDARIES",
@@ -49,13 +61,21 @@ __all__ = [
     "REGIMES",
     "RK4",
     "STENCILS",
+    "AdvectionDiffusion",
+    "AllenCahn",
     "Boundary",
+    "Brusselator",
+    "CahnHilliard",
+    "ComplexGinzburgLandau",
     "Derivatives",
     "Diffusivity",
     "Dirichlet",
     "Equation",
     "Factored",
+    "FisherKPP",
+    "FitzHughNagumo",
     "FourierDerivatives",
+    "GiererMeinhardt",
     "GrayScott",
     "Grid",
     "Heat",
@@ -65,9 +85,14 @@ __all__ = [
     "ReactionDiffusion",
     "Regime",
     "RungeKutta",
+    "Schnakenberg",
+    "SpectralDerivatives",
+    "SpectralETDRK2",
     "SpectralETDRK4",
+    "SpectralTransform",
     "Stencil",
     "StencilDerivatives",
+    "SwiftHohenberg",
     "Tableau",
     "Waves",
     "boundary_from_name",
@@ -85,4 +110,5 @@ __all__ = [
     "simulate",
     "stencil_waves",
     "wavenumbers",
+    "waves_of",
 ]

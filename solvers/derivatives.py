@@ -1,16 +1,17 @@
 """What an equation is written in: the derivatives in space, by one discretisation on one grid."""
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
+from typing import final
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
 from .grid import Grid
-from .spectral import laplacian_symbol, require_periodic, wavenumbers
 from .stencils import (
     Stencil,
     divergence_of_flux,
@@ -19,6 +20,8 @@ from .stencils import (
     second_derivative,
     stencil_from_name,
 )
+from .transform import SpectralTransform, require_spectral
+from .waves import Waves, waves_of
 
 
 class Derivatives(ABC):
@@ -132,29 +135,30 @@ class StencilDerivatives(Derivatives):
         return divergence_of_flux(diffusivity, state, axis, self.grid, self._stencil)
 
 
-@dataclass(frozen=True, eq=False)
-class FourierDerivatives(Derivatives):
-    """Exact derivatives of the trigonometric interpolant; periodic grids only.
+@final
+class SpectralDerivatives(Derivatives):
+    """Exact derivatives of the interpolant by waves; periodic and no-flux axes in any combination.
 
-    The first derivative of the Nyquist wave of an even number of cells is taken as 0.
+    Along periodic axes the waves are Fourier's, between no-flux walls cosines. The first derivative of the
+    Nyquist wave of an even number of periodic cells is taken as 0.
 
     Arguments:
         grid: the domain.
 
     Raises:
-        BadInputError: if an axis is not periodic.
+        BadInputError: if an axis is neither periodic nor no-flux.
     """
 
-    grid: Grid
-
-    def __post_init__(self) -> None:
-        require_periodic(self.grid, "FourierDerivatives")
+    def __init__(self, grid: Grid) -> None:
+        require_spectral(grid, "SpectralDerivatives")
+        self.grid = grid
+        self._tools: dict[tuple[torch.dtype, torch.device], tuple[SpectralTransform, Waves]] = {}
 
     def laplacian(
         self, state: Float[Tensor, "batch channel *space"]
     ) -> Float[Tensor, "batch channel *space"]:
         """Return ∇²u."""
-        return self._multiply(laplacian_symbol(self.grid, state.device), state)
+        return self._multiply(state, lambda waves: waves.laplacian)
 
     def laplacian_of(
         self, function: Callable[[Tensor], Tensor], state: Float[Tensor, "batch channel *space"]
@@ -166,21 +170,21 @@ class FourierDerivatives(Derivatives):
         self, state: Float[Tensor, "batch channel *space"]
     ) -> Float[Tensor, "batch channel *space"]:
         """Return ∇⁴u."""
-        return self._multiply(laplacian_symbol(self.grid, state.device) ** 2, state)
+        return self._multiply(state, lambda waves: waves.laplacian**2)
 
     def first(
         self, state: Float[Tensor, "batch channel *space"], axis: int
     ) -> Float[Tensor, "batch channel *space"]:
-        """Return ∂u/∂x_axis."""
-        k = wavenumbers(self.grid, state.device)[axis]
-        nyquist = torch.pi / self.grid.spacing[axis]
-        return self._multiply(1j * torch.where(k.abs() < nyquist * (1 - 1e-9), k, 0.0), state)
+        """Return ∂u/∂x_axis; between no-flux walls u is taken as even about them, its derivative is odd."""
+        if self.grid.boundaries[axis] != "periodic":
+            return self._first_beside_walls(state, axis, 1)
+        return self._multiply(state, lambda waves: waves.first(axis))
 
     def second(
         self, state: Float[Tensor, "batch channel *space"], axis: int
     ) -> Float[Tensor, "batch channel *space"]:
         """Return ∂²u/∂x_axis²."""
-        return self._multiply(-(wavenumbers(self.grid, state.device)[axis] ** 2), state)
+        return self._multiply(state, lambda waves: waves.second(axis))
 
     def divergence_of_flux(
         self,
@@ -189,10 +193,29 @@ class FourierDerivatives(Derivatives):
         axis: int,
     ) -> Float[Tensor, "batch channel *space"]:
         """Return ∂/∂x (D ∂u/∂x), the product taken in the points of the grid."""
-        return self.first(diffusivity * self.first(state, axis), axis)
+        flux = diffusivity * self.first(state, axis)
+        if self.grid.boundaries[axis] != "periodic":
+            return self._first_beside_walls(flux, axis, -1)
+        return self.first(flux, axis)
 
-    def _multiply(self, symbol: Tensor, state: Tensor) -> Tensor:
-        dims = tuple(range(-self.grid.num_dims, 0))
-        spectrum = torch.fft.rfftn(state, dim=dims) * symbol
-        result: Tensor = torch.fft.irfftn(spectrum, s=self.grid.shape, dim=dims)
-        return result.to(state.dtype)
+    def _multiply(self, state: Tensor, symbol: Callable[[Waves], Tensor]) -> Tensor:
+        key = (state.dtype, state.device)
+        if key not in self._tools:
+            transform = SpectralTransform(self.grid, state.dtype, state.device)
+            self._tools[key] = transform, waves_of(self.grid, state.device)
+        transform, waves = self._tools[key]
+        return transform.inverse(transform.forward(state) * symbol(waves)).to(state.dtype)
+
+    def _first_beside_walls(self, state: Tensor, axis: int, sign: int) -> Tensor:
+        """The first derivative of a field continued beyond walls as ``sign`` times its mirror image."""
+        dim, cells, length = axis + 2, self.grid.shape[axis], self.grid.extent[axis]
+        mirrored = torch.cat((state, sign * state.flip(dim)), dim)
+        k = math.pi / length * torch.arange(cells + 1, dtype=torch.float64, device=state.device)
+        k[-1] = 0  # the shortest wave has no unambiguous phase
+        symbol = (1j * k).reshape([-1] + [1] * (self.grid.num_dims - 1 - axis))
+        spectrum = torch.fft.rfft(mirrored, dim=dim) * symbol
+        slope: Tensor = torch.fft.irfft(spectrum, n=2 * cells, dim=dim)
+        return slope.narrow(dim, 0, cells).to(state.dtype)
+
+
+FourierDerivatives = SpectralDerivatives

@@ -12,8 +12,9 @@ from pdenca.core.errors import BadInputError, NonFiniteError
 
 from .equation import Equation
 from .grid import Grid
-from .integrators import INTEGRATORS
+from .integrators import INTEGRATORS, options_of
 from .spectral import restrict
+from .transform import require_spectral
 
 
 def simulate(
@@ -27,8 +28,8 @@ def simulate(
     start_time_step: float | None = None,
     num_start_frames: int = 0,
     method: str = "etdrk4",
-    stencil: str = "order-4",
-    dealiasing: float = 1.0,
+    stencil: str | None = None,
+    dealiasing: float | None = None,
     refine: int = 1,
     dtype: torch.dtype = torch.float64,
     progress: Callable[[int], None] | None = None,
@@ -58,11 +59,11 @@ def simulate(
             if ``time_step`` is used throughout.
         num_start_frames: how many intervals between frames ``start_time_step`` is for; may be more than there
             are.
-        method: a key of ``INTEGRATORS``: "etdrk4" (spectral, periodic) or "rk4", "midpoint", "euler"
-            (stencils).
-        stencil: a key of ``STENCILS``, for the stencil methods; the spectral method has none.
-        dealiasing: fraction of waves kept in the nonlinear term by "etdrk4" (see ``SpectralETDRK4``); 1 keeps
-            all.
+        method: a key of ``INTEGRATORS``: "etdrk4", "etdrk2" (spectral; periodic and no-flux axes) or "rk4",
+            "midpoint", "euler" (stencils).
+        stencil: a key of ``STENCILS``, for the methods that use one ("order-4" if None).
+        dealiasing: fraction of waves kept in the nonlinear term by the spectral methods (see
+            ``SpectralETDRK4``); 1, or None, keeps all.
         refine: how much finer the grid of the solver is.
         dtype: of the computation and the result.
         progress: called with the number of frames stored so far.
@@ -71,8 +72,8 @@ def simulate(
         The frames on ``grid``, on the device of ``initial_state``.
 
     Raises:
-        BadInputError: for a shape, method, step or interval that does not fit, or if only one of
-            ``start_time_step`` and ``num_start_frames`` is given.
+        BadInputError: for a shape, method, step or interval that does not fit, an option that the method does
+            not have, or if only one of ``start_time_step`` and ``num_start_frames`` is given.
         StabilityError: if a stencil method's step exceeds its stability limit.
         NonFiniteError: as soon as a stored frame holds NaN or infinity, naming trajectory, field and time.
     """
@@ -85,11 +86,8 @@ def simulate(
             f"start_time_step={start_time_step} and num_start_frames={num_start_frames}; usual cure: give "
             "both or neither"
         )
-    if refine > 1 and not grid.is_periodic:
-        raise BadInputError(
-            f"refine={refine} restricts frames spectrally, which needs periodic boundaries, got "
-            f"{grid.boundaries}; usual cure: refine=1 on a finer grid"
-        )
+    if refine > 1:
+        require_spectral(grid, f"refine={refine}, which restricts frames spectrally,")
     fine = grid.refined(refine)
     expected = (len(equation.fields), *fine.shape)
     if tuple(initial_state.shape[1:]) != expected:
@@ -99,12 +97,7 @@ def simulate(
             f"grid.refined({refine})"
         )
     state = initial_state.to(dtype)
-    if method not in INTEGRATORS:
-        raise BadInputError(f"method {method!r} is unknown; expected one of {', '.join(INTEGRATORS)}")
-    if method == "etdrk4":
-        options: dict[str, Any] = {"dealiasing": dealiasing, "dtype": dtype, "device": state.device}
-    else:
-        options = {"stencil": stencil}
+    options = _options(method, {"stencil": stencil, "dealiasing": dealiasing}, state)
     later = INTEGRATORS[method](equation, fine, time_step, **options), num_steps
     first = later
     if start_time_step is not None:
@@ -120,6 +113,21 @@ def simulate(
         if progress:
             progress(number + 1)
     return frames
+
+
+def _options(method: str, given: dict[str, Any], state: Tensor) -> dict[str, Any]:
+    """The options of a method: those given, and what the state says."""
+    known = options_of(method)
+    options = {name: value for name, value in given.items() if value is not None}
+    for name in options:
+        if name not in known:
+            own = [other for other in known if other in given]
+            raise BadInputError(
+                f"method {method!r} has no {name}, got {name}={options[name]!r}; of the options of simulate "
+                f"it has {', '.join(own) or 'none'}; usual cure: leave {name} out, or another method"
+            )
+    from_state = {"dtype": state.dtype, "device": state.device}
+    return {**{name: value for name, value in from_state.items() if name in known}, **options}
 
 
 def _steps_per_frame(frame_interval: float, time_step: float, name: str = "time_step") -> int:

@@ -52,21 +52,51 @@ class Waves:
         return first
 
 
-def fourier_waves(grid: Grid, device: torch.device | str | None = None) -> Waves:
-    """Return the exact eigenvalues in the layout of ``torch.fft.rfftn`` (float64).
+def waves_of(
+    grid: Grid, device: torch.device | str | None = None, stencil: str | Stencil | None = None
+) -> Waves:
+    """Return the eigenvalues of the waves of a grid, in the layout of ``SpectralTransform`` (float64).
 
-    The first derivative of the Nyquist wave of an even number of cells is taken as 0.
+    Waves are exp(i k x) along periodic axes and cos(k x), k = π j / L, between no-flux walls. The first
+    derivative of the Nyquist wave of an even number of cells is taken as 0.
+
+    Arguments:
+        grid: periodic and no-flux axes.
+        device: where to put the result.
+        stencil: if given, the eigenvalues of these finite differences, of which the waves are eigenvectors
+            too; else those of the exact derivatives.
+
+    Raises:
+        BadInputError: if an axis is neither periodic nor no-flux.
+    """
+    waves = wavenumbers(grid, device)
+    is_periodic = [boundary == "periodic" for boundary in grid.boundaries]
+    if stencil is not None:
+        angles = tuple(k * h for k, h in zip(waves, grid.spacing, strict=True))
+        own = _of_stencil(stencil, angles, grid)
+        firsts = tuple(
+            first if periodic else None for first, periodic in zip(own.firsts, is_periodic, strict=True)
+        )
+        return Waves(own.laplacian, own.seconds, firsts)
+    seconds = tuple(-(k**2) for k in waves)
+    firsts = tuple(
+        1j * torch.where(k.abs() < math.pi / h * (1 - 1e-9), k, 0.0) if periodic else None
+        for k, h, periodic in zip(waves, grid.spacing, is_periodic, strict=True)
+    )
+    return Waves(sum(seconds[1:], seconds[0]), seconds, firsts)
+
+
+def fourier_waves(grid: Grid, device: torch.device | str | None = None) -> Waves:
+    """Return :func:`waves_of` a periodic grid, the layout of ``torch.fft.rfftn``.
 
     Raises:
         BadInputError: if an axis is not periodic.
     """
-    waves = wavenumbers(grid, device)
-    seconds = tuple(-(k**2) for k in waves)
-    firsts = tuple(
-        1j * torch.where(k.abs() < math.pi / h * (1 - 1e-9), k, 0.0)
-        for k, h in zip(waves, grid.spacing, strict=True)
-    )
-    return Waves(sum(seconds[1:], seconds[0]), seconds, firsts)
+    if not grid.is_periodic:
+        raise BadInputError(
+            f"Fourier waves need periodic boundaries, got {grid.boundaries}; usual cure: waves_of(grid)"
+        )
+    return waves_of(grid, device)
 
 
 def continuum_waves(wavevectors: Tensor) -> Waves:
@@ -98,13 +128,18 @@ def stencil_waves(grid: Grid, stencil: str | Stencil, num_angles: int | None = N
     Returns:
         The eigenvalues; ``*modes`` has one axis per axis of the grid.
     """
-    stencil = stencil_from_name(stencil) if isinstance(stencil, str) else stencil
     num_angles = num_angles or {1: 257, 2: 129, 3: 33}[grid.num_dims]
     angles = torch.linspace(-math.pi, math.pi, num_angles, dtype=torch.float64)
-    per_axis = [
+    per_axis = tuple(
         angles.reshape([-1 if other == axis else 1 for other in range(grid.num_dims)])
         for axis in range(grid.num_dims)
-    ]
+    )
+    return _of_stencil(stencil, per_axis, grid)
+
+
+def _of_stencil(stencil: str | Stencil, per_axis: tuple[Tensor, ...], grid: Grid) -> Waves:
+    """The eigenvalues for given phase advances per cell along each axis."""
+    stencil = stencil_from_name(stencil) if isinstance(stencil, str) else stencil
     seconds = tuple(
         stencil.second_symbol(angle) / h**2 for angle, h in zip(per_axis, grid.spacing, strict=True)
     )

@@ -26,13 +26,14 @@ from pdenca.solvers import (
     largest_stable_step,
     restrict,
 )
+from pdenca.solvers.integrators import options_of
 
-ORDERS = {"euler": 1, "midpoint": 2, "rk4": 4, "etdrk4": 4}
+ORDERS = {"euler": 1, "midpoint": 2, "rk4": 4, "etdrk2": 2, "etdrk4": 4}
 MAZE = GrayScott(0.029, 0.057, diffusivity_a=2e-4, diffusivity_b=1e-4)
 
 
 def _build(name, equation, grid, time_step, dtype=torch.float64):
-    options = {"dtype": dtype} if name == "etdrk4" else {}
+    options = {"dtype": dtype} if "dtype" in options_of(name) else {}
     return INTEGRATORS[name](equation, grid, time_step, **options)
 
 
@@ -47,7 +48,8 @@ def test_order_in_time(fitted_order, smooth_field, name, num_dims):
     grid = Grid.uniform(16, 1 / 8, num_dims=num_dims)
     state = 0.4 * smooth_field(grid)
     steps = [12, 16, 24, 32] if ORDERS[name] == 4 else [16, 24, 32, 48]
-    best = _build(name if ORDERS[name] == 4 else "rk4", MAZE, grid, 8 / 128).march(state, 128)
+    reference = "rk4" if "stencil" in options_of(name) else "etdrk4"
+    best = _build(reference, MAZE, grid, 8 / 128).march(state, 128)
     errors = [float((_build(name, MAZE, grid, 8 / n).march(state, n) - best).abs().max()) for n in steps]
     assert max(errors) < 0.1
     order = fitted_order([8 / n for n in steps], errors)
@@ -321,8 +323,10 @@ def test_refusals():
         RungeKutta(Heat(1e-3), grid, 0.1, "order-5")
     with pytest.raises(BadInputError, match="a stencil of radius 3 needs axes of at least as many cells"):
         RungeKutta(Heat(1e-3), Grid.uniform((8, 2), 0.1), 0.1, "order-6")
-    with pytest.raises(BadInputError, match="SpectralETDRK4 needs periodic boundaries"):
-        SpectralETDRK4(Heat(1e-3), Grid.uniform(8, 0.1, "no-flux"), 0.1)
+    with pytest.raises(
+        BadInputError, match=r"ETDRK4 needs periodic or no-flux .*'rk4' or 'adaptive'"
+    ):
+        SpectralETDRK4(Heat(1e-3), Grid.uniform(8, 0.1, "dirichlet"), 0.1)
     with pytest.raises(BadInputError, match=r"in \(0, 1\], got 1.5"):
         SpectralETDRK4(Heat(1e-3), grid, 0.1, dealiasing=1.5)
     with pytest.raises(BadInputError, match=r"torch.float32 or torch.float64, got torch.float16"):

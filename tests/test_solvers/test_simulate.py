@@ -16,6 +16,7 @@ from pdenca.solvers import (
     restrict,
     simulate,
 )
+from pdenca.solvers.integrators import options_of
 
 EQUATION = GrayScott(0.029, 0.057, diffusivity_a=2e-4, diffusivity_b=1e-4)
 
@@ -24,7 +25,7 @@ EQUATION = GrayScott(0.029, 0.057, diffusivity_a=2e-4, diffusivity_b=1e-4)
 def test_frames_are_the_steps_of_the_integrator(smooth_field, method):
     grid = Grid.uniform(16, 1 / 8)
     state = 0.3 * smooth_field(grid)
-    options = {} if method == "etdrk4" else {"stencil": "order-2"}
+    options = {"stencil": "order-2"} if "stencil" in options_of(method) else {}
     solver = INTEGRATORS[method](EQUATION, grid, 0.5, **options)
     expected = rollout(solver, state, 12)[:, 3::4]
     frames = simulate(
@@ -35,7 +36,7 @@ def test_frames_are_the_steps_of_the_integrator(smooth_field, method):
         frame_interval=2.0,
         time_step=0.5,
         method=method,
-        stencil="order-2",
+        **options,
     )
     assert frames.shape == (1, 4, 2, 16, 16)
     assert torch.equal(frames[:, 0], state)
@@ -48,7 +49,7 @@ def test_the_first_frames_may_have_a_step_of_their_own(smooth_field, method, num
     """One march with each step, the second from where the first one ends; the start may last to the end."""
     grid = Grid.uniform(8, 1 / 4)
     state = 0.3 * smooth_field(grid)
-    options = {} if method == "etdrk4" else {"stencil": "order-2"}
+    options = {"stencil": "order-2"} if "stencil" in options_of(method) else {}
     small, large = (INTEGRATORS[method](EQUATION, grid, step, **options) for step in (0.25, 2.0))
     start = rollout(small, state, 8 * num_start_frames)[:, 7::8]
     expected = torch.cat((state[:, None], start, rollout(large, start[:, -1], 5)), 1)[:, :5]
@@ -62,7 +63,7 @@ def test_the_first_frames_may_have_a_step_of_their_own(smooth_field, method, num
         start_time_step=0.25,
         num_start_frames=num_start_frames,
         method=method,
-        stencil="order-2",
+        **options,
     )
     torch.testing.assert_close(frames, expected, rtol=0, atol=1e-13)
 
@@ -188,7 +189,6 @@ def test_a_blow_up_is_reported_where_it_arises(method):
             frame_interval=20.0,
             time_step=1.0,
             method=method,
-            stencil="order-2",
         )
 
 
@@ -236,7 +236,11 @@ def test_a_bad_initial_state_is_reported_at_time_zero():
             StabilityError,
             "usual cure: a time_step",
         ),
-        ({"method": "rk5"}, BadInputError, "'rk5' is unknown; expected one of euler, midpoint, rk4, etdrk4"),
+        (
+            {"method": "rk5"},
+            BadInputError,
+            "'rk5' is unknown; expected one of euler, midpoint, rk4, ",
+        ),
         (
             {"refine": 2},
             BadInputError,
@@ -247,12 +251,14 @@ def test_a_bad_initial_state_is_reported_at_time_zero():
             StabilityError,
             "usual cure: a time_step",
         ),
-        ({"grid": Grid.uniform(8, 0.1, "no-flux")}, BadInputError, "needs periodic boundaries.*method='rk4'"),
+        ({"grid": Grid.uniform(8, 0.1, "dirichlet")}, BadInputError, "needs periodic or no-flux.*'adaptive'"),
         (
-            {"grid": Grid.uniform(8, 0.1, "no-flux"), "refine": 2, "method": "rk4"},
+            {"grid": Grid.uniform(8, 0.1, "dirichlet"), "refine": 2, "method": "rk4"},
             BadInputError,
-            "restricts frames spectrally.*usual cure: refine=1 on a finer grid",
+            "restricts frames spectrally.*without refinement",
         ),
+        ({"stencil": "order-2"}, BadInputError, "'etdrk4' has no stencil, .*it has dealiasing; usual cure"),
+        ({"method": "rk4", "dealiasing": 0.5}, BadInputError, "no dealiasing, .*it has stencil; usual cure"),
     ],
 )
 def test_refusals(changes, error, message):

@@ -106,7 +106,10 @@ def test_refusals():
         restrict(torch.zeros(16, 16), fine, Grid.uniform(8, 0.3))
     with pytest.raises(BadInputError, match="is not the grid's"):
         restrict(torch.zeros(8, 16), fine, coarse)
-    with pytest.raises(BadInputError, match="needs periodic boundaries"):
-        restrict(torch.zeros(16, 16), Grid.uniform(16, 0.125, "no-flux"), Grid.uniform(8, 0.25, "no-flux"))
-    with pytest.raises(BadInputError, match="needs periodic boundaries"):
-        wavenumbers(Grid.uniform(8, 0.25, "no-flux"))
+    with pytest.raises(BadInputError, match="resampling keeps the domain"):
+        restrict(torch.zeros(16, 16), fine, Grid.uniform(8, 0.25, "no-flux"))
+    held = Grid.uniform(16, 0.125, "dirichlet(1)"), Grid.uniform(8, 0.25, "dirichlet(1)")
+    with pytest.raises(BadInputError, match="resampling needs periodic or no-flux boundaries"):
+        restrict(torch.zeros(16, 16), *held)
+    with pytest.raises(BadInputError, match=r"needs periodic or no-flux boundaries, got \('dirichlet\(1\)'"):
+        wavenumbers(held[1])
