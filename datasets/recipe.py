@@ -14,7 +14,7 @@ from pdenca.core import BadInputError, Settings
 from pdenca.solvers.boundary import boundary_from_name
 from pdenca.solvers.equation import Equation
 from pdenca.solvers.grid import Grid
-from pdenca.solvers.integrators import INTEGRATORS
+from pdenca.solvers.integrators import INTEGRATORS, options_of
 from pdenca.solvers.stencils import STENCILS
 
 from .shard import SPLITS, Shard, Split

@@ -3,8 +3,32 @@
 from typing import Final
 
 from ..recipe import Recipe
+from .advection_diffusion import AdvectionDiffusionRecipe
+from .allen_cahn import AllenCahnRecipe
+from .brusselator import BrusselatorRecipe
+from .cahn_hilliard import CahnHilliardRecipe
+from .complex_ginzburg_landau import ComplexGinzburgLandauRecipe
+from .fisher_kpp import FisherKPPRecipe
+from .fitzhugh_nagumo import FitzHughNagumoRecipe
+from .gierer_meinhardt import GiererMeinhardtRecipe
 from .gray_scott import GrayScottRecipe
+from .pattern import PatternRecipe, Start
+from .schnakenberg import SchnakenbergRecipe
+from .swift_hohenberg import SwiftHohenbergRecipe
 
-RECIPES: Final[dict[str, type[Recipe]]] = {"gray-scott": GrayScottRecipe}
+RECIPES: Final[dict[str, type[Recipe]]] = {
+    "gray-scott": GrayScottRecipe,
+    "fitzhugh-nagumo": FitzHughNagumoRecipe,
+    "brusselator": BrusselatorRecipe,
+    "schnakenberg": SchnakenbergRecipe,
+    "gierer-meinhardt": GiererMeinhardtRecipe,
+    "swift-hohenberg": SwiftHohenbergRecipe,
+    "cahn-hilliard": CahnHilliardRecipe,
+    "allen-cahn": AllenCahnRecipe,
+    "fisher-kpp": FisherKPPRecipe,
+    "complex-ginzburg-landau": ComplexGinzburgLandauRecipe,
+    "advection-diffusion": AdvectionDiffusionRecipe,
+}
+"""Name -> recipe; the only list of them."""
 
-__all__ = ["RECIPES", "GrayScottRecipe"]
+__all__ = ["RECIPES", "GrayScottRecipe", "PatternRecipe", "Recipe", "Start"]

@@ -27,8 +27,8 @@ class Start:
 
     Arguments:
         name: a key of ``INITIAL_CONDITIONS``.
-        options: its keyword arguments. Those that are parameters of the equation are filled in, and so are
-            ``means``, with the equation's first homogeneous state.
+        options: its keyword arguments. Those that are parameters of the equation are filled in; so are
+            ``means`` and ``outside``, with the equation's first homogeneous state.
     """
 
     name: str
@@ -48,10 +48,10 @@ class Start:
             )
         function = INITIAL_CONDITIONS[self.name]
         known = inspect.signature(function).parameters
-        given = {name: value for name, value in parameters.items() if name in known}
-        states = equation.homogeneous_states()
-        if "means" in known and "means" not in self.options and states:
-            given["means"] = tuple(float(value) for value in states[0])
+        given: dict[str, Any] = {name: value for name, value in parameters.items() if name in known}
+        for state in equation.homogeneous_states()[:1]:
+            calm = tuple(float(value) for value in state)
+            given |= {name: calm for name in ("means", "outside") if name in known}
         try:
             inspect.signature(function).bind(grid, generator, 1, **{**given, **self.options})
         except TypeError as error:
@@ -82,7 +82,7 @@ class PatternRecipe(Recipe, ABC):
     equation_name: ClassVar[str]
     """A key of ``EQUATIONS``."""
 
-    constants: ClassVar[Point] = {}
+    constants: ClassVar[Mapping[str, Any]] = {}
     """Constants of the equation that are the same in every file and not its defaults."""
 
     trained: ClassVar[Mapping[str, Point]]
@@ -104,7 +104,16 @@ class PatternRecipe(Recipe, ABC):
     """What is hard about these data, for the card."""
 
     regimes: tuple[str, ...] | None = None
+    num_cells: int = pydantic.Field(128, ge=4)
+    num_trajectories: pydantic.PositiveInt = 8
+    num_valid_trajectories: pydantic.PositiveInt | None = 2
+    num_test_trajectories: pydantic.PositiveInt | None = 4
+    num_horizon_trajectories: pydantic.PositiveInt | None = 1
+    num_params_trajectories: pydantic.PositiveInt | None = 2
+    num_domain_trajectories: pydantic.PositiveInt = 1
+    num_frames: int = pydantic.Field(101, ge=2)
     num_start_frames: int = pydantic.Field(0, ge=0)
+    refine: pydantic.PositiveInt = 1
 
     @pydantic.field_validator("regimes")
     @classmethod
