@@ -14,7 +14,7 @@ from pdenca.core.errors import BadInputError
 from pdenca.core.field import Field
 
 from .derivatives import Derivatives
-from .parameters import Parameter
+from .parameters import Constant, Parameter
 from .waves import Waves, continuum_waves
 
 Symbol = Parameter | Callable[[Waves], Tensor]
@@ -61,7 +61,7 @@ class Preset:
     """
 
     description: str
-    parameters: Mapping[str, float]
+    parameters: Mapping[str, float | tuple[float, ...]]
     initial_condition: str
     initial_options: Mapping[str, Any]
     num_cells: int
@@ -157,7 +157,7 @@ class Equation(ABC):
         """Return the steady states without a pattern, as values of the fields, as far as they are known."""
         return ()
 
-    def with_parameters(self, values: Mapping[str, Parameter]) -> Self:
+    def with_parameters(self, values: Mapping[str, Constant]) -> Self:
         """Return the same equation with some constants replaced.
 
         Arguments:
@@ -170,11 +170,12 @@ class Equation(ABC):
         return self.from_parameters({**constants, **values})
 
     @classmethod
-    def from_parameters(cls, values: Mapping[str, Parameter]) -> Self:
+    def from_parameters(cls, values: Mapping[str, Constant | list[float]]) -> Self:
         """Build the equation from a mapping of its constants.
 
         Arguments:
-            values: constructor argument -> number or tensor.
+            values: constructor argument -> number or tensor, or one per axis; lists, as JSON has them, stand
+                for tuples.
 
         Raises:
             BadInputError: for a name this equation does not have, or a constant without default that is
@@ -187,7 +188,7 @@ class Equation(ABC):
                 hint = f"did you mean {near[0]!r}?" if near else f"expected some of {', '.join(known)}"
                 raise BadInputError(f"equation {cls.name!r} has no parameter {name!r}: {hint}")
         try:
-            return cls(**values)
+            return cls(**{name: tuple(v) if isinstance(v, list) else v for name, v in values.items()})
         except TypeError as error:
             raise BadInputError(
                 f"equation {cls.name!r} needs more than {sorted(values)}: expected {', '.join(known)} "

@@ -14,6 +14,9 @@ from .waves import Waves
 Parameter = float | Tensor
 """A number, or a tensor of shape () or (batch,), or, where an equation allows it, (batch, *space)."""
 
+Constant = Parameter | tuple[Parameter, ...]
+"""What a constructor of an equation takes: a parameter, or one per axis of space."""
+
 
 def scale_fields(
     values: tuple[Parameter, ...], state: Float[Tensor, "batch channel *space"]

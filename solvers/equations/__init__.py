@@ -8,12 +8,35 @@ from typing import Final
 from pdenca.core.errors import BadInputError
 
 from ..equation import Equation, Preset
-from ..parameters import Parameter
+from ..parameters import Constant
+from .advection_diffusion import AdvectionDiffusion
+from .allen_cahn import AllenCahn
+from .brusselator import Brusselator
+from .cahn_hilliard import CahnHilliard
+from .complex_ginzburg_landau import ComplexGinzburgLandau
+from .fisher_kpp import FisherKPP
+from .fitzhugh_nagumo import FitzHughNagumo
+from .gierer_meinhardt import GiererMeinhardt
 from .gray_scott import GrayScott
 from .gray_scott_regimes import REGIMES, Regime
 from .heat import Heat
+from .schnakenberg import Schnakenberg
+from .swift_hohenberg import SwiftHohenberg
 
-EQUATIONS: Final[dict[str, type[Equation]]] = {"gray-scott": GrayScott, "heat": Heat}
+EQUATIONS: Final[dict[str, type[Equation]]] = {
+    "gray-scott": GrayScott,
+    "fitzhugh-nagumo": FitzHughNagumo,
+    "brusselator": Brusselator,
+    "schnakenberg": Schnakenberg,
+    "gierer-meinhardt": GiererMeinhardt,
+    "swift-hohenberg": SwiftHohenberg,
+    "cahn-hilliard": CahnHilliard,
+    "allen-cahn": AllenCahn,
+    "fisher-kpp": FisherKPP,
+    "complex-ginzburg-landau": ComplexGinzburgLandau,
+    "heat": Heat,
+    "advection-diffusion": AdvectionDiffusion,
+}
 
 
 def equation_class(name: str) -> type[Equation]:
@@ -49,12 +72,12 @@ def equation_class(name: str) -> type[Equation]:
     return found
 
 
-def equation_from_name(name: str, parameters: Mapping[str, Parameter]) -> Equation:
+def equation_from_name(name: str, parameters: Mapping[str, Constant | list[float]]) -> Equation:
     """Build an equation from its name and constants, as stored in files and settings.
 
     Arguments:
         name: a key of :data:`EQUATIONS`, or "module:Class".
-        parameters: constructor argument -> number or tensor (batch,).
+        parameters: constructor argument -> number or tensor (batch,), or one per axis.
 
     Returns:
         The equation.
@@ -94,9 +117,19 @@ def preset_of(equation: type[Equation], name: str | None = None) -> Preset:
 __all__ = [
     "EQUATIONS",
     "REGIMES",
+    "AdvectionDiffusion",
+    "AllenCahn",
+    "Brusselator",
+    "CahnHilliard",
+    "ComplexGinzburgLandau",
+    "FisherKPP",
+    "FitzHughNagumo",
+    "GiererMeinhardt",
     "GrayScott",
     "Heat",
     "Regime",
+    "Schnakenberg",
+    "SwiftHohenberg",
     "equation_class",
     "equation_from_name",
     "preset_of",

@@ -1,5 +1,6 @@
 """The Gray-Scott equations: two chemicals, six kinds of pattern."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
@@ -82,6 +83,19 @@ class GrayScott(ReactionDiffusion):
         a, b = state.unbind(1)
         feed, kill = expand(self.feed_rate, a), expand(self.kill_rate, a)
         return (feed * (1 - a) - (feed + kill) * b).flatten(1).mean(1)
+
+    def homogeneous_states(self) -> tuple[tuple[Parameter, ...], ...]:
+        """Return the bare state (1, 0) and, where k < √F/2 - F, the two reacted ones.
+
+        With s = √(1 - 4 (F + k)²/F) they are A = (1 ∓ s)/2, B = F (1 ± s)/(2 (F + k)). Only the bare one
+        unless F and k are numbers.
+        """
+        feed, kill = self.feed_rate, self.kill_rate
+        if isinstance(feed, Tensor) or isinstance(kill, Tensor) or not feed > 4 * (feed + kill) ** 2:
+            return ((1.0, 0.0),)
+        root = math.sqrt(1 - 4 * (feed + kill) ** 2 / feed)
+        reacted = (((1 - s) / 2, feed * (1 + s) / (2 * (feed + kill))) for s in (root, -root))
+        return ((1.0, 0.0), *reacted)
 
 
 def _conversion(state: Tensor) -> Tensor:

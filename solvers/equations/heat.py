@@ -24,7 +24,7 @@ class Heat(ReactionDiffusion):
     Periodic waves exp(i k·x) and, with no-flux walls, products of cos(π n x / L) decay as exp(-D k² t).
 
     Arguments:
-        diffusivity: D (length²/time); a number or (batch,).
+        diffusivity: D (length²/time); a number, (batch,), (batch, *space), or one of these per axis.
     """
 
     name: ClassVar[str] = "heat"
@@ -43,11 +43,11 @@ class Heat(ReactionDiffusion):
         ),
     }
 
-    diffusivity: Parameter
+    diffusivity: Diffusivity
 
     def parameters(self) -> dict[str, Parameter]:
-        """Return the diffusivity."""
-        return {"diffusivity": self.diffusivity}
+        """Return the diffusivity; nothing if there is one per axis."""
+        return {} if isinstance(self.diffusivity, tuple) else {"diffusivity": self.diffusivity}
 
     def diffusivities(self) -> tuple[Diffusivity, ...]:
         """Return D."""
@@ -60,3 +60,7 @@ class Heat(ReactionDiffusion):
     def budget(self, state: Float[Tensor, "batch channel *space"]) -> Float[Tensor, " batch"]:
         """Return zero: heat is conserved."""
         return torch.zeros_like(state[:, 0].flatten(1)[:, 0])
+
+    def homogeneous_states(self) -> tuple[tuple[Parameter, ...], ...]:
+        """Return 0; every other constant is steady too."""
+        return ((0.0,),)

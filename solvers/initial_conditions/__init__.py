@@ -17,6 +17,7 @@ from pdenca.core.errors import BadInputError
 from ..equation import Preset
 from ..grid import Grid
 from .noise import smooth_noise, white_noise
+from .shapes import front, seeds, spiral
 from .two_species import blocks, fourier_noise, gaussian_blobs, square
 
 INITIAL_CONDITIONS: Final[dict[str, Callable[..., Tensor]]] = {
@@ -26,6 +27,9 @@ INITIAL_CONDITIONS: Final[dict[str, Callable[..., Tensor]]] = {
     "blocks": blocks,
     "smooth-noise": smooth_noise,
     "white-noise": white_noise,
+    "seeds": seeds,
+    "front": front,
+    "spiral": spiral,
 }
 """Name -> function(grid, generator, num_trajectories, ...)."""
 
@@ -63,9 +67,12 @@ __all__ = [
     "INITIAL_CONDITIONS",
     "blocks",
     "fourier_noise",
+    "front",
     "gaussian_blobs",
     "initial_state_of",
+    "seeds",
     "smooth_noise",
+    "spiral",
     "square",
     "white_noise",
 ]

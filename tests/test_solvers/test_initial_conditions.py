@@ -14,6 +14,15 @@ OPTIONS = {
     "blocks": {"width": 0.05},
     "smooth-noise": {"means": (0.5, -1.0), "amplitudes": (0.2, 0.3), "density": 6.0},
     "white-noise": {"means": (0.5, -1.0), "amplitudes": (0.2, 0.3)},
+    "seeds": {"outside": (1.0, -1.0), "inside": (0.0, 2.0), "radius": 0.15, "density": 2.0},
+    "front": {
+        "behind": (1.0, -1.0),
+        "ahead": (0.0, 2.0),
+        "width": 0.15,
+        "roughness": 0.3,
+        "density": 3.0,
+    },
+    "spiral": {"means": (0.5, -1.0), "amplitudes": (0.2, 0.3), "sharpness": 2.0},
 }
 RESOLUTION_DEPENDENT = {"white-noise"}
 
