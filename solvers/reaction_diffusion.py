@@ -63,9 +63,9 @@ class ReactionDiffusion(Equation):
         """Return -D_i |k|², with the largest D_i where it varies in space."""
         num_dims = len(waves.seconds)
         rows = [
-            diffusion_symbol(tuple(map(_largest, _per_axis(value, num_dims))), waves)
+            diffusion_symbol(tuple(map(largest_diffusivity, _per_axis(value, num_dims))), waves)
             if isinstance(value, tuple)
-            else diffusion_symbol(_largest(value), waves)
+            else diffusion_symbol(largest_diffusivity(value), waves)
             for value in self.diffusivities()
         ]
         return stack_fields(rows)
@@ -135,8 +135,8 @@ def _per_axis(value: Diffusivity, num_dims: int) -> tuple[Parameter, ...]:
     return value
 
 
-def _largest(value: Parameter) -> Parameter:
-    """The largest diffusivity in space.
+def largest_diffusivity(value: Parameter) -> Parameter:
+    """Return the largest diffusivity in space.
 
     Raises:
         BadInputError: for a negative one: such an equation has no solution.
