@@ -35,10 +35,13 @@ from .integrators import (
     INTEGRATORS,
     MIDPOINT,
     RK4,
+    AdaptiveRungeKutta,
     Integrator,
     RungeKutta,
+    SemiImplicit,
     SpectralETDRK2,
     SpectralETDRK4,
+    StepHistory,
     Tableau,
     largest_stable_step,
 )
@@ -47,6 +50,7 @@ from .parameters import Parameter
 from .reaction_diffusion import Diffusivity, ReactionDiffusion
 from .simulate import simulate
 from .spectral import interpolate, restrict, wavenumbers
+from .steady import SteadyState, find_steady_state
 from .stencils import STENCILS, Stencil, laplacian
 from .transform import SpectralTransform
 from .waves import Waves, continuum_waves, fourier_waves, stencil_waves, waves_of
@@ -61,6 +65,7 @@ __all__ = [
     "REGIMES",
     "RK4",
     "STENCILS",
+    "AdaptiveRungeKutta",
     "AdvectionDiffusion",
     "AllenCahn",
     "Boundary",
@@ -86,12 +91,15 @@ __all__ = [
     "Regime",
     "RungeKutta",
     "Schnakenberg",
+    "SemiImplicit",
     "SpectralDerivatives",
     "SpectralETDRK2",
     "SpectralETDRK4",
     "SpectralTransform",
+    "SteadyState",
     "Stencil",
     "StencilDerivatives",
+    "StepHistory",
     "SwiftHohenberg",
     "Tableau",
     "Waves",
@@ -99,6 +107,7 @@ __all__ = [
     "continuum_waves",
     "equation_class",
     "equation_from_name",
+    "find_steady_state",
     "fourier_waves",
     "initial_state_of",
     "interpolate",

@@ -166,7 +166,7 @@ def _apply(matrix: Tensor, values: Tensor, dim: int) -> Tensor:
         return values @ matrix.T
     if dim == -2:
         return matrix @ values
-    return (matrix @ values.flatten(dim + 1)).unflatten(-1, values.shape[dim + 1 :])
+    return (matrix @ values.flatten(dim + 1)).reshape(values.shape)
 
 
 def _keep(spectrum: Tensor, dim: int, first: int, last: int, size: int) -> Tensor:

@@ -148,6 +148,6 @@ def _of_stencil(stencil: str | Stencil, per_axis: tuple[Tensor, ...], grid: Grid
     )
     laplacian = sum(seconds[1:], seconds[0])
     if stencil.isotropic:
-        h = grid.spacing[0]
+        h = stencil._common_spacing(grid)
         laplacian = laplacian + sum(a * b for a, b in itertools.combinations(seconds, 2)) * h**2 / 6
     return Waves(laplacian, seconds, firsts)

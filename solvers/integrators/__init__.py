@@ -7,10 +7,12 @@ from typing import Final
 
 from pdenca.core.errors import BadInputError
 
+from .adaptive import DORMAND_PRINCE, AdaptiveRungeKutta, StepHistory
 from .etdrk2 import SpectralETDRK2
 from .etdrk4 import SpectralETDRK4
 from .integrator import Integrator
 from .runge_kutta import EULER, MIDPOINT, RK4, RungeKutta, Tableau, largest_stable_step
+from .semi_implicit import SemiImplicit
 
 INTEGRATORS: Final[dict[str, Callable[..., Integrator]]] = {
     "euler": partial(RungeKutta, tableau=EULER),
@@ -18,6 +20,8 @@ INTEGRATORS: Final[dict[str, Callable[..., Integrator]]] = {
     "rk4": partial(RungeKutta, tableau=RK4),
     "etdrk2": SpectralETDRK2,
     "etdrk4": SpectralETDRK4,
+    "semi-implicit": SemiImplicit,
+    "adaptive": AdaptiveRungeKutta,
 }
 """Name -> constructor(equation, grid, time_step, ...)."""
 
@@ -42,14 +46,18 @@ def options_of(method: str) -> tuple[str, ...]:
 
 
 __all__ = [
+    "DORMAND_PRINCE",
     "EULER",
     "INTEGRATORS",
     "MIDPOINT",
     "RK4",
+    "AdaptiveRungeKutta",
     "Integrator",
     "RungeKutta",
+    "SemiImplicit",
     "SpectralETDRK2",
     "SpectralETDRK4",
+    "StepHistory",
     "Tableau",
     "largest_stable_step",
     "options_of",

@@ -1,10 +1,8 @@
 """What the spectral integrators share: transforms, chunks of trajectories, and the linear part by waves."""
 
-import dataclasses
 from abc import abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from jaxtyping import Float
@@ -18,6 +16,7 @@ from ..parameters import Parameter, per_mode, stack_fields
 from ..stencils import Stencil
 from ..transform import SpectralTransform, require_spectral
 from ..waves import Waves, waves_of
+from .batches import equation_of
 from .integrator import Integrator
 from .multipliers import Coupled, Diagonal, Multiplier
 
@@ -142,7 +141,7 @@ class PseudoSpectral(Integrator):
     def _march(self, state: Tensor, num_steps: int, start: int) -> Tensor:
         coefficients = self._coefficients.rows(start, len(state))
         product = self._product
-        own = _rows_of(self.equation, start, len(state))
+        own = equation_of(self.equation, slice(start, start + len(state)))
         if own is not self.equation:
             product = own.factored_nonlinear().product
 
@@ -240,26 +239,6 @@ def _constants(values: tuple[Parameter, ...], num_dims: int, device: torch.devic
 
 def add_to_mean(spectrum: Tensor, source: Tensor) -> None:
     """Add real numbers (1 or batch, field) to the coefficients of the constant wave, in place."""
-    spectrum[(slice(None), slice(None), *(0,) * (spectrum.ndim - 2))] += source
-
-
-def _rows_of(equation: Equation, start: int, number: int) -> Equation:
-    """The equation of some trajectories of a batch; itself if no constant differs between trajectories."""
-    if not dataclasses.is_dataclass(equation):
-        return equation
-    changed: dict[str, Any] = {}
-    for item in dataclasses.fields(equation):
-        value = getattr(equation, item.name)
-        cut = _cut(value, start, number)
-        if cut is not value:
-            changed[item.name] = cut
-    return equation.with_parameters(changed) if changed else equation
-
-
-def _cut(value: object, start: int, number: int) -> object:
-    if isinstance(value, tuple):
-        parts = tuple(_cut(part, start, number) for part in value)
-        return value if all(a is b for a, b in zip(parts, value, strict=True)) else parts
-    if isinstance(value, Tensor) and value.ndim > 0 and len(value) > 1:
-        return value if (start, number) == (0, len(value)) else value[start : start + number]
-    return value
+    for _ in range(spectrum.ndim - 2):
+        spectrum = spectrum[:, :, 0]
+    spectrum += source
