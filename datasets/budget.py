@@ -12,7 +12,7 @@ frames, h apart, is compared with two quadratures of b, and the closer one count
 (Davis and Rabinowitz, Methods of Numerical Integration, 1984, section 2.9; Hairer, Nørsett and Wanner,
 Solving Ordinary Differential Equations I, 1993, section III.1.)
 
-The tolerance. Let M be the largest |m| of the trajectory and E the largest h²/12 |b'_0 - b'_1| of the
+The tolerance. Let M be the largest <Σ_i |u_i|> of the trajectory and E the largest h²/12 |b'_0 - b'_1| of the
 interval and its two neighbours, a generous estimate of the quadrature error. The residual may be
 
     2·10⁻⁵ M + E       where E <= 10⁻³ M (the frames resolve the budget),
@@ -60,14 +60,14 @@ def budget_residual(
 
     per_block = max(1, CELLS_PER_BLOCK // grid.num_cells)
     blocks = [_balance(equation, grid, block) for block in torch.split(frames, per_block)]
-    total, flow, slope = (torch.cat(parts) for parts in zip(*blocks, strict=True))
+    total, flow, slope, size = (torch.cat(parts) for parts in zip(*blocks, strict=True))
     correction = frame_interval**2 / 12 * (slope[:-1] - slope[1:])
     change = total.diff()
     residual = (change - frame_interval / 2 * (flow[:-1] + flow[1:]) - correction).abs()
     if len(flow) >= len(CUBIC_START):
         residual = torch.minimum(residual, (change - frame_interval * _cubic(flow)).abs())
     error = torch.nn.functional.max_pool1d(correction.abs()[None, None], 3, stride=1, padding=1)[0, 0]
-    scale = total.abs().max()
+    scale = size.max()
     resolved = error <= RESOLVED * scale
     return residual, FLOOR * scale + torch.where(resolved, error, FACTOR_UNRESOLVED * error), resolved
 
@@ -79,8 +79,8 @@ def _cubic(flow: Tensor) -> Tensor:
     return torch.cat([(flow[:4] @ start)[None], inner, (flow[-4:].flip(0) @ start)[None]])
 
 
-def _balance(equation: Equation, grid: Grid, frames: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """Return m, b and b' = ∂b/∂u · ∂u/∂t of some frames."""
+def _balance(equation: Equation, grid: Grid, frames: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """Return m, b, b' = ∂b/∂u · ∂u/∂t and <Σ_i |u_i|> of some frames."""
     rate = equation.rate(frames, StencilDerivatives(grid, "order-4"))
     state = frames.clone().requires_grad_()
     with torch.enable_grad():
@@ -90,4 +90,5 @@ def _balance(equation: Equation, grid: Grid, frames: Tensor) -> tuple[Tensor, Te
     if flow.requires_grad:  # a frame's budget depends on that frame alone, so one gradient serves them all
         (gradient,) = torch.autograd.grad(flow.sum(), state)
         slope = (gradient * rate).flatten(1).sum(1)
-    return frames.sum(1).flatten(1).mean(1), flow.detach(), slope.detach()
+    total, size = (values.sum(1).flatten(1).mean(1) for values in (frames, frames.abs()))
+    return total, flow.detach(), slope.detach(), size

@@ -1,7 +1,7 @@
 """Is a file or dataset what it says it is? Format, numbers, physics."""
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
@@ -11,14 +11,18 @@ import numpy as np
 import torch
 
 from pdenca.core import BadInputError, FormatError
-from pdenca.solvers import EQUATIONS, Equation, equation_from_name
+from pdenca.solvers import EQUATIONS, Equation, equation_class
+from pdenca.solvers.boundary import Dirichlet, boundary_from_name
 
 from .activity import homogeneous_from, stationary_from
 from .budget import budget_residual
 from .format import TrajectoryFile, open_hdf5
+from .format.reading import refuse_other_layout
+from .format.schema import refuse_other_schema
 from .header import Header
 from .layout import DATA_FOLDER, data_files, expand, is_dataset, splits_of
-from .rules import broken_own_rules, broken_well_rules
+from .own_rules import broken_own_rules
+from .rules import broken_well_rules
 from .statistics import FILE_NAME as STATISTICS_NAME
 from .statistics import STATISTICS, compute_statistics, read_stats
 
@@ -26,6 +30,7 @@ STATISTICS_TOLERANCE = 1e-4
 """How far stats.yaml may be off, in units of the RMS of the field (or of its change)."""
 
 Level = Literal["error", "warning"]
+Equations = Mapping[str, type[Equation]]
 
 
 @dataclass(frozen=True)
@@ -57,7 +62,9 @@ class Finding:
         return f"{self.level}: {self.file}: {', '.join(place)}{': ' if place else ''}{self.message}"
 
 
-def check(paths: Iterable[Path | str] | Path | str, strict: bool = False) -> list[Finding]:
+def check(
+    paths: Iterable[Path | str] | Path | str, strict: bool = False, equations: Iterable[str] = ()
+) -> list[Finding]:
     """Check files, split folders and dataset folders.
 
     Per file: every rule of The Well's format checker and loader, what xarray and we need on top, and whether
@@ -70,13 +77,18 @@ def check(paths: Iterable[Path | str] | Path | str, strict: bool = False) -> lis
     Arguments:
         paths: what to check.
         strict: make every warning (dead and stationary trajectories among them) an error.
+        equations: "module:Class" of each equation of one's own whose budget is to be checked. They are
+            imported; no file can make anything else be imported.
 
     Returns:
         The findings in the order of the files; an empty list means all is well.
 
     Raises:
-        FormatError: if a file is missing, truncated or damaged so that HDF5 cannot read it.
+        FormatError: if a file is missing, truncated or damaged so that HDF5 cannot read it, if it is neither
+            ours nor The Well's, or if another version of pdenca wrote it.
+        BadInputError: if an equation cannot be imported.
     """
+    known = {**EQUATIONS, **{name: equation_class(name) for name in equations}}
     given = [paths] if isinstance(paths, (str, Path)) else list(paths)
     findings: list[Finding] = []
     sound: list[Header] = []
@@ -86,7 +98,7 @@ def check(paths: Iterable[Path | str] | Path | str, strict: bool = False) -> lis
         if not own:
             with TrajectoryFile(path) as file:
                 sound.append(file.header)
-                findings += _content_findings(file, path)
+                findings += _content_findings(file, path, known)
     findings += _seed_findings(sound)
     for path in map(Path, given):
         if is_dataset(path):
@@ -96,6 +108,8 @@ def check(paths: Iterable[Path | str] | Path | str, strict: bool = False) -> lis
 
 def _format_findings(path: Path) -> Iterator[Finding]:
     with open_hdf5(path) as file:
+        refuse_other_schema(file, path)
+        refuse_other_layout(file, path)
         messages = [*broken_well_rules(file)]
         messages = messages or [*broken_own_rules(file, path)]
         _touch(file)
@@ -108,10 +122,15 @@ def _touch(file: h5py.File) -> None:
     file.visititems(lambda name, item: None)
 
 
-def _content_findings(file: TrajectoryFile, path: Path) -> Iterator[Finding]:
+def _content_findings(file: TrajectoryFile, path: Path, known: Equations) -> Iterator[Finding]:
     header = file.header
     stored_homogeneous, stored_stationary = file.activity()
-    equation = _equation(header)
+    if ":" in header.equation and header.equation not in known:
+        message = (
+            f"the physics was not checked, because the equation {header.equation} is not one of pdenca's; "
+            f"usual cure: --equation {header.equation}"
+        )
+        yield Finding("warning", path, None, None, None, message)
     for trajectory in range(header.num_trajectories):
         data = file.read(trajectory)
         bad = np.argwhere(~np.isfinite(data[0]))
@@ -120,6 +139,7 @@ def _content_findings(file: TrajectoryFile, path: Path) -> Iterator[Finding]:
             message = f"{len(bad)} values are not finite, the first of them here"
             yield Finding("error", path, header.channel_names[channel], trajectory, frame, message)
             continue
+        equation = _equation(header, trajectory, known)
         if equation is not None:
             yield from _budget_findings(equation, header, data[0], path, trajectory)
         flat, still = int(homogeneous_from(data)[0]), int(stationary_from(data)[0])
@@ -136,11 +156,20 @@ def _content_findings(file: TrajectoryFile, path: Path) -> Iterator[Finding]:
             yield Finding("warning", path, None, trajectory, still, message)
 
 
-def _equation(header: Header) -> Equation | None:
-    if header.equation not in EQUATIONS:
+def _equation(header: Header, trajectory: int, known: Equations) -> Equation | None:
+    """Return the equation of one trajectory; None if it is unknown or walls let through what they like."""
+    walls = [isinstance(boundary_from_name(name), Dirichlet) for name in header.grid.boundaries]
+    if header.equation not in known or "equation_constants" not in header.provenance or any(walls):
         return None
-    constants = json.loads(header.provenance["equation_constants"])
-    return equation_from_name(header.equation, {**constants, **header.parameters})
+    constants = {
+        name: tuple(value) if isinstance(value, list) else value
+        for name, value in json.loads(header.provenance["equation_constants"]).items()
+    }
+    varying = {
+        name: torch.from_numpy(values.astype(np.float64))
+        for name, values in header.varying_parameters_of(trajectory).items()
+    }
+    return known[header.equation].from_parameters({**constants, **header.parameters, **varying})
 
 
 def _budget_findings(

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Protocol, runtime_checkable
 
 import numpy as np
 import torch
@@ -16,6 +16,25 @@ from pdenca.solvers.grid import Grid
 SPACE_NAMES: Final = ("x", "y", "z")
 SYMBOLS: Final[dict[str, str]] = {"feed_rate": "F", "kill_rate": "k"}
 """Short parameter names, used in file names and, as in The Well's own files, inside the HDF5."""
+
+
+@runtime_checkable
+class Array(Protocol):
+    """What a varying parameter must do: tell its shape and hand out rows. NumPy arrays do."""
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """``(trajectory,)``, ``(1, *space)`` or ``(trajectory, *space)``."""
+        ...
+
+    @property
+    def ndim(self) -> int:
+        """Number of axes."""
+        ...
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, rows: slice, /) -> np.ndarray: ...
 
 
 @dataclass(frozen=True)
@@ -32,8 +51,8 @@ class Header:
         frame_interval: time between stored frames; frame 0 is at time 0.
         parameters: equation parameter name -> value, the same for all trajectories of the file.
         varying_parameters: the other parameters, name -> ``(trajectory,)``, ``(1, *space)`` for a field that
-            all trajectories share, or ``(trajectory, *space)``. Of a header read from a file the arrays are
-            read when asked for. Ignored when headers are compared.
+            all trajectories share, or ``(trajectory, *space)``. In a header read from a file they know their
+            shapes and read the rows that are asked for. Ignored when headers are compared.
         num_trajectories: how many trajectories.
         num_frames: how many frames each has.
         seeds: one seed per trajectory; empty if the data were not made from seeds.
@@ -55,7 +74,7 @@ class Header:
     seeds: tuple[int, ...] = ()
     provenance: Mapping[str, Any] = field(default_factory=dict)
     path: Path | None = None
-    varying_parameters: Mapping[str, np.ndarray] = field(default_factory=dict, compare=False)
+    varying_parameters: Mapping[str, Array] = field(default_factory=dict, compare=False)
 
     @property
     def num_channels(self) -> int:
@@ -81,6 +100,18 @@ class Header:
         """All parameters, those that vary last."""
         return (*self.parameters, *self.varying_parameters)
 
+    @property
+    def parameters_in_space(self) -> tuple[str, ...]:
+        """The parameters that vary in space."""
+        return tuple(name for name, values in self.varying_parameters.items() if values.ndim > 1)
+
+    def varying_parameters_of(self, trajectory: int) -> dict[str, np.ndarray]:
+        """Return the parameters that vary, of one trajectory: (1,) or (1, *space)."""
+        return {
+            name: values[:] if len(values) == 1 else values[trajectory : trajectory + 1]
+            for name, values in self.varying_parameters.items()
+        }
+
     def context(self, batch: int, device: torch.device | str = "cpu", first: int = 0) -> dict[str, Tensor]:
         """Return the parameters of consecutive trajectories as float32 tensors, as emulators take them.
 
@@ -102,7 +133,7 @@ class Header:
                 f"{self.num_trajectories}"
             )
         for name, values in self.varying_parameters.items():
-            rows = values[first : first + batch] if len(values) == self.num_trajectories else values
+            rows = values[first : first + batch] if len(values) == self.num_trajectories else values[:]
             rows = np.broadcast_to(rows, (batch, *values.shape[1:])).astype(np.float32)
             told[name] = torch.from_numpy(rows).to(device)
         return told

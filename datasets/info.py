@@ -1,5 +1,6 @@
 """What is in a file or a dataset, in a few lines."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 from pdenca.core import BadInputError
@@ -39,7 +40,7 @@ def _file_info(path: Path) -> dict[str, str]:
     made = header.provenance
     lines = {
         "dataset": f"{header.dataset_name}, split {header.split}, regime {header.regime}",
-        "equation": f"{header.equation}, " + ", ".join(f"{k} {v:g}" for k, v in header.parameters.items()),
+        "equation": ", ".join([header.equation, *_parameters(header)]),
         "fields": ", ".join(f"{item.name} [{item.unit}]" for item in header.fields),
         "grid": _grid(header),
         "trajectories": f"{header.num_trajectories}, {_activity(len(dead), len(stationary))}",
@@ -56,10 +57,22 @@ def _file_info(path: Path) -> dict[str, str]:
         )
     elif "solver" in made:
         lines["solver"] = str(made["solver"])
+    if "not_read" in made:
+        lines["not read"] = str(made["not_read"])
+    if "converted_from" in made:
+        lines["from"] = str(made["converted_from"])
     if "pdenca_version" in made:
         versions = [f"{name} {made.get(f'{name}_version')}" for name in ("pdenca", "torch", "numpy", "h5py")]
         lines["made with"] = ", ".join(versions)
     return lines
+
+
+def _parameters(header: Header) -> Iterator[str]:
+    for name, value in header.parameters.items():
+        yield f"{name} {value:g}"
+    for name, values in header.varying_parameters.items():
+        numbers, place = values[:], "in space" if values.ndim > 1 else "by trajectory"
+        yield f"{name} {numbers.min():g} to {numbers.max():g} {place}"
 
 
 def _dataset_info(path: Path) -> dict[str, str]:

@@ -1,22 +1,14 @@
-"""The rules of the layout, each as one sentence about what breaks it.
+"""The rules of The Well's own format checker and loader, each as one sentence about what breaks it.
 
-The first half are the rules of The Well's own format checker and loader; the second half is what xarray and
-we need on top. Every function yields a message per broken rule and reads attributes and shapes only.
+Every function yields a message per broken rule and reads attributes and shapes only. What xarray and we need
+on top is in :mod:`pdenca.datasets.own_rules`.
 """
 
-import json
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 from typing import Any
 
 import h5py
 import numpy as np
-
-from pdenca.core import BadInputError
-from pdenca.solvers import EQUATIONS, Grid
-
-from .format import PROVENANCE, READABLE, header_of, well_boundary
-from .header import file_name
 
 WELL_KINDS = ("WALL", "OPEN", "PERIODIC")
 """The kinds of boundary The Well's loader knows."""
@@ -179,80 +171,3 @@ def _shape(file: h5py.File, item: Any, axes: Sequence[str], field: bool) -> tupl
         varying = zip(axes, item.attrs["dim_varying"], strict=True)
         shape += [file["dimensions"][axis].shape[-1] for axis, varies in varying if varies]
     return tuple(shape)
-
-
-def broken_own_rules(file: h5py.File, path: Path) -> Iterator[str]:
-    """Yield what xarray or pdenca needs and a file that obeys The Well's rules does not have."""
-    schema = file.attrs.get("pdenca_schema")
-    if schema not in READABLE:
-        yield f"'pdenca_schema' is {schema!r}, expected {' or '.join(READABLE)}: not written by pdenca"
-        return
-    needed = ["equation", "regime", "split", "frame_interval", "field_names", "grid"]
-    if file.attrs.get("equation") in EQUATIONS:
-        needed += PROVENANCE
-    if file.attrs.get("num_start_frames", 0):
-        needed.append("start_time_step")
-    absent = [name for name in needed if name not in file.attrs]
-    yield from (f"the root attribute {name!r} is missing, the file could not be remade" for name in absent)
-    if absent:
-        return
-    try:
-        header = header_of(file, path)
-    except (KeyError, TypeError, json.JSONDecodeError, BadInputError) as error:
-        yield f"the root attributes contradict the rest ({error})"
-        return
-    yield from _scale_rules(file)
-    yield from _grid_rules(file, header.grid, header.frame_interval)
-    for symbol in file.attrs["simulation_parameters"]:
-        stored, told = file["scalars"][symbol][()], file.attrs[symbol]
-        if not np.isclose(stored, told, rtol=1e-6, atol=0):
-            yield f"the parameter {symbol!r} is {told} at the root and {stored} in /scalars"
-    constants = json.loads(header.provenance.get("equation_constants", "{}"))
-    for name, value in header.parameters.items():
-        if name in constants and constants[name] != value:
-            yield f"the parameter {name!r} is {value} at the root and {constants[name]} in equation_constants"
-    expected = file_name(header.dataset_name, header.regime, header.parameters)
-    if path.parent.parent.name == "data" and (path.name, path.parent.name) != (expected, header.split):
-        yield f"the file says it is {header.split}/{expected}; it was renamed or its attributes were changed"
-    if len(set(header.seeds)) < len(header.seeds):
-        yield "two trajectories have the same seed"
-
-
-def _scale_rules(file: h5py.File) -> Iterator[str]:
-    axes = [str(name) for name in file["dimensions"].attrs["spatial_dims"]]
-    for name in ("sample", "time", *axes):
-        if not isinstance(file.get(name), h5py.Dataset) or not file[name].is_scale:
-            yield f"/{name} is not a dimension scale, so xarray finds no coordinates"
-            return
-        if name != "sample" and file["dimensions"][name] != file[name]:
-            yield f"/dimensions/{name} and /{name} must be the same dataset (a hard link)"
-    for group in ("t0_fields", "t1_fields"):
-        for key in file[group].attrs["field_names"]:
-            data = file[group][key]
-            names = ["sample", "time", *axes]
-            attached = [len(data.dims[i]) > 0 and data.dims[i][0] == file[n] for i, n in enumerate(names)]
-            if not all(attached):
-                yield f"{data.name} lacks the scales {', '.join(names)}, so xarray cannot name its axes"
-            if data.dtype != np.float32:
-                yield f"{data.name} is {data.dtype}, expected float32"
-
-
-def _grid_rules(file: h5py.File, grid: Grid, frame_interval: float) -> Iterator[str]:
-    times = np.asarray(file["time"][...], dtype=np.float64)
-    if not np.allclose(times, np.arange(len(times)) * frame_interval, rtol=1e-6, atol=0):
-        yield f"/time is not 0, 1, 2, ... times the frame_interval {frame_interval:g}"
-    axes = [str(name) for name in file["dimensions"].attrs["spatial_dims"]]
-    if len(axes) != grid.num_dims:
-        yield f"the grid has {grid.num_dims} axes, the file {len(axes)}"
-        return
-    for name, values, boundary in zip(axes, grid.coordinates(), grid.boundaries, strict=True):
-        stored = np.asarray(file[name][...], dtype=np.float64)
-        if stored.shape != values.shape or not np.allclose(stored, values.numpy(), rtol=1e-6, atol=0):
-            yield f"/{name} does not hold the cell centres of the grid"
-        kinds = {
-            str(item.attrs["bc_type"]).upper()
-            for item in file["boundary_conditions"].values()
-            if name in item.attrs["associated_dims"]
-        }
-        if kinds != {well_boundary(boundary)}:
-            yield f"/boundary_conditions says {sorted(kinds)} along {name!r}, the grid says {boundary!r}"

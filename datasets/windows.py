@@ -19,10 +19,11 @@ from .layout import data_files, expand
 class Windows(torch.utils.data.Dataset[tuple[Tensor, dict[str, Tensor]]]):
     """All windows of ``num_frames`` consecutive frames of some files, none across the end of a trajectory.
 
-    Item i is ``(frames, parameters)``: frames float32 ``"time channel *space"``, parameters name ->
-    0-dimensional float32. A DataLoader collates them to ``"batch time channel *space"`` and to a context of
-    tensors (batch,). Only the frames asked for are read. Files are opened at the first use in each process,
-    so it works with any number of workers, forked or spawned.
+    Item i is ``(frames, parameters)``: frames float32 ``"time channel *space"``, parameters name -> float32,
+    0-dimensional or, if it varies in space, ``"*space"``. A DataLoader collates them to
+    ``"batch time channel *space"`` and to a context of tensors (batch,) or (batch, *space). Only the frames
+    asked for are read. Files are opened at the first use in each process, so it works with any number of
+    workers, forked or spawned.
 
     Arguments:
         paths: files, split folders or dataset folders (all splits!); usually ``dataset / "data" / "train"``.
@@ -32,7 +33,7 @@ class Windows(torch.utils.data.Dataset[tuple[Tensor, dict[str, Tensor]]]):
 
     Raises:
         BadInputError: if a trajectory is shorter than a window, a regime is unknown, or files differ in
-            fields, grid or frame interval.
+            fields, grid, frame interval or in which parameters they have and which of them vary in space.
         FormatError: if a file is missing or damaged.
     """
 
@@ -55,6 +56,13 @@ class Windows(torch.utils.data.Dataset[tuple[Tensor, dict[str, Tensor]]]):
                     raise BadInputError(
                         f"{header.path} and {first.path} differ in {key}, so their windows do not fit into "
                         "one batch; usual cure: one Windows per split"
+                    )
+            for key in ("parameter_names", "parameters_in_space"):
+                own, others = sorted(getattr(header, key)), sorted(getattr(first, key))
+                if own != others:
+                    raise BadInputError(
+                        f"{header.path} and {first.path} differ in {key} ({own} and {others}), so their "
+                        "windows do not fit into one batch; usual cure: one Windows per kind of file"
                     )
             if header.num_frames < num_frames:
                 raise BadInputError(
@@ -89,9 +97,7 @@ class Windows(torch.utils.data.Dataset[tuple[Tensor, dict[str, Tensor]]]):
     def __getitem__(self, index: int) -> tuple[Float[Tensor, "time channel *space"], dict[str, Tensor]]:
         number, trajectory, start = self.locate(index)
         frames = self._file(number).read(trajectory, slice(start, start + self.num_frames))
-        values = self.headers[number].parameters
-        parameters = {name: torch.tensor(value, dtype=torch.float32) for name, value in values.items()}
-        return torch.from_numpy(frames[0]), parameters
+        return torch.from_numpy(frames[0]), self._file(number).parameters(trajectory)
 
     def _file(self, number: int) -> TrajectoryFile:
         if self._process != os.getpid():  # forked: the parent's handles must not be shared

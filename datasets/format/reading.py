@@ -1,7 +1,8 @@
 """Reading a file, ours or The Well's, no more of it than is asked for."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -84,7 +85,10 @@ def header_of(file: h5py.File, path: Path) -> Header:
             **({"not_read": lost} if lost else {}),
         },
         path=path,
-        varying_parameters=StoredParameters(path, _places(file), grid.shape),
+        varying_parameters={
+            name: StoredParameter(path, place, _parameter_shape(file, place, grid.shape))
+            for name, place in _places(file).items()
+        },
     )
 
 
@@ -137,7 +141,7 @@ def _read_parameter(
     data = file[place]
     if not place.startswith("t0_fields/"):
         return np.asarray(data[trajectories], dtype=np.float64)
-    values = data[trajectories] if data.attrs["sample_varying"] else data[...][None]
+    values = data[trajectories] if data.attrs["sample_varying"] else data[...][None][trajectories]
     for axis in _constant_axes(data):
         values = np.expand_dims(values, 1 + axis)
     return np.broadcast_to(values, (len(values), *space)).astype(np.float32)
@@ -148,30 +152,41 @@ def _constant_axes(data: h5py.Dataset) -> list[int]:
     return [axis for axis, varies in enumerate(data.attrs["dim_varying"]) if not varies]
 
 
-class StoredParameters(Mapping[str, np.ndarray]):
-    """Parameters that vary, read from the file each time they are asked for.
+def _parameter_shape(file: h5py.File, place: str, space: tuple[int, ...]) -> tuple[int, ...]:
+    data = file[place]
+    if not place.startswith("t0_fields/"):
+        return (int(data.shape[0]),)
+    return (int(data.shape[0]) if data.attrs["sample_varying"] else 1, *space)
+
+
+@dataclass(frozen=True)
+class StoredParameter:
+    """A parameter that varies, of which the file is asked for just the rows that are wanted.
 
     Arguments:
         path: the file.
-        places: name -> place in the file.
-        space: shape of the grid.
+        place: where it is in the file.
+        shape: ``(trajectory,)``, ``(1, *space)`` or ``(trajectory, *space)``.
     """
 
-    def __init__(self, path: Path, places: Mapping[str, str], space: tuple[int, ...]) -> None:
-        self._path = path
-        self.places = dict(places)
-        self._space = space
+    path: Path
+    place: str
+    shape: tuple[int, ...]
 
-    def __getitem__(self, name: str) -> np.ndarray:
-        place = self.places[name]
-        with open_hdf5(self._path) as file:
-            return _read_parameter(file, place, self._space)
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self.places)
+    @property
+    def ndim(self) -> int:
+        """Number of axes."""
+        return len(self.shape)
 
     def __len__(self) -> int:
-        return len(self.places)
+        return self.shape[0]
+
+    def __getitem__(self, rows: slice) -> np.ndarray:
+        with open_hdf5(self.path) as file:
+            return _read_parameter(file, self.place, self.shape[1:], rows)
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:  # noqa: ANN401
+        return np.asarray(self[:], dtype)
 
 
 class TrajectoryFile(Trajectories):
@@ -227,7 +242,8 @@ class TrajectoryFile(Trajectories):
         row = self._rows(trajectory)
         told = {name: as_tensor(value) for name, value in self.header.parameters.items()}
         for name, place in self._places.items():
-            told[name] = as_tensor(_read_parameter(self._file, place, self.header.grid.shape, row)[0])
+            rows = row if len(self.header.varying_parameters[name]) > 1 else slice(None)
+            told[name] = as_tensor(_read_parameter(self._file, place, self.header.grid.shape, rows)[0])
         return told
 
     def read(

@@ -13,7 +13,7 @@ from pdenca.core import BadInputError, NonFiniteError, atomic_path
 from pdenca.solvers.boundary import Dirichlet, boundary_from_name
 
 from ..activity import homogeneous_from, stationary_from
-from ..header import SPACE_NAMES, Header, TrajectorySet
+from ..header import SPACE_NAMES, Array, Header, TrajectorySet
 from .schema import (
     ACTIVITY,
     CHUNK_FRAMES,
@@ -124,14 +124,14 @@ def _refuse_bad_header(header: Header) -> None:
         _refuse_bad_parameter(header, name, values)
 
 
-def _refuse_bad_parameter(header: Header, name: str, values: np.ndarray) -> None:
+def _refuse_bad_parameter(header: Header, name: str, values: Array) -> None:
     count, space = header.num_trajectories, header.grid.shape
-    if values.shape not in ((count,), (1, *space), (count, *space)):
+    if tuple(values.shape) not in ((count,), (1, *space), (count, *space)):
         raise BadInputError(
             f"parameter {name!r} has shape {values.shape}; expected {(count,)}, {(1, *space)} or "
             f"{(count, *space)}; usual cure: a number goes into parameters"
         )
-    if not np.isfinite(values).all():
+    if not np.isfinite(values[:]).all():
         raise NonFiniteError(f"parameter {name!r} is not finite; usual cure: look at how it was drawn")
 
 
@@ -183,7 +183,7 @@ def _write_structure(file: h5py.File, header: Header, compression: Compression |
     for name, values in in_space.items():
         shared = len(values) == 1
         data = file.create_dataset(
-            f"t0_fields/{symbol_of(name)}", data=(values[0] if shared else values).astype("f4")
+            f"t0_fields/{symbol_of(name)}", data=(values[:][0] if shared else values[:]).astype("f4")
         )
         data.attrs.update(sample_varying=not shared, time_varying=False)
         data.attrs.update(dim_varying=np.ones(len(axes), dtype=bool), units="1", pdenca_kind="parameter")
@@ -206,9 +206,10 @@ def _write_scalars(file: h5py.File, header: Header) -> None:
     scalars.attrs["field_names"] = _strings(
         [symbol_of(name) for name in (*header.parameters, *per_trajectory)]
     )
-    for name, value in {**header.parameters, **per_trajectory}.items():
-        item = scalars.create_dataset(symbol_of(name), data=np.float32(value))
+    for name in (*header.parameters, *per_trajectory):
         varies = name in per_trajectory
+        value = per_trajectory[name][:] if varies else header.parameters[name]
+        item = scalars.create_dataset(symbol_of(name), data=np.float32(value))
         item.attrs.update(
             sample_varying=varies, time_varying=False, units="1", long_name=name.replace("_", " ")
         )

@@ -15,17 +15,26 @@ from .progress import console
 )
 @click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="PATH...")
 @click.option("--strict", is_flag=True, help="Count warnings as errors, dead trajectories among them.")
+@click.option(
+    "--equation",
+    "equations",
+    multiple=True,
+    metavar="MODULE:CLASS",
+    help="An equation of your own, imported to check the budget of its files.",
+)
 @click.pass_context
-def check_command(context: click.Context, paths: tuple[Path, ...], strict: bool) -> None:
+def check_command(
+    context: click.Context, paths: tuple[Path, ...], strict: bool, equations: tuple[str, ...]
+) -> None:
     """Check trajectory files, split folders and dataset folders.
 
     Looks at the layout (The Well's rules and ours), at every number, at the exact budget of the equation, at
     seeds used twice, at dead trajectories and at the stored statistics. Exit code 0: no errors; 1: errors; 2:
-    a file cannot be read at all.
+    a file cannot be read at all: truncated, damaged, of another layout, or written by a newer pdenca.
     """
     from pdenca.datasets import check
 
-    findings = check(paths, strict)
+    findings = check(paths, strict, equations)
     for finding in findings:
         click.echo(str(finding))
     num_errors = sum(finding.level == "error" for finding in findings)

@@ -130,6 +130,7 @@ class Prediction:
             grid=source.grid,
             frame_interval=source.frame_interval,
             parameters=source.parameters,
+            varying_parameters=source.varying_parameters_of(self.trajectory % source.num_trajectories),
             data=self.frames[None].numpy(),
             provenance=provenance,
         )
@@ -192,7 +193,14 @@ def predict_trajectory(
         if progress:
             progress(done, count)
 
-    predicted = predict(model, given, header.grid, header.context(1), count, each=each)
+    predicted = predict(
+        model,
+        given,
+        header.grid,
+        header.context(1, first=trajectory % header.num_trajectories),
+        count,
+        each=each,
+    )
     name = runs[0].resolve()
     return Prediction(
         model=name.name if len(runs) == 1 else name.parent.name,
