@@ -7,13 +7,14 @@ if __name__ != "pdenca.datasets":
 
 from .check import Finding, check
 from .format import TrajectoryFile, read_header, write_blocks, write_trajectories
-from .generation import Summary, generate
+from .generation import Diagnosis, Fault, Summary, generate, repair, stored_recipe
 from .header import Header, TrajectorySet, file_name
 from .inactive import Inactive, find_inactive
 from .info import info
 from .layout import data_files, splits_of
-from .recipe import SPLITS, Recipe, Shard
+from .recipe import Recipe
 from .recipes import RECIPES, GrayScottRecipe
+from .shard import SPLITS, Shard
 from .statistics import Statistics, compute_statistics, read_stats, write_statistics
 from .windows import Windows, load_split
 from .xarray import open_xarray
@@ -21,6 +22,8 @@ from .xarray import open_xarray
 __all__ = [
     "RECIPES",
     "SPLITS",
+    "Diagnosis",
+    "Fault",
     "Finding",
     "GrayScottRecipe",
     "Header",
@@ -43,7 +46,9 @@ __all__ = [
     "open_xarray",
     "read_header",
     "read_stats",
+    "repair",
     "splits_of",
+    "stored_recipe",
     "write_blocks",
     "write_statistics",
     "write_trajectories",

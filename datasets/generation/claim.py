@@ -70,7 +70,8 @@ def _merge(recipe: Recipe, path: Path, out: Path) -> Recipe:
         known = recipe.complete_settings(known)
     except (json.JSONDecodeError, KeyError, AttributeError, TypeError, UnicodeDecodeError) as error:
         raise FormatError(
-            f"{path} is damaged ({error}); usual cure: `pdenca repair {out}`, or choose an empty folder"
+            f"{path} is damaged ({error}); usual cure: `pdenca repair {out} --apply`, or choose an empty "
+            "folder"
         ) from error
     wanted = recipe.files_settings()
     different = [name for name in {**known, **wanted} if known.get(name) != wanted.get(name)]

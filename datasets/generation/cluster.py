@@ -158,7 +158,8 @@ class _Crew:
             while self._queue or self._pending:
                 self._submit()
                 try:
-                    wait(list(self._pending), timeout=POLL_SECONDS, return_when="FIRST_COMPLETED")
+                    with self._client.as_current():
+                        wait(list(self._pending), timeout=POLL_SECONDS, return_when="FIRST_COMPLETED")
                 except TimeoutError:
                     self._tell_waiting()
                 for future in [future for future in self._pending if future.done()]:

@@ -7,6 +7,7 @@ interrupted, because batches are fixed by the recipe, every trajectory has a see
 is solved on one thread.
 """
 
+import math
 import shutil
 import time
 from dataclasses import dataclass
@@ -18,14 +19,17 @@ from pdenca.core import BadInputError, IncompleteError
 
 from ..card import write_card, write_metadata
 from ..format import Compression, read_header, write_blocks
+from ..format.schema import CHUNK_FRAMES
+from ..header import Header
 from ..inactive import Inactive, find_inactive
 from ..layout import data_files
 from ..recipe import Recipe, Shard
 from ..statistics import FILE_NAME as STATISTICS_NAME
 from ..statistics import compute_statistics, write_statistics
+from .checksums import add_checksum
 from .claim import CARD_NAME, alone, claim
 from .cluster import solve_on_cluster
-from .disk import full_disk_is_told
+from .disk import full_disk_is_told, require_room
 from .files import fingerprint, header_of, is_complete, require_space, target_of
 from .here import solve_here
 from .parts import Batch, batches_of, read_part
@@ -73,9 +77,9 @@ def generate(
 ) -> Summary:
     """Make the dataset of a recipe in a folder, or finish one that was begun.
 
-    The folder becomes ``data/<split>/*.hdf5``, ``stats.yaml``, ``<dataset_name>.yaml``, ``README.md`` and
-    ``recipe.json``. A complete file is kept. Splits may be added to a finished dataset (its files are not
-    touched); any other change of the settings is refused.
+    The folder becomes ``data/<split>/*.hdf5``, ``stats.yaml``, ``<dataset_name>.yaml``, ``README.md``,
+    ``recipe.json`` and ``SHA256SUMS``. A complete file is kept. Splits may be added to a
+    finished dataset (its files are not touched); any other change of the settings is refused.
 
     Arguments:
         recipe: what to make.
@@ -84,7 +88,9 @@ def generate(
         device: where to solve; files made on different devices agree only up to rounding.
         compression: None or ``"gzip"`` for the files that this run makes.
         num_workers: processes that solve batches; 1 solves in this process. By default one per core, if
-            there is more than a few seconds of work. Each takes some 300 MB and twice the batch it is at.
+            there is more than a few seconds of work; a recipe whose class is defined in the running script
+            needs a number, because workers then import that script. Each takes some 300 MB and what the batch
+            it is at needs.
         cluster: address of a dask.distributed scheduler, such as ``tcp://host:8786``, whose workers solve the
             batches instead.
 
@@ -183,7 +189,8 @@ class _Crew:
             )
         self._num_workers = num_workers
         self._cluster = cluster
-        self._may_grow = num_workers is None and device.type == "cpu" and sendable and num_cores() > 1
+        importable = sendable and type(recipe).__module__ != "__main__"
+        self._may_grow = num_workers is None and device.type == "cpu" and importable and num_cores() > 1
 
     def solve(self, recipe: Recipe, batches: list[Batch], assembly: "_Assembly") -> dict[Batch, str]:
         """Solve all batches; return those that were lost, and why."""
@@ -264,5 +271,14 @@ class _Assembly:
         )
         target = target_of(self._recipe, shard, self._out)
         with full_disk_is_told(target):
+            require_room(target, _size(header, self._compression))
             write_blocks(target, header, (read_part(part, "frames") for part in parts), self._compression)
+        add_checksum(self._out, target)
         shutil.rmtree(folder)
+
+
+def _size(header: Header, compression: Compression | None) -> int:
+    """Return how many bytes a file takes, roughly: whole chunks, and a little beside its numbers."""
+    frames = math.ceil(header.num_frames / CHUNK_FRAMES) * CHUNK_FRAMES
+    numbers = 4 * math.prod(header.shape) // header.num_frames * frames
+    return numbers // 2 if compression else numbers + 100_000

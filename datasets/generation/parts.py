@@ -165,7 +165,7 @@ def read_part(part: Path, name: str) -> np.ndarray:
         FormatError: if the file is damaged (every array has a checksum).
     """
     try:
-        with np.load(part) as content:
+        with part.open("rb") as file, np.load(file) as content:
             values: np.ndarray = content[name]
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
         raise FormatError(

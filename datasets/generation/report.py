@@ -33,7 +33,7 @@ class Report:
         self._work = sum(shard.num_trajectories * _work(shard) for shard in shards)
         self._solved_work = 0.0  # by this run
         self._under_way: dict[Batch, int] = {}
-        self._started: float | None = None
+        self._started = time.monotonic()
 
     def found(self, shard: Shard, num_trajectories: int, num_dead: int) -> None:
         """Count trajectories that were there already."""
@@ -44,7 +44,6 @@ class Report:
 
     def frame(self, batch: Batch, number: int) -> None:
         """Frame ``number`` of a batch is solved."""
-        self._started = self._started or time.monotonic()
         self._under_way[batch] = number
         self.tell(f"{batch.file}: frame {number} of {batch.shard.num_frames}")
 
@@ -64,7 +63,7 @@ class Report:
 
     def seconds_left(self) -> float | None:
         """Estimate the time left, from the cells times frames per second of this run; None at first."""
-        seconds = time.monotonic() - self._started if self._started else 0.0
+        seconds = time.monotonic() - self._started
         done = self._solved_work + sum(
             len(batch.seeds) * _work(batch.shard) * number / batch.shard.num_frames
             for batch, number in self._under_way.items()

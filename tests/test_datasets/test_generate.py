@@ -81,6 +81,7 @@ def test_the_folder_is_laid_out_as_in_the_well(dataset, recipe, summary):
         "gray_scott.yaml",
         "README.md",
         "recipe.json",
+        "SHA256SUMS",
     }
     assert {path.name for path in (dataset / "data").iterdir()} == set(GrayScottRecipe.available_splits)
     assert {path.name for path in (dataset / "data" / "train").iterdir()} == {
