@@ -19,6 +19,9 @@ from pdenca.solvers.stencils import STENCILS
 
 from .shard import SPLITS, Shard, Split
 
+_CHOICES = ("stencil", "dealiasing", "tolerance")
+"""Settings that not every method has."""
+
 _ADDED_LATER = ("num_dims", "boundary", "method", "stencil", "dealiasing", "tolerance")
 """Settings that the first datasets did not store; their defaults are what was done then."""
 
@@ -174,6 +177,17 @@ class Recipe(Settings, ABC):
             )
         return self
 
+    @pydantic.model_validator(mode="after")
+    def _check_choices(self) -> "Recipe":
+        for name in _CHOICES:
+            value = getattr(self, name)
+            if value != type(self).model_fields[name].default and name not in options_of(self.method):
+                raise ValueError(
+                    f"method {self.method!r} has no {name}, got {name}={value!r}; usual cure: leave it out, "
+                    "or another method"
+                )
+        return self
+
     def _require_divides(self, name: str, step: float) -> None:
         steps = round(self.frame_interval / step)
         if steps < 1 or abs(steps * step - self.frame_interval) > 1e-9 * self.frame_interval:
@@ -240,20 +254,11 @@ class Recipe(Settings, ABC):
             "start_time_step": self.start_time_step if self.num_start_frames else None,
             "num_start_frames": self.num_start_frames,
             "method": self.method,
-            **self._method_options(),
             "refine": self._refine(shard.split),
             "dtype": getattr(torch, self.dtype),
         }
-        return options if self.tolerance is None else {**options, "tolerance": self.tolerance}
-
-    def _method_options(self) -> dict[str, Any]:
-        """Stencil and dealiasing where the method has them, or where a recipe says something about them."""
-        default = {name: type(self).model_fields[name].default for name in ("stencil", "dealiasing")}
-        return {
-            name: getattr(self, name)
-            for name in default
-            if name in options_of(self.method) or getattr(self, name) != default[name]
-        }
+        choices = {name: getattr(self, name) for name in _CHOICES if name in options_of(self.method)}
+        return {**options, **{name: value for name, value in choices.items() if value is not None}}
 
     def _refine(self, split: Split) -> int:
         """How much finer than the stored grid the solver's is: the solver's own grid stays the same."""

@@ -12,12 +12,16 @@ from .fisher_kpp import FisherKPPRecipe
 from .fitzhugh_nagumo import FitzHughNagumoRecipe
 from .gierer_meinhardt import GiererMeinhardtRecipe
 from .gray_scott import GrayScottRecipe
+from .gray_scott_well import GrayScottWellRecipe
+from .gray_scott_well_original import GrayScottWellOriginalRecipe
 from .pattern import PatternRecipe, Start
 from .schnakenberg import SchnakenbergRecipe
 from .swift_hohenberg import SwiftHohenbergRecipe
 
 RECIPES: Final[dict[str, type[Recipe]]] = {
     "gray-scott": GrayScottRecipe,
+    "gray-scott-well": GrayScottWellRecipe,
+    "gray-scott-well-original": GrayScottWellOriginalRecipe,
     "fitzhugh-nagumo": FitzHughNagumoRecipe,
     "brusselator": BrusselatorRecipe,
     "schnakenberg": SchnakenbergRecipe,

@@ -142,7 +142,7 @@ class PatternRecipe(Recipe, ABC):
                 split=split,
                 regime=regime,
                 parameters=point,
-                initial_condition=self.start_of(split).name,
+                initial_condition=self.initial_condition(split),
                 grid=self.grid(split),
                 num_trajectories=self.size(split)[1],
                 num_frames=self.size(split)[2],
@@ -155,6 +155,10 @@ class PatternRecipe(Recipe, ABC):
     def start_of(self, split: Split) -> Start:
         """Return how the trajectories of a split start."""
         return self.ood_start if split == "ood_ic" else self.start
+
+    def initial_condition(self, split: Split) -> str:
+        """Return what a split's files say about their start."""
+        return self.start_of(split).name
 
     def equation(self, shard: Shard) -> Equation:
         """Return the equation of one file."""

@@ -128,6 +128,7 @@ def test_initial_states_depend_on_the_seed_and_the_kind():
         ({"dtype": "float16"}, "float32"),
         ({"method": "etdrk5"}, "did you mean 'etdrk4'"),
         ({"stencil": "order4"}, "did you mean 'order-4'"),
+        ({"stencil": "order-2"}, "method 'etdrk4' has no stencil, got stencil='order-2'"),
         ({"boundary": "neumann"}, "boundary 'neumann' is unknown"),
         ({"dealiasing": 0.0}, "greater than 0"),
         ({"tolerance": 0.0}, "greater than 0"),
@@ -160,7 +161,12 @@ def test_the_solver_is_told_what_the_settings_say():
     assert options["start_time_step"] is None
     assert options["dtype"] is torch.float32
     assert "tolerance" not in options
-    assert recipe.replace(tolerance=1e-6).solver_options(shard)["tolerance"] == 1e-6
+    assert options["dealiasing"] == 1.0
+    assert "stencil" not in options
+    other = recipe.replace(method="rk4", stencil="order-2").solver_options(shard)
+    assert other["stencil"] == "order-2"
+    assert "dealiasing" not in other
+    assert recipe.replace(method="auto", tolerance=1e-6).solver_options(shard)["tolerance"] == 1e-6
 
 
 def test_settings_of_older_files_are_completed_with_what_was_done_then():
