@@ -6,20 +6,28 @@ if __name__ != "pdenca.symmetry":
     )
 
 from .actions import act, translate
-from .groups import C2, C4, D2, D4, GROUPS, Element, Group
+from .groups import C1, C2, C4, CUBE, CUBE_ROTATIONS, D1_0, D1_1, D2, D4, GROUPS, LINE, Element, Group
+from .kernels import kernel_basis
 from .testing import assert_equivariant, equivariance_residuals, round_off
 
 __all__ = [
+    "C1",
     "C2",
     "C4",
+    "CUBE",
+    "CUBE_ROTATIONS",
+    "D1_0",
+    "D1_1",
     "D2",
     "D4",
     "GROUPS",
+    "LINE",
     "Element",
     "Group",
     "act",
     "assert_equivariant",
     "equivariance_residuals",
+    "kernel_basis",
     "round_off",
     "translate",
 ]

@@ -59,7 +59,7 @@ def act(
         moved = moved.flip(turned)
     if kinds is None:
         return moved
-    sources, signs = _channel_map(element, kinds, state.shape[1])
+    sources, signs = channel_map(element, kinds, state.shape[1])
     factor = torch.tensor(signs, dtype=state.dtype, device=state.device).reshape(-1, *(1 for _ in space))
     return moved[:, sources] * factor
 
@@ -87,7 +87,7 @@ def translate(
     return state.roll(tuple(shift), dims=tuple(range(2, state.ndim)))
 
 
-def _channel_map(element: Element, kinds: Sequence[Kind], num_channels: int) -> tuple[list[int], list[int]]:
+def channel_map(element: Element, kinds: Sequence[Kind], num_channels: int) -> tuple[list[int], list[int]]:
     """Return, for every channel of the image, the channel it comes from and the sign it gets."""
     sources: list[int] = []
     signs: list[int] = []

@@ -1,5 +1,6 @@
-"""Finite groups of rotations and reflections that carry a square lattice onto itself."""
+"""Finite groups of rotations and reflections that carry a lattice of lines, squares or cubes onto itself."""
 
+import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -172,6 +173,15 @@ _FLIP_1 = Element("flip axis 1", ((1, 0), (0, -1)))
 _TRANSPOSE = Element("transpose", ((0, 1), (1, 0)))
 _ANTI_TRANSPOSE = Element("anti-transpose", ((0, -1), (-1, 0)))
 
+C1 = Group("C1", (_IDENTITY,))
+"""No symmetry at all: the unconstrained case."""
+
+D1_0 = Group("D1-0", (_IDENTITY, _FLIP_0))
+"""One mirror, which turns axis 0 round; the symmetry of a process with a direction along axis 1."""
+
+D1_1 = Group("D1-1", (_IDENTITY, _FLIP_1))
+"""One mirror, which turns axis 1 round; the symmetry of a process with a direction along axis 0."""
+
 C2 = Group("C2", (_IDENTITY, _ROTATE_180))
 """Half turns; fits rectangular grids too."""
 
@@ -184,5 +194,34 @@ C4 = Group("C4", (_IDENTITY, _ROTATE_90, _ROTATE_180, _ROTATE_270))
 D4 = Group("D4", (*C4.elements, _FLIP_0, _FLIP_1, _TRANSPOSE, _ANTI_TRANSPOSE))
 """All eight symmetries of the square."""
 
-GROUPS: dict[str, Group] = {"C2": C2, "D2": D2, "C4": C4, "D4": D4}
-"""Group name -> group, the choices of settings and of parametrised tests."""
+LINE = Group("line", (Element("identity", ((1,),)), Element("flip axis 0", ((-1,),))))
+"""The two symmetries of an interval."""
+
+
+def _signed_permutations(num_dims: int) -> tuple[Element, ...]:
+    """All symmetries of a square or cube, the identity first, named by where the coordinates come from."""
+    elements = []
+    for axes in itertools.permutations(range(num_dims)):
+        for signs in itertools.product((1, -1), repeat=num_dims):
+            rows = [
+                tuple(sign if column == axis else 0 for column in range(num_dims))
+                for axis, sign in zip(axes, signs, strict=True)
+            ]
+            name = " ".join(
+                ("+" if sign > 0 else "-") + "xyz"[axis] for axis, sign in zip(axes, signs, strict=True)
+            )
+            elements.append(Element(name, tuple(rows)))
+    return tuple(elements)
+
+
+CUBE = Group("cube", _signed_permutations(3))
+"""All 48 symmetries of the cube (O_h), rotations and reflections, each named by its image of (x, y, z)."""
+
+CUBE_ROTATIONS = Group("cube-rotations", tuple(element for element in CUBE if element.determinant == 1))
+"""The 24 rotations of the cube (O)."""
+
+GROUPS: dict[str, Group] = {
+    group.name: group for group in (C1, C2, D1_0, D1_1, D2, C4, D4, LINE, CUBE_ROTATIONS, CUBE)
+}
+"""Group name -> group, the choices of settings and of parametrised tests; a group's ``num_dims`` tells where
+it acts."""

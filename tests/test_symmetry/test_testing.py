@@ -47,7 +47,7 @@ def state(generator, dtype):
     return torch.rand(2, 2, 8, 8, generator=generator, dtype=dtype)
 
 
-@pytest.mark.parametrize("group", GROUPS.values(), ids=GROUPS.keys())
+@pytest.mark.parametrize("group", [g for g in GROUPS.values() if g.num_dims == 2], ids=lambda g: g.name)
 @pytest.mark.parametrize("num_steps", [1, 5])
 def test_an_isotropic_step_passes(group, num_steps, state):
     assert_equivariant(
