@@ -6,6 +6,7 @@ if __name__ != "pdenca.solvers":
     )
 
 from .boundary import BOUNDARIES, Boundary, Dirichlet, boundary_from_name
+from .choice import Choice, choose_method
 from .derivatives import Derivatives, FourierDerivatives, SpectralDerivatives, StencilDerivatives
 from .equation import Equation, Factored, Preset
 from .equations import (
@@ -28,6 +29,7 @@ from .equations import (
     equation_from_name,
     preset_of,
 )
+from .function_equation import reaction_diffusion
 from .grid import Grid
 from .initial_conditions import INITIAL_CONDITIONS, initial_state_of
 from .integrators import (
@@ -45,6 +47,7 @@ from .integrators import (
     Tableau,
     largest_stable_step,
 )
+from .linear_stability import GrowingWave, dispersion, instability_threshold, most_unstable
 from .padding import pad
 from .parameters import Parameter
 from .reaction_diffusion import Diffusivity, ReactionDiffusion
@@ -71,6 +74,7 @@ __all__ = [
     "Boundary",
     "Brusselator",
     "CahnHilliard",
+    "Choice",
     "ComplexGinzburgLandau",
     "Derivatives",
     "Diffusivity",
@@ -83,6 +87,7 @@ __all__ = [
     "GiererMeinhardt",
     "GrayScott",
     "Grid",
+    "GrowingWave",
     "Heat",
     "Integrator",
     "Parameter",
@@ -104,17 +109,22 @@ __all__ = [
     "Tableau",
     "Waves",
     "boundary_from_name",
+    "choose_method",
     "continuum_waves",
+    "dispersion",
     "equation_class",
     "equation_from_name",
     "find_steady_state",
     "fourier_waves",
     "initial_state_of",
+    "instability_threshold",
     "interpolate",
     "laplacian",
     "largest_stable_step",
+    "most_unstable",
     "pad",
     "preset_of",
+    "reaction_diffusion",
     "restrict",
     "simulate",
     "stencil_waves",

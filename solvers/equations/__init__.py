@@ -43,7 +43,8 @@ def equation_class(name: str) -> type[Equation]:
     """Return the class of an equation, one of ours or a user's own.
 
     Arguments:
-        name: a key of :data:`EQUATIONS`, or "module:Class", which imports the module.
+        name: a key of :data:`EQUATIONS`, or "module:Class", which imports the module. In the place of the
+            class may stand an equation itself, such as ``reaction_diffusion`` makes.
 
     Raises:
         BadInputError: for an unknown name, a module that cannot be imported, or a class that is not there or
@@ -66,6 +67,8 @@ def equation_class(name: str) -> type[Equation]:
             "put its folder into PYTHONPATH"
         ) from error
     found = getattr(module, class_name, None)
+    if isinstance(found, Equation):
+        return type(found)
     if not (isinstance(found, type) and issubclass(found, Equation)):
         what = "does not exist" if found is None else "is not a subclass of pdenca.solvers.Equation"
         raise BadInputError(f"equation {name!r}: {class_name!r} in module {module_name!r} {what}")
