@@ -1,18 +1,20 @@
 """From an initial state to a trajectory of stored frames."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from pdenca.core.errors import BadInputError, NonFiniteError
+from pdenca.core.errors import BadInputError, NonFiniteError, StabilityError
 
+from .choice import SelfCheckingMarch, choose_method
 from .equation import Equation
 from .grid import Grid
-from .integrators import INTEGRATORS, options_of
+from .integrators import AdaptiveRungeKutta, options_of
+from .marches import AdaptiveMarch, March, fixed_march
 from .spectral import restrict
 from .transform import require_spectral
 
@@ -24,15 +26,18 @@ def simulate(
     *,
     num_frames: int,
     frame_interval: float,
-    time_step: float,
+    time_step: float | None = None,
     start_time_step: float | None = None,
     num_start_frames: int = 0,
     method: str = "etdrk4",
     stencil: str | None = None,
     dealiasing: float | None = None,
+    tolerance: float | None = None,
+    backend: str | None = None,
     refine: int = 1,
     dtype: torch.dtype = torch.float64,
     progress: Callable[[int], None] | None = None,
+    report: Callable[[str], None] | None = None,
 ) -> Float[Tensor, "batch time channel *space"]:
     """Solve an equation and keep a frame every ``frame_interval``.
 
@@ -54,19 +59,26 @@ def simulate(
         initial_state: the fields at t = 0, on ``grid.refined(refine)``.
         num_frames: frames to store, the first one at t = 0.
         frame_interval: time between frames; a whole number of steps.
-        time_step: Δt of the integrator.
+        time_step: Δt of the integrator. "auto" and "adaptive" choose their own and take this as the longest
+            allowed; only they can do without.
         start_time_step: Δt in the first ``num_start_frames`` intervals; divides ``frame_interval`` too. None
             if ``time_step`` is used throughout.
         num_start_frames: how many intervals between frames ``start_time_step`` is for; may be more than there
             are.
-        method: a key of ``INTEGRATORS``: "etdrk4", "etdrk2" (spectral; periodic and no-flux axes) or "rk4",
-            "midpoint", "euler" (stencils).
-        stencil: a key of ``STENCILS``, for the methods that use one ("order-4" if None).
+        method: a key of ``INTEGRATORS``: "etdrk4", "etdrk2", "semi-implicit" (spectral; periodic and no-flux
+            axes), "adaptive", "rk4", "midpoint" or "euler" (stencils; every boundary); or "auto", which picks
+            by equation, boundaries and tolerance (see :func:`~pdenca.solvers.choice.choose_method`).
+        stencil: a key of ``STENCILS``, for the methods that use one ("order-4" if None; for "semi-implicit"
+            exact derivatives if None).
         dealiasing: fraction of waves kept in the nonlinear term by the spectral methods (see
             ``SpectralETDRK4``); 1, or None, keeps all.
+        tolerance: of "auto", the error allowed in one frame interval (1e-4 if None; see ``choose_method``);
+            of "adaptive", that of one step (see ``AdaptiveRungeKutta``).
+        backend: how the steps of "rk4", "midpoint" and "euler" are computed (see ``RungeKutta``).
         refine: how much finer the grid of the solver is.
         dtype: of the computation and the result.
         progress: called with the number of frames stored so far.
+        report: called with what there is to say in words: method, step, and for "auto" why.
 
     Returns:
         The frames on ``grid``, on the device of ``initial_state``.
@@ -74,12 +86,12 @@ def simulate(
     Raises:
         BadInputError: for a shape, method, step or interval that does not fit, an option that the method does
             not have, or if only one of ``start_time_step`` and ``num_start_frames`` is given.
-        StabilityError: if a stencil method's step exceeds its stability limit.
+        StabilityError: if a step exceeds the stability limit of its method, or if "auto" or "adaptive" find
+            none that is small enough.
         NonFiniteError: as soon as a stored frame holds NaN or infinity, naming trajectory, field and time.
     """
     if num_frames < 1:
         raise BadInputError(f"num_frames must be at least 1 (the initial state), got {num_frames}")
-    num_steps = _steps_per_frame(frame_interval, time_step)
     if num_start_frames < 0 or (start_time_step is None) != (num_start_frames == 0):
         raise BadInputError(
             "start_time_step is for the first num_start_frames (at least 1) intervals between frames, got "
@@ -97,22 +109,84 @@ def simulate(
             f"grid.refined({refine})"
         )
     state = initial_state.to(dtype)
-    options = _options(method, {"stencil": stencil, "dealiasing": dealiasing}, state)
-    later = INTEGRATORS[method](equation, fine, time_step, **options), num_steps
-    first = later
-    if start_time_step is not None:
-        num_steps = _steps_per_frame(frame_interval, start_time_step, "start_time_step")
-        first = INTEGRATORS[method](equation, fine, start_time_step, **options), num_steps
+    given = {"stencil": stencil, "dealiasing": dealiasing, "tolerance": tolerance, "backend": backend}
+    options = _options(method, given, state)
+    say = report or (lambda text: None)
+    march: March
+    if method in ("auto", "adaptive"):
+        if start_time_step is not None:
+            raise BadInputError(
+                f"method {method!r} finds the steps of the start itself, got start_time_step="
+                f"{start_time_step}; usual cure: leave it and num_start_frames out"
+            )
+        _require_times(frame_interval, time_step)
+        if method == "auto":
+            march = _chosen(equation, fine, state, frame_interval, time_step, options, say)
+        else:
+            march = _adaptive(equation, fine, frame_interval, time_step, options)
+    else:
+        march = fixed_march(
+            method,
+            equation,
+            fine,
+            options,
+            num_frames=num_frames,
+            frame_interval=frame_interval,
+            time_step=time_step,
+            start_time_step=start_time_step,
+            num_start_frames=num_start_frames,
+        )
     frames = state.new_empty((len(state), num_frames, len(equation.fields), *grid.shape))
     for number in range(num_frames):
         if number > 0:
-            integrator, num_steps = first if number <= num_start_frames else later
-            state = integrator.march(state, num_steps)
+            try:
+                state = march.advance(state, number)
+            except (StabilityError, NonFiniteError) as error:
+                raise type(error)(f"from t = {(number - 1) * frame_interval:g}: {error}") from error
         _require_finite(state, equation, number * frame_interval, method)
         frames[:, number] = restrict(state, fine, grid)
         if progress:
             progress(number + 1)
+    say(march.summary())
     return frames
+
+
+def _adaptive(
+    equation: Equation,
+    grid: Grid,
+    frame_interval: float,
+    longest_step: float | None,
+    options: Mapping[str, Any],
+) -> AdaptiveMarch:
+    limit = math.inf if longest_step is None else longest_step
+    return AdaptiveMarch(AdaptiveRungeKutta(equation, grid, frame_interval, longest_step=limit, **options))
+
+
+def _chosen(
+    equation: Equation,
+    grid: Grid,
+    state: Tensor,
+    frame_interval: float,
+    longest_step: float | None,
+    options: Mapping[str, Any],
+    say: Callable[[str], None],
+) -> March:
+    """What "auto" picks; ``say`` hears why."""
+    choice = choose_method(
+        equation, grid, state, frame_interval=frame_interval, longest_step=longest_step, **options
+    )
+    say(str(choice))
+    if choice.method == "adaptive":
+        return _adaptive(equation, grid, frame_interval, longest_step, {"tolerance": choice.tolerance})
+    return SelfCheckingMarch(
+        equation, grid, frame_interval, longest_step=longest_step, first_step=choice.time_step, **options
+    )
+
+
+def _require_times(frame_interval: float, longest_step: float | None) -> None:
+    for name, value in (("frame_interval", frame_interval), ("time_step", longest_step)):
+        if value is not None and not (math.isfinite(value) and value > 0):
+            raise BadInputError(f"{name} must be a positive time, got {value}")
 
 
 def _options(method: str, given: dict[str, Any], state: Tensor) -> dict[str, Any]:
@@ -128,22 +202,6 @@ def _options(method: str, given: dict[str, Any], state: Tensor) -> dict[str, Any
             )
     from_state = {"dtype": state.dtype, "device": state.device}
     return {**{name: value for name, value in from_state.items() if name in known}, **options}
-
-
-def _steps_per_frame(frame_interval: float, time_step: float, name: str = "time_step") -> int:
-    if not (
-        math.isfinite(frame_interval) and frame_interval > 0 and math.isfinite(time_step) and time_step > 0
-    ):
-        raise BadInputError(
-            f"frame_interval and {name} must be positive times, got {frame_interval} and {time_step}"
-        )
-    num_steps = max(1, round(frame_interval / time_step))
-    if not math.isclose(num_steps * time_step, frame_interval, rel_tol=1e-9):
-        raise BadInputError(
-            f"{name} {time_step:g} does not divide frame_interval {frame_interval:g}; the nearest that "
-            f"does is {frame_interval / num_steps:.17g}"
-        )
-    return num_steps
 
 
 def _require_finite(state: Tensor, equation: Equation, time: float, method: str) -> None:

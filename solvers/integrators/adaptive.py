@@ -1,5 +1,6 @@
 """An embedded Runge-Kutta pair that chooses its own steps, for every boundary condition."""
 
+import math
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Final, final
@@ -94,9 +95,10 @@ class AdaptiveRungeKutta(Integrator):
         tolerance: largest error of one step relative to each field.
         absolute_tolerance: the same in the unit of the fields, for fields that vanish.
         stencil: a key of ``STENCILS``, or a Stencil.
+        longest_step: a limit to the steps (time).
 
     Raises:
-        BadInputError: if ``time_step`` or a tolerance is not positive, or the stencil is unknown.
+        BadInputError: if a time or tolerance is not positive, or the stencil is unknown.
 
     References:
         J. R. Dormand, P. J. Prince, J. Comput. Appl. Math. 6 (1980) 19, table 2;
@@ -110,21 +112,29 @@ class AdaptiveRungeKutta(Integrator):
     tolerance: float = 1e-6
     absolute_tolerance: float = 1e-9
     stencil: str | Stencil = "order-4"
+    longest_step: float = math.inf
 
     order = 5
 
     def __post_init__(self) -> None:
         if not self.time_step > 0:
             raise BadInputError(f"time_step must be positive, got {self.time_step}")
+        if not self.longest_step > 0:
+            raise BadInputError(f"longest_step must be positive, got {self.longest_step}")
         for name in ("tolerance", "absolute_tolerance"):
             value = getattr(self, name)
             if not 0 < value < 1:
                 raise BadInputError(f"{name} must be between 0 and 1, got {value}; usual cure: 1e-6")
-        self._longest_step  # noqa: B018 - refuses what does not fit the grid
+        _ = self.stability_limit  # refuses what does not fit the grid
+
+    @cached_property
+    def stability_limit(self) -> float:
+        """The longest step for which transport is stable (time)."""
+        return largest_stable_step(self.equation, self.grid, self.stencil, DORMAND_PRINCE)
 
     @cached_property
     def _longest_step(self) -> float:
-        return largest_stable_step(self.equation, self.grid, self.stencil, DORMAND_PRINCE)
+        return min(self.longest_step, self.stability_limit)
 
     @cached_property
     def _derivatives(self) -> StencilDerivatives:

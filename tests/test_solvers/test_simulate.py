@@ -21,7 +21,10 @@ from pdenca.solvers.integrators import options_of
 EQUATION = GrayScott(0.029, 0.057, diffusivity_a=2e-4, diffusivity_b=1e-4)
 
 
-@pytest.mark.parametrize("method", INTEGRATORS)
+FIXED_STEP = [name for name in INTEGRATORS if name != "adaptive"]
+
+
+@pytest.mark.parametrize("method", FIXED_STEP)
 def test_frames_are_the_steps_of_the_integrator(smooth_field, method):
     grid = Grid.uniform(16, 1 / 8)
     state = 0.3 * smooth_field(grid)
@@ -43,7 +46,7 @@ def test_frames_are_the_steps_of_the_integrator(smooth_field, method):
     torch.testing.assert_close(frames[:, 1:], expected, rtol=0, atol=1e-13)
 
 
-@pytest.mark.parametrize("method", INTEGRATORS)
+@pytest.mark.parametrize("method", FIXED_STEP)
 @pytest.mark.parametrize("num_start_frames", [1, 2, 5])
 def test_the_first_frames_may_have_a_step_of_their_own(smooth_field, method, num_start_frames):
     """One march with each step, the second from where the first one ends; the start may last to the end."""
@@ -257,8 +260,12 @@ def test_a_bad_initial_state_is_reported_at_time_zero():
             BadInputError,
             "restricts frames spectrally.*without refinement",
         ),
-        ({"stencil": "order-2"}, BadInputError, "'etdrk4' has no stencil, .*it has dealiasing; usual cure"),
-        ({"method": "rk4", "dealiasing": 0.5}, BadInputError, "no dealiasing, .*it has stencil; usual cure"),
+        ({"stencil": "order-2"}, BadInputError, r"'etdrk4' has no stencil, .*it has dealiasing; usual cure"),
+        (
+            {"method": "rk4", "dealiasing": 0.5},
+            BadInputError,
+            "no dealiasing, .*has stencil, backend",
+        ),
     ],
 )
 def test_refusals(changes, error, message):
