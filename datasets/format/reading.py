@@ -192,7 +192,7 @@ class StoredParameter:
 class TrajectoryFile(Trajectories):
     """An open file of ours or The Well's that reads only the hyperslabs it is asked for.
 
-    Close it, or use it in a ``with`` block.
+    Close it, or use it in a ``with`` block. ``schema`` is the version of our layout, None for The Well's own.
 
     Arguments:
         path: an HDF5 file.
@@ -207,6 +207,7 @@ class TrajectoryFile(Trajectories):
         self._file = self._manager.__enter__()
         try:
             self.header = header_of(self._file, self._path)
+            self.schema = plain(self._file.attrs.get("pdenca_schema"))
             self._places = _places(self._file)
             self._data = [
                 (

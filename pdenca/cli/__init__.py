@@ -6,12 +6,15 @@ Nothing heavy is loaded before a command runs, so that help answers at once.
 import click
 
 from .check import check_command, info_command
+from .convert import convert_command
 from .demo import demo_command
 from .door import Door, examples
 from .evaluate import evaluate_command
 from .generate import generate_command
 from .pictures import plot_command, report_command
+from .repair import repair_command
 from .rollout import rollout_command
+from .simulate import simulate_command
 from .train import train_command
 
 
@@ -32,8 +35,11 @@ def cli(context: click.Context) -> None:
 
 for _command in (
     demo_command,
+    simulate_command,
     generate_command,
+    convert_command,
     check_command,
+    repair_command,
     info_command,
     train_command,
     evaluate_command,
