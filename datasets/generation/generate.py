@@ -7,7 +7,6 @@ interrupted, because batches are fixed by the recipe, every trajectory has a see
 is solved on one thread.
 """
 
-import math
 import shutil
 import time
 from dataclasses import dataclass
@@ -15,32 +14,23 @@ from pathlib import Path
 
 import torch
 
-from pdenca.core import BadInputError, IncompleteError
+from pdenca.core import IncompleteError
 
 from ..card import write_card, write_metadata
-from ..format import Compression, read_header, write_blocks
-from ..format.schema import CHUNK_FRAMES
-from ..header import Header
+from ..format import Compression, read_header
 from ..inactive import Inactive, find_inactive
 from ..layout import data_files
-from ..recipe import Recipe, Shard
+from ..recipe import Recipe
 from ..statistics import FILE_NAME as STATISTICS_NAME
 from ..statistics import compute_statistics, write_statistics
-from .checksums import add_checksum
+from .assembly import PARTS_FOLDER, Assembly
 from .claim import CARD_NAME, alone, claim
-from .cluster import solve_on_cluster
-from .disk import full_disk_is_told, require_room
-from .files import fingerprint, header_of, is_complete, require_space, target_of
-from .here import solve_here
-from .parts import Batch, batches_of, read_part
-from .processes import can_be_sent, num_cores, solve_with_processes
+from .crew import Crew
+from .disk import full_disk_is_told
+from .files import is_complete, require_space, target_of
+from .parts import Batch
 from .report import Progress, Report
 from .worker import refuse_inside_worker
-
-PARTS_FOLDER = "parts"
-
-LONG_SECONDS = 10.0
-"""What would take longer in this process is worth the seconds that worker processes need to start."""
 
 
 @dataclass(frozen=True)
@@ -108,7 +98,7 @@ def generate(
     """
     started = time.monotonic()
     refuse_inside_worker()
-    crew = _Crew(recipe, torch.device(device), num_workers, cluster)
+    crew = Crew(recipe, torch.device(device), num_workers, cluster)
     out = Path(out)
     with alone(out), full_disk_is_told(out):
         recipe = claim(recipe, out)
@@ -120,7 +110,7 @@ def generate(
             if shard not in missing:
                 report.found(shard, shard.num_trajectories, _num_dead(target_of(recipe, shard, out)))
         report.tell(f"{len(missing)} files to make")
-        assembly = _Assembly(recipe, missing, out, crew.device, compression, report)
+        assembly = Assembly(recipe, missing, out, crew.device, compression, report)
         lost = crew.solve(recipe, assembly.batches, assembly)
         if lost:
             raise _incomplete(lost, len(assembly.batches))
@@ -160,125 +150,3 @@ def _incomplete(lost: dict[Batch, str], num_batches: int) -> IncompleteError:
         "kept; usual cure: run the same command again, which goes on where it stopped, with fewer workers if "
         "the memory was short"
     )
-
-
-class _Crew:
-    """Who solves the batches."""
-
-    def __init__(
-        self, recipe: Recipe, device: torch.device, num_workers: int | None, cluster: str | None
-    ) -> None:
-        self.device = device
-        if num_workers is not None and num_workers < 1:
-            raise BadInputError(f"num_workers must be at least 1, got {num_workers}")
-        if cluster is not None and (num_workers is not None or device.type != "cpu"):
-            raise BadInputError(
-                "the workers of a cluster are its own, one thread of the processor each; usual cure: neither "
-                "num_workers nor device beside cluster"
-            )
-        if device.type != "cpu" and (num_workers or 1) > 1:
-            raise BadInputError(
-                f"on the device {device} one process solves all, got num_workers={num_workers}; usual cure: "
-                "num_workers=1 and a larger batch"
-            )
-        sendable = can_be_sent(recipe)
-        if num_workers is not None and num_workers > 1 and not sendable:
-            raise BadInputError(
-                f"worker processes cannot import {type(recipe).__qualname__}; usual cure: define the recipe "
-                "in a module or script, or num_workers=1"
-            )
-        self._num_workers = num_workers
-        self._cluster = cluster
-        importable = sendable and type(recipe).__module__ != "__main__"
-        self._may_grow = num_workers is None and device.type == "cpu" and importable and num_cores() > 1
-
-    def solve(self, recipe: Recipe, batches: list[Batch], assembly: "_Assembly") -> dict[Batch, str]:
-        """Solve all batches; return those that were lost, and why."""
-        if not batches:
-            return {}
-        if self._cluster is not None:
-            return solve_on_cluster(self._cluster, recipe, batches, assembly)
-        if self._num_workers is not None and self._num_workers > 1:
-            return solve_with_processes(recipe, batches, self._num_workers, assembly)
-        is_long = assembly.is_long if self._may_grow else None
-        rest = solve_here(recipe, batches, self.device, assembly, is_long)
-        return solve_with_processes(recipe, rest, num_cores(), assembly) if rest else {}
-
-
-class _Assembly:
-    """Listens to who solves, and puts every file together as soon as its parts are there.
-
-    Attributes:
-        batches: those that were not there, in order.
-    """
-
-    def __init__(
-        self,
-        recipe: Recipe,
-        missing: list[Shard],
-        out: Path,
-        device: torch.device,
-        compression: Compression | None,
-        report: Report,
-    ) -> None:
-        self._recipe = recipe
-        self._out = out
-        self._compression = compression
-        self._report = report
-        self.batches: list[Batch] = []
-        self._parts: dict[Path, list[Batch]] = {}
-        self._waiting: dict[Path, int] = {}
-        for shard in missing:
-            name = f"{shard.regime}_{fingerprint(recipe, shard, device)}"
-            folder = out / PARTS_FOLDER / shard.split / name
-            folder.mkdir(parents=True, exist_ok=True)
-            self._parts[folder] = batches_of(recipe, shard, folder)
-            absent = [batch for batch in self._parts[folder] if not batch.part.exists()]
-            self._waiting[folder] = len(absent)
-            self.batches += absent
-            for batch in self._parts[folder]:
-                if batch.part.exists():
-                    num_dead = int(read_part(batch.part, "num_dead"))
-                    report.found(shard, len(batch.seeds), num_dead)
-        for folder, count in self._waiting.items():
-            if not count:
-                self._assemble(folder)
-
-    def frame(self, batch: Batch, number: int) -> None:
-        self._report.frame(batch, number)
-
-    def dropped(self, batch: Batch) -> None:
-        self._report.dropped(batch)
-
-    def tell(self, message: str) -> None:
-        self._report.tell(message)
-
-    def is_long(self) -> bool:
-        return (self._report.seconds_left() or 0.0) > LONG_SECONDS
-
-    def solved(self, batch: Batch, num_dead: int) -> None:
-        folder = batch.part.parent
-        self._waiting[folder] -= 1
-        self._report.solved(batch, num_dead)
-        if not self._waiting[folder]:
-            self._assemble(folder)
-
-    def _assemble(self, folder: Path) -> None:
-        parts = [batch.part for batch in self._parts[folder]]
-        shard = self._parts[folder][0].shard
-        header = header_of(
-            self._recipe, shard, seconds=sum(float(read_part(part, "seconds")) for part in parts)
-        )
-        target = target_of(self._recipe, shard, self._out)
-        with full_disk_is_told(target):
-            require_room(target, _size(header, self._compression))
-            write_blocks(target, header, (read_part(part, "frames") for part in parts), self._compression)
-        add_checksum(self._out, target)
-        shutil.rmtree(folder)
-
-
-def _size(header: Header, compression: Compression | None) -> int:
-    """Return how many bytes a file takes, roughly: whole chunks, and a little beside its numbers."""
-    frames = math.ceil(header.num_frames / CHUNK_FRAMES) * CHUNK_FRAMES
-    numbers = 4 * math.prod(header.shape) // header.num_frames * frames
-    return numbers // 2 if compression else numbers + 100_000

@@ -124,6 +124,7 @@ class _Crew:
         self._tries: Counter[Batch] = Counter()
         self._lost: dict[Batch, str] = {}
         self._deaths_in_a_row = 0
+        self._last_death = ""
 
     def run(self) -> dict[Batch, str]:
         self._listener.tell(f"starting {min(self._num_workers, len(self._queue))} worker processes")
@@ -135,7 +136,8 @@ class _Crew:
                     assert isinstance(connection, Connection), "we wait for pipes only"
                     self._hear(self._workers[connection])
                 if self._deaths_in_a_row > 2 * self._num_workers:
-                    return {**self._lost, **dict.fromkeys(self._unfinished(), "not tried any more")}
+                    why = f"not tried any more after a worker {self._last_death}"
+                    return {**self._lost, **dict.fromkeys(self._unfinished(), why)}
         finally:
             for worker in self._workers.values():
                 worker.end()
@@ -176,7 +178,7 @@ class _Crew:
     def _bury(self, worker: _Worker, batch: Batch) -> None:
         """A process is gone: its batch goes to the end of the queue, or is lost if that happened before."""
         del self._workers[worker.connection]
-        how = _in_words(worker.end(grace=5.0))
+        self._last_death = how = _in_words(worker.end(grace=5.0))
         if batch.part.exists():  # it was saved, and only the word of it got lost
             self._finish(worker, batch, int(read_part(batch.part, "num_dead")))
             return

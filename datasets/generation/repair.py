@@ -13,10 +13,10 @@ from ..layout import DATA_FOLDER, ENDINGS
 from ..recipe import Recipe
 from ..statistics import FILE_NAME as STATISTICS_NAME
 from ..statistics import read_stats
+from .assembly import PARTS_FOLDER
 from .checksums import checksum_of, read_checksums
 from .claim import RECIPE_NAME, alone
 from .files import is_as_planned, target_of
-from .generate import PARTS_FOLDER
 from .parts import read_part
 from .resume import recipe_from_settings, stored_recipe
 

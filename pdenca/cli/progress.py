@@ -20,18 +20,21 @@ class Progress:
 
     Arguments:
         title: what is going on.
+        unit: what is counted, to show beside the bar how many of it are done; by default only the share is.
     """
 
-    def __init__(self, title: str) -> None:
+    def __init__(self, title: str, unit: str | None = None) -> None:
         import rich.progress
 
         self._title = title
+        self._unit = unit
         self._told = time.monotonic()
         self._console = console(stderr=True)
         self._bar = rich.progress.Progress(
             "[progress.description]{task.description}",
             rich.progress.BarColumn(),
             rich.progress.TaskProgressColumn(),
+            *([rich.progress.MofNCompleteColumn(), rich.progress.TextColumn(unit)] if unit else []),
             rich.progress.TimeElapsedColumn(),
             rich.progress.TextColumn("{task.fields[message]}", markup=False),
             console=self._console,
@@ -55,7 +58,8 @@ class Progress:
         if not self._console.is_terminal and time.monotonic() - self._told >= LINE_EVERY:
             self._told = time.monotonic()
             share = f"{100 * done / total:.0f} %" if total else ""
-            click.echo(" ".join(part for part in (self._title, share, message) if part), err=True)
+            count = f"{done} of {total} {self._unit}," if self._unit else ""
+            click.echo(" ".join(part for part in (self._title, share, count, message) if part), err=True)
 
     def enter(self, title: str) -> None:
         """Begin another part: from here on the bar carries its title; logs get a line."""

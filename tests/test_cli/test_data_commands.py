@@ -121,3 +121,50 @@ def test_interrupt_then_resume(program, call, tmp_path, tiny):
         (one,), (other,) = data_files(out, split), data_files(whole, split)
         with TrajectoryFile(one) as first, TrajectoryFile(other) as second:
             np.testing.assert_array_equal(first.read(), second.read())
+
+
+def test_a_dataset_is_finished_from_its_folder(call, refused, copied):
+    (file,) = data_files(copied, "valid")
+    file.unlink()
+    result = call("generate", "--resume", copied)
+    assert result.exit_code == 0
+    assert f"{copied}: 7 trajectories in 4 files, 5 of them already there" in result.stdout
+    assert file.exists()
+    assert call("generate", "gray-scott", "--resume", copied, "--workers", "1").exit_code == 0
+    assert "takes all settings from the folder" in refused("generate", "--resume", copied, "--seed", "1")
+    assert "takes all settings from the folder" in refused("generate", "--resume", copied, "--out", "x")
+    assert "nothing was begun there" in refused("generate", "--resume", copied / "data")
+
+
+def test_repair_then_resume(call, refused, copied):
+    """A truncated file: named, moved aside, made again."""
+    (file,) = data_files(copied, "test")
+    whole = file.read_bytes()
+    file.write_bytes(whole[: len(whole) // 2])
+    assert "pdenca repair" in refused("generate", "--resume", copied)
+    told = call("repair", copied)
+    assert told.exit_code == 0
+    aside = copied / "aside" / "data" / "test" / file.name
+    assert f"{file}: is damaged" in told.stdout
+    assert f"would go to {aside}" in told.stdout
+    assert told.stdout.endswith(f"nothing was changed; next: pdenca repair {copied} --apply\n")
+    assert not aside.exists()
+    done = call("repair", copied, "--apply")
+    assert f"moved to {aside}" in done.stdout
+    assert f"1 files to move aside, 1 to make\nnext: pdenca generate --resume {copied}\n" in done.stdout
+    assert call("generate", "--resume", copied).exit_code == 0
+    assert call("check", copied).exit_code == 0
+    assert "0 files to move aside, 0 to make" in call("repair", copied).stdout
+
+
+def test_a_recipe_an_equation_or_a_folder(refused, tmp_path):
+    assert "expected one of RECIPE, --equation and --resume" in refused("generate", "--out", tmp_path)
+    both = refused("generate", "gray-scott", "--equation", "heat", "--out", tmp_path)
+    assert "expected one of RECIPE, --equation and --resume" in both
+    assert "missing option --out" in refused("generate", "gray-scott")
+    assert "no scheduler" in refused(
+        "generate", "gray-scott", "--out", tmp_path / "d", "--cluster", "tcp://127.0.0.1:1"
+    )
+    assert "a cluster are its own" in refused(
+        "generate", "gray-scott", "--out", tmp_path / "d", "--cluster", "tcp://x:1", "--workers", "2"
+    )

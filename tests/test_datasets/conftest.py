@@ -37,7 +37,7 @@ def recipe() -> GrayScottRecipe:
 @pytest.fixture(scope="session")
 def summary(recipe: GrayScottRecipe, tmp_path_factory: pytest.TempPathFactory) -> Summary:
     """What making the dataset returned."""
-    return generate(recipe, tmp_path_factory.mktemp("dataset") / "gray_scott")
+    return generate(recipe, tmp_path_factory.mktemp("dataset") / "gray_scott", num_workers=1)
 
 
 @pytest.fixture(scope="session")
