@@ -1,0 +1,268 @@
+"""The stability of a steady state: the leading eigenvalues of the Jacobian, neutral modes told apart."""
+
+import math
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+import scipy.linalg
+import scipy.sparse.linalg
+import torch
+from jaxtyping import Complex, Float
+from numpy.typing import NDArray
+from torch import Tensor
+
+from pdenca.core.errors import BadInputError
+
+from ..derivatives import Derivatives
+from ..equation import Equation
+from ..grid import Grid
+from ..integrators import INTEGRATORS, largest_stable_step
+from .operator import ReferenceOperator, Vector, is_spectral, of_trajectory, reference_derivatives
+from .preconditioner import LinearPart
+
+# unknowns up to which all eigenvalues are computed at once: 1 s on one thread
+_LARGEST_DENSE: Final = 600
+# of the flow map, in units of the time of the local dynamics: its length, and its step
+_FLOW_TIME, _FLOW_STEP = 10.0, 0.25
+# of the finite difference that applies the flow map, relative to the state
+_DIFFERENCE: Final = 1e-5
+_SEED: Final = 20240426
+
+
+@dataclass(frozen=True, eq=False)
+class Stability:
+    """What :func:`stability_of` found.
+
+    Arguments:
+        verdict: "stable", "unstable" or "undecided".
+        reason: in words, on what the verdict rests.
+        eigenvalues: the leading ones by real part, complex128 (1/time).
+        eigenvectors: their modes, of norm 1, "mode channel *space", complex128.
+        residuals: ‖J v - λ v‖ of each pair (1/time).
+        kinds: "unstable", "neutral" or "stable" for each.
+        num_unstable: eigenvalues that grow.
+        num_neutral: eigenvalues that do neither.
+        num_translations: neutral directions that only shift the pattern.
+        num_conserved: neutral directions that change a conserved mean.
+        pinning: <t, J t> / <t, t> of t = ∂u/∂x, zero but for the grid: how firmly the grid holds the pattern
+            where it is (1/time).
+        relative_rate: of the state itself, rms ∂u/∂t over rms u (1/time).
+        tolerance: growth rates smaller than this are not told from 0 (1/time).
+        method: "dense" or "flow-map".
+    """
+
+    verdict: str
+    reason: str
+    eigenvalues: Complex[Tensor, " mode"]
+    eigenvectors: Complex[Tensor, "mode channel *space"]
+    residuals: Float[Tensor, " mode"]
+    kinds: tuple[str, ...]
+    num_unstable: int
+    num_neutral: int
+    num_translations: int
+    num_conserved: int
+    pinning: float
+    relative_rate: float
+    tolerance: float
+    method: str
+
+
+def stability_of(
+    equation: Equation,
+    grid: Grid,
+    state: Float[Tensor, "batch channel *space"],
+    *,
+    trajectory: int = 0,
+    num_eigenvalues: int = 8,
+    tolerance: float | None = None,
+    method: str | None = None,
+    time_step: float | None = None,
+    derivatives: Derivatives | None = None,
+) -> Stability:
+    """Find the leading eigenvalues of the Jacobian of F at a steady state F(u) = 0 and judge by them.
+
+    "dense" computes all of them. "flow-map" is matrix-free: ARPACK's largest eigenvalues exp(λT) of the
+    linearised flow, a central difference of two marches over a time T, are those of largest growth rate
+    whatever their frequency, which shift and invert cannot promise. Their modes span a space in which J
+    itself, by exact products, is solved for the eigenvalues; ‖J v - λ v‖ is reported for each. Measured on
+    Gray-Scott (bubbles, 32² cells): both agree to 1e-7, 0.5 s against 30 s for dense.
+
+    Neutral modes are no instabilities: on periodic axes every broken translation gives one, ∂u/∂x, and every
+    conserved mean one more. They are counted by comparing the neutral modes with these directions; a coarse
+    grid pins the pattern and moves these eigenvalues away from 0 by about ``pinning``, which is allowed for.
+    Neutral modes that neither explains (a bifurcation point, another symmetry) leave the verdict open.
+
+    Arguments:
+        equation: as it was solved.
+        grid: the domain.
+        state: a steady state, usually from ``find_steady_state``.
+        trajectory: which one of the batch.
+        num_eigenvalues: how many to find; more than there are unstable and neutral ones.
+        tolerance: growth rates up to this count as neutral (1/time); by default 1e-5 of the rate of the local
+            dynamics.
+        method: "dense" or "flow-map"; by default dense up to 600 unknowns.
+        time_step: Δt of the marches of the flow map (time); by default a quarter of the time of the local
+            dynamics.
+        derivatives: another reference operator.
+
+    Returns:
+        Eigenvalues, modes, residuals, counts and the verdict.
+
+    Raises:
+        BadInputError: for shapes, a method or numbers that do not fit.
+    """
+    if method not in (None, "dense", "flow-map"):
+        raise BadInputError(f"method must be 'dense' or 'flow-map', got {method!r}")
+    if num_eigenvalues < 1 or not 0 <= trajectory < len(state):
+        raise BadInputError(
+            f"expected num_eigenvalues >= 1 and a trajectory below {len(state)}, got {num_eigenvalues} and "
+            f"{trajectory}"
+        )
+    derivatives = reference_derivatives(grid) if derivatives is None else derivatives
+    operator = ReferenceOperator(of_trajectory(equation, trajectory, len(state)), derivatives)
+    if tuple(state.shape[1:]) != operator.shape[1:]:
+        raise BadInputError(
+            f"a state of equation {equation.name!r} on this grid has shape (batch, "
+            f"{', '.join(map(str, operator.shape[1:]))}), got {tuple(state.shape)}; usual cure: state[None]"
+        )
+    vector = state[trajectory].detach().double().cpu().reshape(-1).numpy().copy()
+    method = method or ("dense" if operator.size <= _LARGEST_DENSE else "flow-map")
+    if method == "dense":
+        values, modes = scipy.linalg.eig(operator.dense_jacobian(vector))
+    else:
+        values, modes = _by_flow_map(operator, vector, num_eigenvalues, time_step)
+    order = np.argsort(-values.real, kind="stable")[: num_eigenvalues + 1]
+    if len(order) > num_eigenvalues and not np.isclose(
+        values[order[-1]], values[order[-2]].conj(), rtol=1e-9, atol=0
+    ):
+        order = order[:-1]  # pairs of conjugates stay together
+    values, modes = values[order], modes[:, order] / np.linalg.norm(modes[:, order], axis=0)
+    times = operator.jacobian(vector)
+    residuals = np.array(
+        [
+            np.linalg.norm(times(mode) - value * mode)
+            for value, mode in zip(values, np.ascontiguousarray(modes.T), strict=True)
+        ]
+    )
+    return _judge(operator, vector, values, modes, residuals, tolerance, method)
+
+
+def _by_flow_map(
+    operator: ReferenceOperator, vector: Vector, num_eigenvalues: int, time_step: float | None
+) -> tuple[NDArray[np.complex128], NDArray[np.complex128]]:
+    rate = operator.rate_scale(vector, LinearPart(operator.equation, operator.grid).slowest)
+    if rate == 0:
+        raise BadInputError("nothing happens in this equation: J = 0; expected a rate to compare with")
+    name, options = ("etdrk4", {"device": "cpu"}) if is_spectral(operator.grid) else ("rk4", {})
+    step = time_step or _FLOW_STEP / rate
+    if name == "rk4" and time_step is None:
+        step = min(step, 0.9 * largest_stable_step(operator.equation, operator.grid))
+    integrator = INTEGRATORS[name](operator.equation, operator.grid, step, **options)
+    num_steps = max(1, round(_FLOW_TIME / rate / step))
+    typical = float(np.sqrt(np.mean(vector**2))) or 1.0
+
+    def flow(direction: Vector) -> Vector:
+        size = _DIFFERENCE * typical * math.sqrt(operator.size) / float(np.linalg.norm(direction))
+        pair = torch.cat([operator.fields(vector + sign * size * direction) for sign in (1, -1)])
+        after = integrator.march(pair, num_steps)
+        return np.asarray((after[0] - after[1]).reshape(-1).numpy() / (2 * size))
+
+    # a few more than asked for: the last ones converge late, and a pair may stand at the end
+    wanted = min(num_eigenvalues + 4, operator.size - 2)
+    _, modes = scipy.sparse.linalg.eigs(
+        scipy.sparse.linalg.LinearOperator((operator.size,) * 2, flow, dtype=np.float64),
+        k=wanted,
+        ncv=min(operator.size, max(3 * wanted, 30)),
+        tol=1e-9,
+        v0=np.random.default_rng(_SEED).standard_normal(operator.size),
+    )
+    basis, sizes, _ = np.linalg.svd(np.concatenate((modes.real, modes.imag), 1), full_matrices=False)
+    basis = basis[:, sizes > 1e-8 * sizes[0]]
+    times = operator.jacobian(vector)
+    images = np.stack([times(column) for column in np.ascontiguousarray(basis.T)], 1)
+    values, coefficients = np.linalg.eig(basis.T @ images)
+    return values, basis @ coefficients
+
+
+def _judge(
+    operator: ReferenceOperator,
+    vector: Vector,
+    values: NDArray[np.complex128],
+    modes: NDArray[np.complex128],
+    residuals: NDArray[np.float64],
+    tolerance: float | None,
+    method: str,
+) -> Stability:
+    linear = LinearPart(operator.equation, operator.grid)
+    rate = operator.rate_scale(vector, linear.slowest)
+    tolerance = 1e-5 * rate if tolerance is None else tolerance
+    times, slopes = operator.jacobian(vector), operator.translations(vector)
+    shifts = [abs(float(slope @ times(slope) / (slope @ slope))) for slope in np.ascontiguousarray(slopes.T)]
+    pinning = max(shifts, default=0.0)
+    inside = _shares(modes, slopes)
+    limits = np.maximum(tolerance, 3 * residuals)
+    neutral = (np.abs(values) <= limits) | ((inside > 0.9) & (np.abs(values) <= 3 * pinning))
+    unstable = ~neutral & (values.real > limits)
+    stable = ~neutral & (values.real < -limits)
+    kinds = tuple(
+        "neutral" if is_neutral else "unstable" if grows else "stable" if decays else "undecided"
+        for is_neutral, grows, decays in zip(neutral, unstable, stable, strict=True)
+    )
+    num_translations = int((_shares(slopes, modes[:, neutral]) > 0.9).sum())
+    num_conserved = _num_conserved(operator, vector, modes[:, neutral])
+    own = operator.rate(vector)
+    relative = float(np.linalg.norm(own) / (np.linalg.norm(vector) or 1.0))
+    num_unstable, num_neutral = int(unstable.sum()), int(neutral.sum())
+    explained = num_translations + num_conserved
+    if relative > 1e-3 * rate:
+        verdict, reason = "undecided", f"no steady state: its relative rate is {relative:.2e}"
+    elif num_unstable:
+        verdict, reason = "unstable", f"{num_unstable} modes grow, the fastest at {values.real.max():.3g}"
+    elif "undecided" in kinds[: kinds.index("stable") if "stable" in kinds else None]:
+        verdict, reason = "undecided", "a leading mode neither grows nor decays beyond its residual"
+    elif num_neutral > explained:
+        verdict = "undecided"
+        reason = f"{num_neutral} neutral modes, of which translations and conserved means explain {explained}"
+    elif not stable.any() and len(values) < operator.size:
+        verdict, reason = "undecided", "no decaying mode among those found; usual cure: more num_eigenvalues"
+    else:
+        slowest = f", the slowest mode decays at {-values.real[stable].max():.3g}" if stable.any() else ""
+        verdict, reason = "stable", f"no mode grows{slowest}"
+    return Stability(
+        verdict=verdict,
+        reason=reason,
+        eigenvalues=torch.from_numpy(values.astype(np.complex128)),
+        eigenvectors=torch.from_numpy(np.ascontiguousarray(modes.T).astype(np.complex128)).reshape(
+            -1, *operator.shape[1:]
+        ),
+        residuals=torch.from_numpy(residuals),
+        kinds=kinds,
+        num_unstable=num_unstable,
+        num_neutral=num_neutral,
+        num_translations=num_translations,
+        num_conserved=num_conserved,
+        pinning=pinning,
+        relative_rate=relative,
+        tolerance=tolerance,
+        method=method,
+    )
+
+
+def _shares(vectors: NDArray[Any], space: NDArray[Any]) -> NDArray[np.float64]:
+    """How much of each column lies in the span of other columns, from 0 to 1."""
+    if space.shape[1] == 0 or vectors.shape[1] == 0:
+        return np.zeros(vectors.shape[1])
+    basis, sizes, _ = np.linalg.svd(space, full_matrices=False)
+    basis = basis[:, sizes > 1e-8 * sizes[0]]
+    return np.asarray(np.linalg.norm(basis.conj().T @ vectors, axis=0) / np.linalg.norm(vectors, axis=0))
+
+
+def _num_conserved(operator: ReferenceOperator, vector: Vector, neutral: NDArray[Any]) -> int:
+    """How many directions of the neutral space change a conserved mean; decaying modes cannot."""
+    conserved = operator.conserved(vector)
+    if conserved.shape[1] == 0 or neutral.shape[1] == 0:
+        return 0
+    fields = neutral.reshape(operator.shape[1], -1, neutral.shape[1])
+    means = conserved.T @ fields.mean(1) * math.sqrt(fields.shape[1])
+    return int((np.linalg.svd(means, compute_uv=False) > 1e-3).sum())
