@@ -12,6 +12,7 @@ from collections.abc import Callable
 from matplotlib.figure import Figure
 
 from .animation import ANIMATION_FORMATS, animate
+from .contact_sheet import contact_sheet
 from .error_curves import Curve, errors
 from .frame_panels import frames
 from .kernel_panels import kernels
@@ -44,6 +45,7 @@ __all__ = [
     "Curve",
     "Section",
     "animate",
+    "contact_sheet",
     "errors",
     "frames",
     "kernels",
