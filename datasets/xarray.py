@@ -6,7 +6,10 @@ from typing import Any
 import numpy as np
 import xarray
 
+from pdenca.core import FormatError
+
 from .format import TrajectoryFile
+from .format.schema import symbol_of
 
 GROUPS = ("t0_fields", "t1_fields", "scalars", "trajectories")
 
@@ -14,9 +17,10 @@ GROUPS = ("t0_fields", "t1_fields", "scalars", "trajectories")
 def open_xarray(path: Path | str) -> xarray.Dataset:
     """Open a file as one Dataset with named dimensions and coordinates, read lazily.
 
-    Its variables are the fields (dimensions sample, time, x, y, ...), the parameters, and per trajectory its
-    seed and the frames from which on it is homogeneous or stationary. Attributes that netCDF cannot store
-    (true and false) become 0 and 1, so that ``to_netcdf`` works. Close it, or use it in a ``with`` block.
+    Its variables are the fields (dimensions sample, time, x, y, ...), the parameters (without dimensions, or
+    by sample and in space as they vary), and per trajectory its seed and the frames from which on it is
+    homogeneous or stationary. Attributes that netCDF cannot store (true and false) become 0 and 1, so that
+    ``to_netcdf`` works. Close it, or use it in a ``with`` block.
 
     Arguments:
         path: an HDF5 file.
@@ -25,12 +29,24 @@ def open_xarray(path: Path | str) -> xarray.Dataset:
         The Dataset; its attributes are the file's root attributes.
 
     Raises:
-        FormatError: if the file is missing or damaged.
+        FormatError: if the file is missing or damaged, or has no names for its axes, as The Well's own.
     """
-    TrajectoryFile(path).close()  # says in one sentence what is wrong, if something is
+    with TrajectoryFile(path) as file:  # says in one sentence what is wrong, if something is
+        exact = {
+            parameter: symbol_of(parameter)
+            for parameter, values in file.header.varying_parameters.items()
+            if values.ndim == 1
+        }
+        if file.schema is None:
+            raise FormatError(
+                f"{path} is The Well's own and has no names for its axes; usual cure: `pdenca convert`"
+            )
     tree = xarray.open_datatree(path, engine="h5netcdf")
-    parts = [tree.children[name].to_dataset(inherit=True) for name in GROUPS if name in tree.children]
-    merged = xarray.merge(parts, combine_attrs="override")
+    parts = {name: tree.children[name].to_dataset(inherit=True) for name in GROUPS if name in tree.children}
+    # of a parameter by trajectory only the exact values stay, under the name the scalar has
+    parts["scalars"] = parts["scalars"].drop_vars(exact.values())
+    parts["trajectories"] = parts["trajectories"].rename(exact)
+    merged = xarray.merge(parts.values(), combine_attrs="override").drop_vars("end", errors="ignore")
     for variable in merged.variables.values():
         variable.attrs = {name: _storable(value) for name, value in variable.attrs.items()}
     merged.attrs = {name: _storable(value) for name, value in tree.attrs.items()}
