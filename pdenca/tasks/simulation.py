@@ -40,7 +40,8 @@ class Simulation:
         preset_name: of the preset that these began as.
         grid: where.
         frames: (time, channel, *space), float64.
-        method: what the solver says about its method and its steps.
+        method: the method and its time steps.
+        reason: why "auto" picked it; empty for a method given by name.
         seconds: wall time of the solver.
         seed: of the initial state.
     """
@@ -51,6 +52,7 @@ class Simulation:
     grid: Grid
     frames: Float[np.ndarray, "time channel *space"]
     method: str
+    reason: str
     seconds: float
     seed: int
 
@@ -67,7 +69,7 @@ class Simulation:
             f"{self.equation.name}, {self.preset_name}: {self.preset.description}",
             f"{cells} cells of {grid.spacing[0]:g}, {', '.join(dict.fromkeys(grid.boundaries))}, "
             f"t = 0 to {self.times[-1]:g} in {len(self.frames)} frames",
-            f"{self.method}; {self.seconds:.1f} s",
+            f"{self.method}, {self.seconds:.1f} s" + (f" ({self.reason})" if self.reason else ""),
         ]
         for field, values in zip(self.equation.fields, last, strict=True):
             lines.append(
@@ -215,7 +217,8 @@ def run_simulation(
         preset_name=name,
         grid=grid,
         frames=frames[0].numpy(),
-        method="; ".join(said),
+        method=said[-1],
+        reason="; ".join(said[:-1]),
         seconds=time.monotonic() - began,
         seed=seed,
     )
