@@ -5,19 +5,19 @@ import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Final
+from typing import Final, cast
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from pdenca.core.compiling import compiled_or_eager
 from pdenca.core.errors import BadInputError, StabilityError
 
 from ..derivatives import StencilDerivatives
 from ..equation import Equation
 from ..grid import Grid
 from ..kernels import (
+    CompiledMarch,
     FusedMarch,
     InPlaceMarch,
     Program,
@@ -143,11 +143,12 @@ class RungeKutta(Integrator):
     - "numba": one pass over the cells per stage, compiled for this form of equation (extra ``fast``). CPU,
       float32 and float64, and the same rates as above. Compiling takes 1 to 4 s at the first march, once per
       process and form; afterwards steps are 10 to 40 times as fast as "eager".
-    - "compile": the step by ``torch.compile``, on CPU and GPU; needs a C++ compiler.
+    - "compile": the step by ``torch.compile``, on CPU and GPU; needs a C++ compiler and ten seconds or more.
     - "auto": "numba" where it is possible and the march is long enough to win back the compiling, else
       "eager".
 
-    What was asked for and cannot be is said once, with the reason, and "eager" steps in.
+    What was asked for and cannot be is said once, with the reason, and "eager" steps in. So it does,
+    silently, where gradients are asked for.
 
     Arguments:
         equation: what is solved.
@@ -215,52 +216,37 @@ class RungeKutta(Integrator):
 
     def backend_for(self, state: Float[Tensor, "batch channel *space"], num_steps: int) -> str:
         """Return the backend that :meth:`march` takes for such a state: "eager", "compile" or "numba"."""
-        marcher = self._marcher(state, num_steps)
-        if isinstance(getattr(marcher, "__self__", None), FusedMarch):
-            return "numba"
-        return "compile" if marcher == self._march_compiled else "eager"
+        owner = type(getattr(self._marcher(state, num_steps), "__self__", None))
+        return {FusedMarch: "numba", CompiledMarch: "compile"}.get(owner, "eager")
 
     def _marcher(self, state: Tensor, num_steps: int) -> Callable[[Tensor, int], Tensor]:
         """The way to take these steps."""
-        if self.backend == "compile":
-            return self._march_compiled
         if torch.is_grad_enabled() and (state.requires_grad or self._has_gradients(state)):
             return self._march_allocating
         program = self._program(state)
-        wants_numba = self.backend == "numba"
-        if self.backend == "auto" and isinstance(program, Program):
+        wanted = self.backend
+        if wanted == "auto" and isinstance(program, Program):
             updates = state[:, 0].numel() * max(num_steps, self.planned_steps) * self.evaluations_per_step
-            wants_numba = updates >= _WORTH_COMPILING and state.device.type == "cpu" and has_numba()
-        if wants_numba:
-            fused = self._fused(state, program)
-            if isinstance(fused, FusedMarch):
-                return fused.march
-            if self.backend == "numba":
-                _say_once(f"equation {self.equation.name!r} has no kernel, torch takes the steps: {fused}")
+            pays = updates >= _WORTH_COMPILING and state.device.type == "cpu" and has_numba()
+            wanted = "numba" if pays else "eager"
+        if wanted in {"numba", "compile"}:
+            kernel = self._kernel(wanted, state, program)
+            if not isinstance(kernel, str):
+                return kernel.march
+            if self.backend == wanted:
+                _say_once(f"equation {self.equation.name!r} has no kernel, torch takes the steps: {kernel}")
         if not isinstance(program, Program):
             return self._march_allocating
-        tableau = self.tableau
         # buffers belong to one march: integrators are shared between threads, and held for long
-        return InPlaceMarch(
-            program, self.grid, _resolve(self.stencil), tableau.stages, tableau.weights, self.time_step, state
-        ).march
+        return InPlaceMarch(program, *self._scheme, state).march
 
     def _march_allocating(self, state: Tensor, num_steps: int) -> Tensor:
         for _ in range(num_steps):
             state = self._advance(state)
         return state
 
-    def _march_compiled(self, state: Tensor, num_steps: int) -> Tensor:
-        for _ in range(num_steps):
-            state = self._compiled_advance(state)
-        return state
-
     @cached_property
-    def _compiled_advance(self) -> Callable[..., Tensor]:
-        return compiled_or_eager(self._advance)
-
-    @cached_property
-    def _prepared(self) -> dict[tuple[object, ...], Program | FusedMarch | str]:
+    def _prepared(self) -> dict[tuple[object, ...], Program | FusedMarch | CompiledMarch | str]:
         """Programs and kernels by batch, dtype and device; instead of one, the reason why there is none."""
         return {}
 
@@ -271,27 +257,28 @@ class RungeKutta(Integrator):
                 self._prepared[key] = trace_rate(self.equation, self._derivatives, state)
             except UntraceableError as error:
                 self._prepared[key] = str(error)
-        found = self._prepared[key]
-        assert not isinstance(found, FusedMarch)
-        return found
+        return cast(Program | str, self._prepared[key])
 
-    def _fused(self, state: Tensor, program: Program | str) -> FusedMarch | str:
+    def _kernel(
+        self, backend: str, state: Tensor, program: Program | str
+    ) -> FusedMarch | CompiledMarch | str:
         if isinstance(program, str):
             return program
-        key = ("fused", len(state), state.dtype, state.device)
+        key = (backend, len(state), state.dtype, state.device)
         if key not in self._prepared:
-            tableau, stencil = self.tableau, _resolve(self.stencil)
+            march = FusedMarch if backend == "numba" else CompiledMarch
             try:
-                if state.device.type != "cpu":
-                    raise UntraceableError(f"the state is on {state.device}")
-                self._prepared[key] = FusedMarch(
-                    program, self.grid, stencil, tableau.stages, tableau.weights, self.time_step, state.dtype
-                )
+                self._prepared[key] = march(program, *self._scheme, state)
             except UntraceableError as error:
                 self._prepared[key] = str(error)
-        found = self._prepared[key]
-        assert not isinstance(found, Program)
-        return found
+        return cast(FusedMarch | CompiledMarch | str, self._prepared[key])
+
+    @property
+    def _scheme(
+        self,
+    ) -> tuple[Grid, Stencil, tuple[tuple[float, ...], ...], tuple[float, ...], float]:
+        tableau = self.tableau
+        return self.grid, _resolve(self.stencil), tableau.stages, tableau.weights, self.time_step
 
     def _has_gradients(self, state: Tensor) -> bool:
         """Whether constants of the equation ask for gradients."""

@@ -1,5 +1,6 @@
 """Kernels made from an equation's rate of change, for explicit steps without temporary tensors."""
 
+from .compiled import CompiledMarch
 from .denormals import flushed_denormals
 from .fused import FusedMarch, has_numba
 from .inplace import InPlaceMarch
@@ -9,6 +10,7 @@ from .tracing import trace_rate
 
 __all__ = [
     "OPERATIONS",
+    "CompiledMarch",
     "FusedMarch",
     "InPlaceMarch",
     "Program",

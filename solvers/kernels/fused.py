@@ -42,10 +42,10 @@ class FusedMarch:
         stages: the scheme's rows, each of which uses the stage before it alone.
         weights: the scheme's weights.
         time_step: Δt.
-        dtype: of the states, torch.float32 or torch.float64.
+        example: a state: gives dtype (float32 or float64) and device (the CPU).
 
     Raises:
-        UntraceableError: for another dtype or scheme, or if numba is not installed.
+        UntraceableError: for another dtype, device or scheme, or if numba is not installed.
     """
 
     def __init__(
@@ -56,8 +56,11 @@ class FusedMarch:
         stages: tuple[tuple[float, ...], ...],
         weights: tuple[float, ...],
         time_step: float,
-        dtype: torch.dtype,
+        example: Tensor,
     ) -> None:
+        dtype = example.dtype
+        if example.device.type != "cpu":
+            raise UntraceableError(f"the state is on {example.device}")
         if not has_numba():
             raise UntraceableError("numba is not installed (pip install 'pdenca[fast]')")
         if dtype not in (torch.float32, torch.float64):

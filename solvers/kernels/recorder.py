@@ -19,6 +19,21 @@ _Value = Any
 # one register per channel, or a single one without the axis of channels
 _Registers = tuple[str, ...] | str
 
+_WRITTEN_OUT = frozenset(
+    {
+        "addcdiv",
+        "addcmul",
+        "clamp",
+        "clamp_max",
+        "clamp_min",
+        "reciprocal",
+        "relu",
+        "rsqrt",
+        "rsub",
+        "sigmoid",
+    }
+    | {"square"}
+)
 _SAME = frozenset({"alias", "clone", "detach", "contiguous", "lift_fresh"})
 _NEW = frozenset({"zeros_like", "ones_like", "full_like", "new_zeros", "new_ones", "new_full"})
 
@@ -156,6 +171,8 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
         kwargs: dict[str, Any],
         result: _Value,
     ) -> None:
+        if name not in OPERATIONS.keys() | _WRITTEN_OUT:
+            raise UntraceableError(f"it uses torch's {name!r}")
         if not isinstance(result, Tensor) or result.ndim - self.state.ndim not in (-1, 0):
             raise UntraceableError(f"it uses torch's {name!r}")
         has_channels = result.ndim == self.state.ndim
@@ -174,7 +191,7 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
             first, second = row[:2]
             alpha = args[2] if len(args) > 2 else kwargs.get("alpha", 1)
             if alpha != 1:
-                factor = self._constant(alpha)
+                factor = self._constant(float(alpha))
                 if name == "rsub":
                     first = self._emit("mul", first, factor)
                 else:
@@ -192,7 +209,7 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
         if name in {"addcmul", "addcdiv"}:
             product = self._emit("mul" if name == "addcmul" else "div", row[1], row[2])
             if kwargs.get("value", 1) != 1:
-                product = self._emit("mul", product, self._constant(kwargs["value"]))
+                product = self._emit("mul", product, self._constant(float(kwargs["value"])))
             return self._emit("add", row[0], product)
         if name == "sigmoid":
             one = self._constant(1.0)
@@ -206,8 +223,6 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
             return self._emit("maximum", row[0], self._constant(0.0))
         if name in {"clamp", "clamp_min", "clamp_max"}:
             return self._emit_clamp(name, row[0], args, kwargs)
-        if name not in OPERATIONS:
-            raise UntraceableError(f"it uses torch's {name!r}")
         return self._emit(name, *row)
 
     def _emit_clamp(self, name: str, register: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> str:
@@ -220,7 +235,7 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
             if isinstance(bound, Tensor):
                 raise UntraceableError("it uses torch's 'clamp' between tensors")
             if bound is not None:
-                register = self._emit(operation, register, self._constant(bound))
+                register = self._emit(operation, register, self._constant(float(bound)))
         return register
 
     def _emit(self, operation: str, *operands: str) -> str:
