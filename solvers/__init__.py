@@ -53,7 +53,17 @@ from .parameters import Parameter
 from .reaction_diffusion import Diffusivity, ReactionDiffusion
 from .simulate import simulate
 from .spectral import interpolate, restrict, wavenumbers
-from .steady import SteadyState, find_steady_state
+from .steady import (
+    EndOfTrajectory,
+    EndThresholds,
+    LyapunovExponent,
+    Stability,
+    SteadyState,
+    classify_end,
+    find_steady_state,
+    largest_lyapunov_exponent,
+    stability_of,
+)
 from .stencils import STENCILS, Stencil, laplacian
 from .transform import SpectralTransform
 from .waves import Waves, continuum_waves, fourier_waves, stencil_waves, waves_of
@@ -79,6 +89,8 @@ __all__ = [
     "Derivatives",
     "Diffusivity",
     "Dirichlet",
+    "EndOfTrajectory",
+    "EndThresholds",
     "Equation",
     "Factored",
     "FisherKPP",
@@ -90,6 +102,7 @@ __all__ = [
     "GrowingWave",
     "Heat",
     "Integrator",
+    "LyapunovExponent",
     "Parameter",
     "Preset",
     "ReactionDiffusion",
@@ -101,6 +114,7 @@ __all__ = [
     "SpectralETDRK2",
     "SpectralETDRK4",
     "SpectralTransform",
+    "Stability",
     "SteadyState",
     "Stencil",
     "StencilDerivatives",
@@ -110,6 +124,7 @@ __all__ = [
     "Waves",
     "boundary_from_name",
     "choose_method",
+    "classify_end",
     "continuum_waves",
     "dispersion",
     "equation_class",
@@ -120,6 +135,7 @@ __all__ = [
     "instability_threshold",
     "interpolate",
     "laplacian",
+    "largest_lyapunov_exponent",
     "largest_stable_step",
     "most_unstable",
     "pad",
@@ -127,6 +143,7 @@ __all__ = [
     "reaction_diffusion",
     "restrict",
     "simulate",
+    "stability_of",
     "stencil_waves",
     "wavenumbers",
     "waves_of",

@@ -47,8 +47,7 @@ def largest_lyapunov_exponent(
     oscillation and a travelling wave have λ = 0, as their twin lags behind for ever.
 
     Arguments:
-        step: advances ``"batch channel *space"`` by ``time_step``; any Step will do, deterministic. State and
-            twin are passed as one batch.
+        step: advances ``"batch channel *space"`` by ``time_step``; any deterministic Step will do.
         state: where to begin, float64, on the attractor.
         num_intervals: rescalings; at least 10.
         time_step: of ``step`` (time).
@@ -79,7 +78,7 @@ def largest_lyapunov_exponent(
             f"expected a separation in (0, 1) and a float64 state, got {separation} and {state.dtype}; usual "
             "cure: state.double()"
         )
-    number, shape = len(state), (-1,) + (1,) * (state.ndim - 1)
+    shape = (-1,) + (1,) * (state.ndim - 1)
     generator = torch.Generator().manual_seed(seed)
     direction = torch.randn(state.shape, generator=generator, dtype=torch.float64).to(state.device)
     distance = separation * _size(state).clamp(min=1e-300)
@@ -88,12 +87,10 @@ def largest_lyapunov_exponent(
     rows = []
     for count in range(num_discarded + num_intervals):
         before = _size(twin - state)  # rounding makes it differ a little from `distance`
-        both = torch.cat((state, twin))
         for _ in range(steps_per_interval):
-            both = step(both)
-        state, twin = both[:number], both[number:]
+            state, twin = step(state), step(twin)
         after = _size(twin - state)
-        if not (torch.isfinite(both).all() and torch.isfinite(after).all()):
+        if not (torch.isfinite(state).all() and torch.isfinite(twin).all()):
             raise NonFiniteError(
                 f"the state is not finite after {count + 1} intervals; usual cure: a smaller time step"
             )

@@ -76,14 +76,25 @@ class ReferenceOperator:
     Arguments:
         equation: with the constants of this trajectory.
         derivatives: the discretisation; it knows the grid.
+        velocity: of the frame, c (length/time), one component per axis: F(u) + c·∇u then takes the place of
+            F(u). Axes with walls cannot move.
+
+    Raises:
+        BadInputError: for a velocity along an axis with walls.
     """
 
-    def __init__(self, equation: Equation, derivatives: Derivatives) -> None:
+    def __init__(
+        self, equation: Equation, derivatives: Derivatives, velocity: tuple[float, ...] | None = None
+    ) -> None:
         self.equation = equation
         self.derivatives = derivatives
         self.grid = derivatives.grid
         self.shape = (1, len(equation.fields), *self.grid.shape)
         self.size = math.prod(self.shape)
+        self.velocity = velocity or (0.0,) * self.grid.num_dims
+        for axis, part in enumerate(self.velocity):
+            if part != 0 and axis not in self.moving_axes:
+                raise BadInputError(f"axis {axis} has walls and cannot move, got velocity {self.velocity}")
 
     def fields(self, vector: Vector) -> Tensor:
         """Return a vector as ``"1 channel *space"``."""
@@ -95,7 +106,24 @@ class ReferenceOperator:
             return _flat(self._rate(self.fields(vector)))
 
     def _rate(self, state: Tensor) -> Tensor:
-        return self.equation.rate(state, self.derivatives)
+        rate = self.equation.rate(state, self.derivatives)
+        for axis, part in enumerate(self.velocity):
+            if part != 0:
+                rate = rate + part * self.derivatives.first(state, axis)
+        return rate
+
+    def in_frame(self, state: Tensor, time: float) -> Tensor:
+        """Return fields, after some time, as the frame that moved with the velocity sees them."""
+        axes = [axis for axis, part in enumerate(self.velocity) if part != 0]
+        if not axes:
+            return state
+        dims = [axis + 2 for axis in axes]
+        spectrum = torch.fft.fftn(state, dim=dims)
+        for axis in axes:
+            k = 2 * math.pi * torch.fft.fftfreq(self.grid.shape[axis], self.grid.spacing[axis])
+            turn = torch.exp(1j * k.double() * self.velocity[axis] * time)
+            spectrum = spectrum * turn.reshape([-1] + [1] * (self.grid.num_dims - 1 - axis))
+        return torch.fft.ifftn(spectrum, dim=dims).real
 
     def jacobian(self, vector: Vector) -> Callable[[NDArray[Any]], NDArray[Any]]:
         """Return v -> J(u) v, exact to rounding; complex v as well.

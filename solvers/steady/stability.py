@@ -74,6 +74,7 @@ def stability_of(
     state: Float[Tensor, "batch channel *space"],
     *,
     trajectory: int = 0,
+    velocity: Float[Tensor, " axis"] | None = None,
     num_eigenvalues: int = 8,
     tolerance: float | None = None,
     method: str | None = None,
@@ -98,6 +99,7 @@ def stability_of(
         grid: the domain.
         state: a steady state, usually from ``find_steady_state``.
         trajectory: which one of the batch.
+        velocity: of a travelling state (length/time), which is steady in the frame that moves with it.
         num_eigenvalues: how many to find; more than there are unstable and neutral ones.
         tolerance: growth rates up to this count as neutral (1/time); by default 1e-5 of the rate of the local
             dynamics.
@@ -120,7 +122,12 @@ def stability_of(
             f"{trajectory}"
         )
     derivatives = reference_derivatives(grid) if derivatives is None else derivatives
-    operator = ReferenceOperator(of_trajectory(equation, trajectory, len(state)), derivatives)
+    velocity = torch.zeros(grid.num_dims, dtype=torch.float64) if velocity is None else velocity
+    if len(velocity) != grid.num_dims:
+        raise BadInputError(f"velocity needs one component per axis, got {len(velocity)}")
+    operator = ReferenceOperator(
+        of_trajectory(equation, trajectory, len(state)), derivatives, tuple(velocity.tolist())
+    )
     if tuple(state.shape[1:]) != operator.shape[1:]:
         raise BadInputError(
             f"a state of equation {equation.name!r} on this grid has shape (batch, "
@@ -166,7 +173,8 @@ def _by_flow_map(
         size = _DIFFERENCE * typical * math.sqrt(operator.size) / float(np.linalg.norm(direction))
         pair = torch.cat([operator.fields(vector + sign * size * direction) for sign in (1, -1)])
         after = integrator.march(pair, num_steps)
-        return np.asarray((after[0] - after[1]).reshape(-1).numpy() / (2 * size))
+        moved = operator.in_frame(after[:1] - after[1:], num_steps * step)
+        return np.asarray(moved.reshape(-1).numpy() / (2 * size))
 
     # a few more than asked for: the last ones converge late, and a pair may stand at the end
     wanted = min(num_eigenvalues + 4, operator.size - 2)
