@@ -11,6 +11,7 @@ from .derivatives import Derivatives, FourierDerivatives, SpectralDerivatives, S
 from .equation import Equation, Factored, Preset
 from .equations import (
     EQUATIONS,
+    PEARSON,
     REGIMES,
     AdvectionDiffusion,
     AllenCahn,
@@ -75,6 +76,7 @@ __all__ = [
     "INITIAL_CONDITIONS",
     "INTEGRATORS",
     "MIDPOINT",
+    "PEARSON",
     "REGIMES",
     "RK4",
     "STENCILS",

@@ -18,7 +18,7 @@ from .fisher_kpp import FisherKPP
 from .fitzhugh_nagumo import FitzHughNagumo
 from .gierer_meinhardt import GiererMeinhardt
 from .gray_scott import GrayScott
-from .gray_scott_regimes import REGIMES, Regime
+from .gray_scott_regimes import PEARSON, REGIMES, Regime
 from .heat import Heat
 from .schnakenberg import Schnakenberg
 from .swift_hohenberg import SwiftHohenberg
@@ -119,6 +119,7 @@ def preset_of(equation: type[Equation], name: str | None = None) -> Preset:
 
 __all__ = [
     "EQUATIONS",
+    "PEARSON",
     "REGIMES",
     "AdvectionDiffusion",
     "AllenCahn",

@@ -25,7 +25,7 @@ def _turing_preset(description: str, supply_b: float) -> Preset:
         spacing=0.5,
         num_frames=101,
         frame_interval=2.0,
-        time_step=0.02,
+        time_step=0.05,
     )
 
 
@@ -64,10 +64,10 @@ class Brusselator(ReactionDiffusion):
         "hexagons": _turing_preset("spots in a hexagonal lattice; becomes steady", 7.0),
         "stripes": _turing_preset("stripes and their defects; becomes steady", 8.0),
         "waves": Preset(
-            description="an oscillating chemistry with spiral waves; never steady",
-            parameters={"supply_a": 1.0, "supply_b": 3.0, "diffusivity_u": 1.0, "diffusivity_v": 1.0},
-            initial_condition="spiral",
-            initial_options={"means": (1.0, 3.0), "amplitudes": (1.0, 1.0)},
+            description="an oscillating chemistry, its waves broken into spirals; never steady",
+            parameters={"supply_a": 1.0, "supply_b": 3.0, "diffusivity_u": 0.25, "diffusivity_v": 0.25},
+            initial_condition="smooth-noise",
+            initial_options={"means": (1.0, 3.0), "amplitudes": (1.0, 1.0), "density": 0.05},
             num_cells=128,
             spacing=1.0,
             num_frames=201,

@@ -50,7 +50,7 @@ class FisherKPP(ReactionDiffusion):
             spacing=0.75,
             num_frames=101,
             frame_interval=0.25,
-            time_step=0.05,
+            time_step=0.125,
         ),
         "front": Preset(
             description="one ragged front that straightens as it advances; walls at both ends",
@@ -61,7 +61,7 @@ class FisherKPP(ReactionDiffusion):
             spacing=0.75,
             num_frames=101,
             frame_interval=0.3,
-            time_step=0.05,
+            time_step=0.1,
             boundary="no-flux",
         ),
     }

@@ -74,14 +74,14 @@ class FitzHughNagumo(ReactionDiffusion):
             initial_options={
                 "outside": (-0.7, -0.35),
                 "inside": (0.8, -0.2),
-                "radius": 5.0,
-                "density": 5e-4,
+                "radius": 4.0,
+                "density": 1e-3,
             },
             num_cells=128,
             spacing=1.0,
             num_frames=101,
-            frame_interval=20.0,
-            time_step=0.2,
+            frame_interval=6.0,
+            time_step=0.1,
         ),
         "spirals": Preset(
             description="a rotating spiral wave in an excitable medium; never steady",
@@ -98,7 +98,7 @@ class FitzHughNagumo(ReactionDiffusion):
             spacing=1.0,
             num_frames=201,
             frame_interval=2.0,
-            time_step=0.2,
+            time_step=0.1,
             boundary="no-flux",
         ),
         "turing": Preset(

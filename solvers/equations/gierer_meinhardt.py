@@ -16,17 +16,24 @@ from ..parameters import Parameter, expand, mean_over_space, varies_in_space
 from ..reaction_diffusion import Diffusivity, ReactionDiffusion
 
 
-def _preset(description: str, saturation: float, supply: float, means: tuple[float, float]) -> Preset:
+def _preset(
+    description: str,
+    saturation: float,
+    diffusivity_h: float,
+    *,
+    means: tuple[float, float],
+    spacing: float,
+) -> Preset:
     return Preset(
         description=description,
-        parameters={"saturation": saturation, "supply": supply},
+        parameters={"saturation": saturation, "supply": 0.02, "diffusivity_h": diffusivity_h},
         initial_condition="smooth-noise",
         initial_options={"means": means, "amplitudes": (0.1, 0.0), "density": 0.5},
         num_cells=128,
-        spacing=0.5,
+        spacing=spacing,
         num_frames=101,
         frame_interval=2.0,
-        time_step=0.02,
+        time_step=0.05,
     )
 
 
@@ -64,9 +71,15 @@ class GiererMeinhardt(ReactionDiffusion):
     name: ClassVar[str] = "gierer-meinhardt"
     fields: ClassVar[tuple[Field, ...]] = (Field("a"), Field("h"))
     presets: ClassVar[Mapping[str, Preset]] = {
-        "spots": _preset("isolated spots of activator; becomes steady", 0.0, 0.02, (2.02, 2.04)),
+        "spots": _preset(
+            "isolated spots of activator; becomes steady", 0.0, 30.0, means=(2.02, 2.04), spacing=0.5
+        ),
         "stripes": _preset(
-            "stripes, because the activator saturates; becomes steady", 0.25, 0.02, (1.5, 1.1)
+            "stripes, because the activator saturates; becomes steady",
+            0.15,
+            100.0,
+            means=(1.51, 1.14),
+            spacing=0.75,
         ),
     }
 

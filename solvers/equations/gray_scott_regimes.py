@@ -33,10 +33,32 @@ REGIMES: Final[dict[str, Regime]] = {
 """The six regimes of The Well's gray_scott_reaction_diffusion dataset (arXiv 2412.00568)."""
 
 
+PEARSON: Final[dict[str, Regime]] = {
+    "alpha": Regime(0.008, 0.046, "short wave trains that collide; never steady"),
+    "beta": Regime(0.020, 0.046, "broad waves and bursts; never steady"),
+    "gamma": Regime(0.024, 0.056, "worms that grow, break and reconnect"),
+    "delta": Regime(0.028, 0.056, "a labyrinth, with a few holes"),
+    "epsilon": Regime(0.020, 0.056, "spots that divide and die; never steady"),
+    "zeta": Regime(0.024, 0.060, "spots that divide and crowd each other"),
+    "eta": Regime(0.036, 0.063, "spots and short worms"),
+    "theta": Regime(0.040, 0.060, "stripes that grow outwards and fill the plane"),
+    "iota": Regime(0.050, 0.0605, "a labyrinth with few ends"),
+    "kappa": Regime(0.052, 0.063, "stripes that grow and bend; relaxes slowly"),
+    "lambda": Regime(0.036, 0.0655, "dies out from blobs, seeds and squares alike; k = 0.064 grows spots"),
+    "mu": Regime(0.044, 0.066, "dies out from blobs, seeds and squares alike; k = 0.065 grows worms"),
+}
+"""Representatives of the classes that Pearson named (Science 261 (1993) 189), at the values that APEBench uses
+(arXiv 2411.00180), with what they do here from Gaussian blobs; the last two make no pattern."""
+
+_DYING = ("lambda", "mu")
+
+
 def regime_presets() -> Mapping[str, Preset]:
-    """Return one preset per regime, the maze first."""
+    """Return one preset per regime, the maze first, and one per class of Pearson that makes a pattern."""
     names = ("maze", *(name for name in REGIMES if name != "maze"))
-    return {name: _preset(REGIMES[name]) for name in names}
+    presets = {name: _preset(REGIMES[name]) for name in names}
+    classes = {f"pearson-{name}": _preset(regime) for name, regime in PEARSON.items() if name not in _DYING}
+    return {**presets, **classes}
 
 
 def _preset(regime: Regime) -> Preset:

@@ -28,7 +28,7 @@ def _preset(
         spacing=pi / 4,
         num_frames=101,
         frame_interval=frame_interval,
-        time_step=0.1,
+        time_step=0.25,
     )
 
 
@@ -74,7 +74,7 @@ class SwiftHohenberg(Equation):
             spacing=pi / 4,
             num_frames=101,
             frame_interval=5.0,
-            time_step=0.1,
+            time_step=0.25,
         ),
     }
 
