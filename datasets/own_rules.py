@@ -43,6 +43,8 @@ WORDS: Final[Mapping[Test, str]] = {
     is_json: "a text in JSON",
 }
 ROOT: Final[Mapping[str, Test]] = {
+    "dataset_name": is_text,
+    "grid_type": is_text,
     "Conventions": is_text,
     "title": is_text,
     "source": is_text,
@@ -101,9 +103,9 @@ def _root_rules(file: h5py.File) -> Iterator[str]:
     needed = {**ROOT, **{str(name): is_number for name in file.attrs["simulation_parameters"]}}
     if is_simulated(file):
         needed |= {name: _provenance_test(name) for name in PROVENANCE}
-        if "num_start_frames" in file.attrs:
+        if {"num_start_frames", "start_time_step"} & set(file.attrs):
             needed["num_start_frames"] = is_number
-            if file.attrs["num_start_frames"] != 0:
+            if file.attrs.get("num_start_frames", 0) != 0:
                 needed["start_time_step"] = is_number
     for name, test in needed.items():
         if name not in file.attrs:
@@ -124,8 +126,9 @@ def _attribute_rules(file: h5py.File) -> Iterator[str]:
         expected = "T" if name == "time" else name.upper()
         if is_text(item.attrs.get("axis")) and item.attrs["axis"] != expected:
             yield f"the attribute 'axis' of {item.name} must be {expected!r}, got {item.attrs['axis']!r}"
-    if isinstance(file.get("sample"), h5py.Dataset):
-        yield from _texts(file["sample"], ("long_name",))
+    for name in ("sample", "end"):
+        if isinstance(file.get(name), h5py.Dataset):
+            yield from _texts(file[name], ("long_name",))
     for name in file["scalars"].attrs["field_names"]:
         yield from _texts(file["scalars"][name], NAMED)
     for group, kinds in zip(FIELD_GROUPS, (("scalar", "pseudoscalar"), ("vector",)), strict=True):

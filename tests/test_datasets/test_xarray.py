@@ -38,9 +38,7 @@ def test_everything_is_saved_and_read_again(make_set, tmp_path, num_dims, engine
     given = make_set(
         shape=shape,
         fields=(Field("A", "mol"), Field("v", "m/s", "vector")),
-        grid=Grid(
-            shape, (0.5, 0.25, 0.1)[:num_dims], ("dirichlet(1, 0.5)", "periodic", "no-flux")[:num_dims]
-        ),
+        grid=Grid(shape, (0.5, 0.25, 0.1)[:num_dims], walls[:num_dims]),
         seeds=(5, 2**62),
         parameters={"strength": 2.0},
         varying_parameters={
