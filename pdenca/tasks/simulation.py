@@ -20,6 +20,7 @@ from pdenca.solvers import (
     Equation,
     Grid,
     Preset,
+    classify_end,
     equation_class,
     initial_state_of,
     preset_of,
@@ -28,6 +29,8 @@ from pdenca.solvers import (
 
 CHOOSES_STEPS = ("auto", "adaptive")
 """Methods that find their own time steps, for a tolerance."""
+FEWEST_TO_JUDGE = 16
+"""Frames from which on ``classify_end`` says how a trajectory ends."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,6 +79,9 @@ class Simulation:
                 f"{field.name} at the end: {values.min():.4g} to {values.max():.4g}, "
                 f"mean {values.mean():.4g}, standard deviation {values.std():.3g}"
             )
+        if len(self.frames) >= FEWEST_TO_JUDGE:
+            (end,) = classify_end(torch.from_numpy(self.frames[None]), grid, self.preset.frame_interval)
+            lines.append(f"how it ends: {end.verdict}, {end.reason}")
         return "\n".join(lines)
 
     def draw(self, path: Path) -> None:
