@@ -2,6 +2,8 @@
 
 import doctest
 import importlib
+import re
+from pathlib import Path
 
 
 def test_docstring_examples(modules):
@@ -15,3 +17,12 @@ def test_docstring_examples(modules):
         failed += [name] * result.failed
     assert not failed
     assert num_examples > 0
+
+
+def test_the_examples_of_the_guide_run():
+    text = (Path(__file__).parent.parent.parent / "docs" / "guide.md").read_text(encoding="utf-8")
+    blocks = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
+    assert blocks
+    names: dict[str, object] = {}
+    for block in blocks:
+        exec(compile(block, "guide.md", "exec"), names)
