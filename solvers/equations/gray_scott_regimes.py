@@ -47,8 +47,8 @@ PEARSON: Final[dict[str, Regime]] = {
     "lambda": Regime(0.036, 0.0655, "dies out from blobs, seeds and squares alike; k = 0.064 grows spots"),
     "mu": Regime(0.044, 0.066, "dies out from blobs, seeds and squares alike; k = 0.065 grows worms"),
 }
-"""Representatives of the classes that Pearson named (Science 261 (1993) 189), at the values that APEBench uses
-(arXiv 2411.00180), with what they do here from Gaussian blobs; the last two make no pattern."""
+"""The classes that Pearson named (Science 261 (1993) 189), each at the values that APEBench uses (arXiv
+2411.00180), with what they do here from Gaussian blobs; the last two make no pattern."""
 
 _DYING = ("lambda", "mu")
 

@@ -114,22 +114,8 @@ def test_regimes_are_those_of_the_well():
         "spirals": (0.018, 0.051),
         "spots": (0.030, 0.062),
     }
-    assert list(PEARSON) == (
-        [
-            "alpha",
-            "beta",
-            "gamma",
-            "delta",
-            "epsilon",
-            "zeta",
-            "eta",
-            "theta",
-            "iota",
-            "kappa",
-            "lambda",
-            "mu",
-        ]
-    )
+    assert list(PEARSON)[:6] == ["alpha", "beta", "gamma", "delta", "epsilon", "zeta"]
+    assert list(PEARSON)[6:] == ["eta", "theta", "iota", "kappa", "lambda", "mu"]
 
 
 def test_the_pdebench_preset_is_its_configuration():
