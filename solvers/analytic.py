@@ -20,7 +20,7 @@ def with_images(
         x: positions, broadcast against ``centre``.
         centre: in [0, length].
         length: L, the side of the domain.
-        boundary: "periodic" or "no-flux".
+        boundary: "periodic", or any wall, which is taken as a mirror.
         reach: images further than this from [0, length] are left out.
 
     Returns:
@@ -44,13 +44,13 @@ def trigonometric_interpolation(x: Tensor, length: float, num_points: int, bound
         x: positions to evaluate at.
         length: L, the side of the domain.
         num_points: n, how many values are given.
-        boundary: "periodic" (a Fourier series of period L) or "no-flux" (cosines, flat at both walls).
+        boundary: "periodic" (a Fourier series of period L) or any wall (cosines, flat at both ends).
 
     Returns:
         Weights ``"position point"``.
     """
     points = (torch.arange(num_points, dtype=torch.float64, device=x.device) + 0.5) * length / num_points
-    if boundary == "no-flux":  # the even continuation is periodic on twice the length
+    if boundary != "periodic":  # the even continuation is periodic on twice the length
         mirrored = torch.cat((points, 2 * length - points))
         both = _dirichlet_kernel(x[:, None] - mirrored, 2 * length, 2 * num_points)
         return both[:, :num_points] + both[:, num_points:]

@@ -115,7 +115,9 @@ class Brusselator(ReactionDiffusion):
         return (expand(self.supply_a, u) - u).flatten(1).mean(1)
 
     def homogeneous_states(self) -> tuple[tuple[Parameter, ...], ...]:
-        """Return (A, B / A)."""
+        """Return (A, B / A); none if A or B varies in space."""
+        if varies_in_space(self.supply_a) or varies_in_space(self.supply_b):
+            return ()
         return ((self.supply_a, self.supply_b / self.supply_a),)
 
     def _conversion(self, u: Tensor, v: Tensor) -> Tensor:

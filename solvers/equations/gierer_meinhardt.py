@@ -124,8 +124,10 @@ class GiererMeinhardt(ReactionDiffusion):
     def homogeneous_states(self) -> tuple[tuple[Parameter, ...], ...]:
         """Return a = (ν + σ)/μ, or with saturation the roots of (μ a - σ)(1 + κ a²) = ν; h = ρ a²/ν.
 
-        None if there is saturation and a constant is not a number.
+        None if a constant varies in space, or there is saturation and a constant is not a number.
         """
+        if any(map(varies_in_space, self.parameters().values())):
+            return ()
         decay, inhibitor_decay = self.activator_decay, self.inhibitor_decay
         if not isinstance(self.saturation, Tensor) and self.saturation == 0:
             a = (inhibitor_decay + self.supply) / decay

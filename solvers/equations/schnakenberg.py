@@ -106,7 +106,9 @@ class Schnakenberg(ReactionDiffusion):
         return (expand(self.supply_u, u) + expand(self.supply_v, u) - u).flatten(1).mean(1)
 
     def homogeneous_states(self) -> tuple[tuple[Parameter, ...], ...]:
-        """Return (a + b, b / (a + b)²)."""
+        """Return (a + b, b / (a + b)²); none if a or b varies in space."""
+        if varies_in_space(self.supply_u) or varies_in_space(self.supply_v):
+            return ()
         u = self.supply_u + self.supply_v
         return ((u, self.supply_v / u**2),)
 

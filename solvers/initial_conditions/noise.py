@@ -55,8 +55,7 @@ def smooth_noise(
     for x, length, points, boundary in zip(
         grid.coordinates(), grid.extent, num_points, grid.boundaries, strict=True
     ):
-        shape = "periodic" if boundary == "periodic" else "no-flux"
-        weights = trigonometric_interpolation(x.to(generator.device), length, points, shape)
+        weights = trigonometric_interpolation(x.to(generator.device), length, points, boundary)
         # the first space axis is used up and comes back as the last
         noise = torch.tensordot(noise, weights, dims=([2], [1]))
     return _around(means, amplitudes, noise)

@@ -62,7 +62,7 @@ def seeds(
                     x.to(generator.device),
                     centre[axis] * grid.extent[axis],
                     grid.extent[axis],
-                    _mirrored(grid.boundaries[axis]),
+                    grid.boundaries[axis],
                     9 * radius,
                 )
                 seed = seed[..., None] * line.clamp(max=1)
@@ -198,11 +198,7 @@ def _noise_across(
             grid.coordinates()[axis].to(generator.device),
             grid.extent[axis],
             points,
-            _mirrored(grid.boundaries[axis]),
+            grid.boundaries[axis],
         )
         noise = torch.tensordot(noise, weights, dims=([1], [1]))
     return torch.tanh(noise)  # bounded, since interpolation overshoots between its points
-
-
-def _mirrored(boundary: str) -> str:
-    return "periodic" if boundary == "periodic" else "no-flux"

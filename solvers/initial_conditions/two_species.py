@@ -3,8 +3,8 @@
 Every function is analytic: the random draws do not depend on the resolution, and a finer grid samples the
 same function at more points, so a trajectory can be made at any resolution from the same seed. On periodic
 axes the functions are periodic; on no-flux axes they are mirrored at the walls and so satisfy the boundary
-condition. All return float64 ``"batch channel *space"`` on the generator's device, A in channel 0 and B in
-channel 1.
+condition; walls that hold a value are treated likewise, so that the start jumps to the value there. All
+return float64 ``"batch channel *space"`` on the generator's device, A in channel 0 and B in channel 1.
 """
 
 import math

@@ -227,6 +227,9 @@ def test_fitzhugh_nagumo_has_as_many_steady_states_as_the_docstring_says():
 def test_a_constant_that_varies_in_space_makes_no_closed_steady_state():
     varying = torch.rand(1, 4, 4, dtype=torch.float64)
     assert GrayScott(varying, 0.06).homogeneous_states() == ((1.0, 0.0),)
+    assert Schnakenberg(varying).homogeneous_states() == ()
+    assert Brusselator(varying).homogeneous_states() == ()
+    assert GiererMeinhardt(supply=varying).homogeneous_states() == ()
     assert AllenCahn(bias=0.1).homogeneous_states() == ()
     assert GiererMeinhardt(saturation=varying).homogeneous_states() == ()
     assert len(GiererMeinhardt(saturation=0.25).homogeneous_states()) == 1

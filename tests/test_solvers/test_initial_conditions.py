@@ -7,7 +7,17 @@ import torch
 
 from pdenca.core.errors import BadInputError
 from pdenca.solvers import INITIAL_CONDITIONS, REGIMES, Grid, restrict
-from pdenca.solvers.initial_conditions import blocks, fourier_noise, gaussian_blobs, square
+from pdenca.solvers.initial_conditions import (
+    blocks,
+    fourier_noise,
+    front,
+    gaussian_blobs,
+    seeds,
+    smooth_noise,
+    spiral,
+    square,
+    white_noise,
+)
 
 OPTIONS = {
     "fourier-noise": {"feed_rate": 0.029, "kill_rate": 0.057},
@@ -49,7 +59,7 @@ def test_shape_dtype_and_determinism(name):
 
 
 @pytest.mark.parametrize("name", sorted(set(INITIAL_CONDITIONS) - RESOLUTION_DEPENDENT))
-@pytest.mark.parametrize("boundary", ["periodic", "no-flux"])
+@pytest.mark.parametrize("boundary", ["periodic", "no-flux", "dirichlet(0.5)"])
 def test_a_finer_grid_samples_the_same_function(name, boundary):
     """With an odd factor each coarse centre is a fine centre."""
     grid = Grid.uniform((12, 16), 1 / 8, boundary)
@@ -67,10 +77,11 @@ def test_the_restriction_of_a_resolved_state_is_the_state(name):
     assert float(difference.abs().max()) < tolerance
 
 
-@pytest.mark.parametrize("name", ["gaussian-blobs", "fourier-noise", "square", "blocks"])
-def test_no_flux_states_are_flat_at_the_walls(name):
+@pytest.mark.parametrize("name", sorted(set(INITIAL_CONDITIONS) - RESOLUTION_DEPENDENT - {"front"}))
+@pytest.mark.parametrize("boundary", ["no-flux", "dirichlet(0.5)"])
+def test_no_flux_states_are_flat_at_the_walls(name, boundary):
     """The slope at the wall, measured on very thin cells, vanishes against that inside."""
-    grid = Grid((2048, 8), (1 / 1024, 1 / 4), ("no-flux", "no-flux"))
+    grid = Grid((2048, 8), (1 / 1024, 1 / 4), (boundary, boundary))
     slopes = _make(name, grid).diff(dim=2).abs().amax((0, 1, 3))
     assert float(torch.maximum(slopes[0], slopes[-1])) < 0.1 * float(slopes.max())
 
@@ -188,6 +199,103 @@ def test_blocks_are_four_sharp_drawings():
     assert torch.equal(again, state[[3, 0]])
 
 
+def test_smooth_noise_surrounds_its_means_on_any_number_of_fields_and_axes():
+    for num_dims, num_fields in ((1, 1), (2, 3), (3, 2)):
+        grid = Grid.uniform(24, 1 / 8, num_dims=num_dims)
+        means, amplitudes = tuple(map(float, range(num_fields))), (0.3,) * num_fields
+        state = smooth_noise(grid, torch.Generator().manual_seed(0), 4, means=means, amplitudes=amplitudes)
+        assert state.shape == (4, num_fields, *grid.shape)
+        found = state.transpose(0, 1).flatten(1)
+        assert found.mean(1).tolist() == pytest.approx(means, abs=0.12)
+        # uniform numbers in [-0.3, 0.3] have deviation 0.3/√3; as dense as the grid here, so nothing is lost
+        assert found.std(1).tolist() == pytest.approx([0.3 / math.sqrt(3)] * num_fields, rel=0.2)
+
+
+def test_smooth_noise_has_no_waves_shorter_than_two_points():
+    grid = Grid.uniform(64, 1 / 16)
+    state = smooth_noise(
+        grid, torch.Generator().manual_seed(0), 1, means=(0.0,), amplitudes=(1.0,), density=4.0
+    )
+    power = torch.fft.rfft2(state[0, 0]).abs()
+    assert float(power[:, 9:].max()) < 1e-10 * float(power.max())
+    assert float(power[:8, :8].median()) > 0.1 * float(power.max()) / 8
+
+
+def test_white_noise_is_normal_and_independent_in_every_cell():
+    grid = Grid.uniform(64, 1.0)
+    state = white_noise(grid, torch.Generator().manual_seed(0), 2, means=(1.0, -2.0), amplitudes=(1.0, 0.5))
+    flat = state.transpose(0, 1).flatten(1)
+    assert flat.mean(1).tolist() == pytest.approx([1.0, -2.0], abs=0.05)
+    assert flat.std(1).tolist() == pytest.approx([1.0, 0.5], rel=0.05)
+    inside = ((flat[0] - 1).abs() < 1).double().mean()
+    assert float(inside) == pytest.approx(0.683, abs=0.02)
+    neighbours = ((state[:, 0] - 1) * (state[:, 0].roll(1, -1) - 1)).mean()
+    assert abs(float(neighbours)) < 0.05
+
+
+def test_seeds_are_as_many_as_the_density_says_and_reach_the_inner_state():
+    grid = Grid.uniform(128, 1 / 16)
+    state = seeds(
+        grid,
+        torch.Generator().manual_seed(2),
+        3,
+        outside=(1.0, 0.0),
+        inside=(0.0, 2.0),
+        radius=0.15,
+        density=4 / 64,
+    )
+    shape = state[:, 1] / 2
+    torch.testing.assert_close(state[:, 0], 1 - shape)
+    assert float(shape.min()) >= 0
+    assert float(shape.amax((1, 2)).min()) > 0.9
+    # four seeds that rarely overlap: each has the area 2π R²
+    area = shape.sum((1, 2)) / 16**2 / (2 * math.pi * 0.15**2)
+    assert area.tolist() == pytest.approx([4.0] * 3, abs=0.2)
+
+
+@pytest.mark.parametrize("boundary", ["periodic", "no-flux"])
+def test_a_front_stands_where_it_was_drawn(boundary):
+    grid = Grid((4000,), (0.01,), (boundary,))
+    options = {"behind": (2.0, -1.0), "ahead": (0.0, 1.0), "width": 0.5, "position": (0.3, 0.3)}
+    state = front(grid, torch.Generator().manual_seed(0), 1, **options)[0]
+    shape = state[0] / 2
+    torch.testing.assert_close(state[1], 1 - 2 * shape)
+    crossings = grid.coordinates()[0][1:][(shape[1:] - 0.5).sign() != (shape[:-1] - 0.5).sign()]
+    expected = [12.0] if boundary == "no-flux" else [6.0, 34.0]
+    assert crossings.tolist() == pytest.approx(expected, abs=0.02)
+    slope = float(shape.diff().abs().max()) / 0.01
+    assert slope == pytest.approx(1 / (2 * 0.5), rel=0.01)
+    assert float(shape.diff()[[0, -1]].abs().max()) < 1e-4
+
+
+def test_a_rough_front_wanders_no_further_than_it_may():
+    grid = Grid((400, 60), (0.1, 0.5), ("no-flux", "periodic"))
+    options = {"behind": (1.0,), "ahead": (0.0,), "width": 0.1, "position": (0.4, 0.4), "roughness": 3.0}
+    state = front(grid, torch.Generator().manual_seed(0), 2, **options)[:, 0]
+    positions = state.sum(1) * 0.1
+    assert float((positions - 16).abs().max()) < 3.01
+    assert float((positions - 16).abs().max()) > 1.0
+    assert float(positions.diff(dim=1).abs().max()) < 2.0
+
+
+@pytest.mark.parametrize(("boundary", "charges"), [("periodic", [-1, -1, 1, 1]), ("no-flux", [1])])
+def test_spirals_wind_around_their_centres(boundary, charges):
+    """The phase of (u - mean, v - mean) turns once around each."""
+    grid = Grid.uniform(40, 1.0, boundary)
+    state = spiral(grid, torch.Generator().manual_seed(1), 1, means=(0.5, -1.0), amplitudes=(0.2, 0.3))
+    phase = torch.angle(torch.complex((state[0, 0] - 0.5) / 0.2, (state[0, 1] + 1.0) / 0.3))
+    if boundary == "periodic":
+        phase = torch.nn.functional.pad(phase[None, None], (0, 1, 0, 1), mode="circular")[0, 0]
+
+    def turn(a):
+        return torch.remainder(a + math.pi, 2 * math.pi) - math.pi
+
+    down, right = turn(phase.diff(dim=0)), turn(phase.diff(dim=1))
+    winding = (down[:, :-1] + right[1:] - down[:, 1:] - right[:-1]) / (2 * math.pi)
+    found = winding[winding.abs() > 0.5].round().int().tolist()
+    assert sorted(found) == charges
+
+
 def test_refusals():
     grid, generator = Grid.uniform(8, 0.25), torch.Generator()
     for name, function in INITIAL_CONDITIONS.items():
@@ -211,3 +319,24 @@ def test_refusals():
         blocks(grid, generator, 5)
     with pytest.raises(BadInputError, match="width must be at least 0"):
         blocks(grid, generator, 1, width=-1.0)
+    with pytest.raises(BadInputError, match="one number per field"):
+        smooth_noise(grid, generator, 1, means=(0.0, 1.0), amplitudes=(0.1,))
+    with pytest.raises(BadInputError, match="one number per field"):
+        white_noise(grid, generator, 1, means=(), amplitudes=())
+    with pytest.raises(BadInputError, match="density must be a positive number of noise points"):
+        smooth_noise(grid, generator, 1, means=(0.0,), amplitudes=(0.1,), density=-1.0)
+    with pytest.raises(BadInputError, match="positive radius and density, got 0"):
+        seeds(grid, generator, 1, outside=(0.0,), inside=(1.0,), radius=0.0, density=1.0)
+    with pytest.raises(BadInputError, match="both states need one value per field"):
+        seeds(grid, generator, 1, outside=(0.0,), inside=(1.0, 2.0), radius=0.1, density=1.0)
+    states = {"behind": (1.0,), "ahead": (0.0,)}
+    with pytest.raises(BadInputError, match=r"after displacement by 0.5 of the domain.*less roughness"):
+        front(grid, generator, 1, **states, roughness=1.0)
+    with pytest.raises(BadInputError, match="positive width and density, got 0"):
+        front(grid, generator, 1, **states, width=0.0)
+    with pytest.raises(BadInputError, match="a spiral needs two axes, got a grid of 1"):
+        spiral(Grid.uniform(8, 0.25, num_dims=1), generator, 1, means=(0.0, 0.0), amplitudes=(1.0, 1.0))
+    with pytest.raises(BadInputError, match="a spiral is made of two fields"):
+        spiral(grid, generator, 1, means=(0.0,), amplitudes=(1.0,))
+    with pytest.raises(BadInputError, match="sharpness must be positive"):
+        spiral(grid, generator, 1, means=(0.0, 0.0), amplitudes=(1.0, 1.0), sharpness=0.0)
