@@ -4,7 +4,7 @@
     python benchmarks/gray_scott_map.py --pairs  # those of a recipe -> docs/results/gray-scott-pairs.csv
 
 The region of the recipe `gray-scott-well` was drawn from the first table; the second checks its pairs. A box
-of side 1 on 64 x 64 cells, the diffusivities and blobs of The Well, solved to t = 4000 by ETDRK4 in float32 with
+of side 1 on 64 x 64 cells, The Well's diffusivities and blobs, solved to t = 4000 by ETDRK4 in float32, with
 a time step of 2 (0.5 until t = 40), two sets of blobs per pair. The net follows the saddle-node line
 k = sqrt(F)/2 - F, below which there are reacted homogeneous states, because patterns live close to it. About
 three minutes on one core.

@@ -10,6 +10,7 @@ from typing import Any
 import yaml
 
 from pdenca.core import write_text
+from pdenca.solvers.integrators import options_of
 
 from .activity import HOMOGENEOUS_STD, STATIONARY_RMS
 from .format import WELL_BOUNDARIES
@@ -17,6 +18,10 @@ from .header import SPACE_NAMES, SYMBOLS, Header, describe_time_steps
 from .inactive import Inactive
 from .recipe import Recipe
 from .shard import PURPOSES, Split
+from .wavelength import measure_wavelength
+
+UNSEEN: tuple[Split, ...] = ("ood_params", "ood_params_interp", "ood_params_extrap")
+"""The splits with other parameters, whose wavelengths are told too."""
 
 
 def write_card(
@@ -46,6 +51,11 @@ def write_card(
         "spacing": f"{recipe.spacing:g}",
         "side": f"{recipe.spacing * recipe.num_cells:g}",
         "frame_interval": f"{recipe.frame_interval:g}",
+        "num_dims": str(recipe.num_dims),
+        "boundary": recipe.boundary,
+        "method": _method(recipe),
+        "refinement": _refinement(recipe),
+        "wavelengths": _wavelengths(headers),
         "time_steps": describe_time_steps(first.provenance),
         "dtype": recipe.dtype,
         "refine": str(recipe.refine),
@@ -63,6 +73,45 @@ def write_card(
     }
     template = resources.files("pdenca.datasets").joinpath("cards", recipe.card).read_text(encoding="utf-8")
     write_text(path, string.Template(template).substitute(values))
+
+
+def _method(recipe: Recipe) -> str:
+    known = {
+        "etdrk4": "pseudo-spectral ETDRK4 (Cox and Matthews 2002; Kassam and Trefethen 2005)",
+        "adaptive": "Dormand-Prince 5(4), which chooses its steps by their error",
+        "auto": "whichever method suits the equation and its boundaries",
+    }
+    text = known.get(recipe.method, f"the method {recipe.method!r}")
+    own = options_of(recipe.method)
+    if "stencil" in own:
+        text += f", on finite differences ({recipe.stencil})"
+    if "dealiasing" in own:
+        kept = "all" if recipe.dealiasing == 1 else f"{recipe.dealiasing:.3g} of the"
+        text += f", {kept} waves of each axis kept in the nonlinear term"
+    if recipe.tolerance is not None:
+        text += f", tolerance {recipe.tolerance:g}"
+    return text
+
+
+def _refinement(recipe: Recipe) -> str:
+    if recipe.refine == 1:
+        return "on the stored grid"
+    return (
+        f"on a grid {recipe.refine} times finer per axis than the stored one; each stored frame is the "
+        "spectral restriction of the fine one"
+    )
+
+
+def _wavelengths(headers: Sequence[Header]) -> str:
+    """One row per regime of the first split and of the splits with unseen parameters."""
+    rows = ["| split | regime | wavelength | in cells |", "|---|---|---|---|"]
+    for header in headers:
+        if header.split in (headers[0].split, *UNSEEN) and header.path is not None:
+            length = measure_wavelength(header.path)
+            cells = length / max(header.grid.spacing)
+            values = f"{length:.3g} | {cells:.3g}" if math.isfinite(length) else "no pattern in the end | "
+            rows.append(f"| `{header.split}` | {header.regime} | {values} |")
+    return "\n".join(rows)
 
 
 def _versions(header: Header) -> str:

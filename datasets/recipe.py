@@ -276,6 +276,10 @@ class Recipe(Settings, ABC):
     def equation(self, shard: Shard) -> Equation:
         """Return the equation of one file, its parameters as numbers."""
 
+    def stored_equation(self, shard: Shard) -> str:
+        """Return the name by which the file knows its equation: what ``equation_class`` finds it by."""
+        return self.equation(shard).name
+
     @abstractmethod
     def initial_state(
         self, shard: Shard, grid: Grid, generator: torch.Generator

@@ -64,7 +64,7 @@ def header_of(recipe: Recipe, shard: Shard, seconds: float) -> Header:
     constants = vars(equation)  # a frozen dataclass: its constants
     return Header(
         dataset_name=recipe.dataset_name,
-        equation=equation.name,
+        equation=recipe.stored_equation(shard),
         regime=shard.regime,
         split=shard.split,
         fields=equation.fields,

@@ -10,10 +10,12 @@ from .cahn_hilliard import CahnHilliardRecipe
 from .complex_ginzburg_landau import ComplexGinzburgLandauRecipe
 from .fisher_kpp import FisherKPPRecipe
 from .fitzhugh_nagumo import FitzHughNagumoRecipe
+from .fitzhugh_nagumo_pdebench import FitzHughNagumoPDEBenchRecipe
 from .gierer_meinhardt import GiererMeinhardtRecipe
 from .gray_scott import GrayScottRecipe
 from .gray_scott_well import GrayScottWellRecipe
 from .gray_scott_well_original import GrayScottWellOriginalRecipe
+from .own import EquationRecipe
 from .pattern import PatternRecipe, Start
 from .schnakenberg import SchnakenbergRecipe
 from .swift_hohenberg import SwiftHohenbergRecipe
@@ -23,6 +25,7 @@ RECIPES: Final[dict[str, type[Recipe]]] = {
     "gray-scott-well": GrayScottWellRecipe,
     "gray-scott-well-original": GrayScottWellOriginalRecipe,
     "fitzhugh-nagumo": FitzHughNagumoRecipe,
+    "fitzhugh-nagumo-pdebench": FitzHughNagumoPDEBenchRecipe,
     "brusselator": BrusselatorRecipe,
     "schnakenberg": SchnakenbergRecipe,
     "gierer-meinhardt": GiererMeinhardtRecipe,
@@ -32,7 +35,8 @@ RECIPES: Final[dict[str, type[Recipe]]] = {
     "fisher-kpp": FisherKPPRecipe,
     "complex-ginzburg-landau": ComplexGinzburgLandauRecipe,
     "advection-diffusion": AdvectionDiffusionRecipe,
+    "equation": EquationRecipe,
 }
 """Name -> recipe; the only list of them."""
 
-__all__ = ["RECIPES", "GrayScottRecipe", "PatternRecipe", "Recipe", "Start"]
+__all__ = ["RECIPES", "EquationRecipe", "GrayScottRecipe", "GrayScottWellRecipe", "PatternRecipe", "Start"]

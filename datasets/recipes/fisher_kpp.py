@@ -32,7 +32,7 @@ class FisherKPPRecipe(PatternRecipe):
         "seeds", {"outside": (0.0,), "inside": (1.0,), "radius": 2.0, "density": 3e-4}
     )
     ood_start: ClassVar[Start] = Start(
-        "front", {"behind": (1.0,), "ahead": (0.0,), "position": (0.2, 0.3), "roughness": 5.0}
+        "front", {"behind": (1.0,), "ahead": (0.0,), "position": (0.25, 0.35), "roughness": 2.0}
     )
     hard: ClassVar[str] = (
         "The speed of the front is decided far ahead of it, where the density is exponentially small: "

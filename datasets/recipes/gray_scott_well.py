@@ -72,12 +72,13 @@ HELD_OUT: Final[tuple[tuple[float, float], ...]] = (
     (0.0727, 0.0631),
     (0.0918, 0.0578),
 )
-# Beyond the hull of all of these, where patterns still live: less food, more waves, more food.
+# Beyond the hull of all of these, where patterns still live: less food, faster waves, at the edge
+# of extinction, more food.
 BEYOND: Final[tuple[tuple[float, float], ...]] = (
     (0.0120, 0.0500),
     (0.0120, 0.0525),
     (0.0200, 0.0468),
-    (0.0250, 0.0500),
+    (0.0300, 0.0626),
     (0.1060, 0.0545),
     (0.1120, 0.0525),
 )

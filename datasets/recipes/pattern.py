@@ -4,7 +4,7 @@ import inspect
 from abc import ABC
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Final
+from typing import Any, ClassVar
 
 import pydantic
 import torch
@@ -174,11 +174,13 @@ class PatternRecipe(Recipe, ABC):
         """Return the tables of parameters and what is hard, for the card."""
         unseen = [
             f"| {name} | {_values(point)} |"
-            for split in UNSEEN
+            for split in ("ood_params_interp", "ood_params_extrap")
             if split in self.splits
             for name, point in self.points(split).items()
         ]
         return {
+            "about": about(equation_class(self.equation_name)),
+            "constants": f"The same in all files: {_values(self.constants)}." if self.constants else "",
             "parameters": "\n".join(
                 f"| {name} | {_values(point)} |" for name, point in self.points("train").items()
             ),
@@ -187,8 +189,11 @@ class PatternRecipe(Recipe, ABC):
         }
 
 
-UNSEEN: Final[tuple[Split, ...]] = ("ood_params_interp", "ood_params_extrap")
+def about(equation: type[Equation]) -> str:
+    """Return what the docstring of an equation tells before its arguments."""
+    text = inspect.getdoc(equation) or equation.name
+    return text.partition("\nArguments:")[0].strip()
 
 
-def _values(point: Point) -> str:
+def _values(point: Mapping[str, Any]) -> str:
     return ", ".join(f"{name} {value:g}" for name, value in point.items())

@@ -116,10 +116,15 @@ def generate_command(
 ) -> None:
     """Make the dataset of RECIPE, or finish one that was begun.
 
-    RECIPE is gray-scott, gray-scott-well, gray-scott-well-original, fitzhugh-nagumo,
-    fitzhugh-nagumo-pdebench, brusselator, schnakenberg, gierer-meinhardt, swift-hohenberg, cahn-hilliard,
-    allen-cahn, fisher-kpp, complex-ginzburg-landau or advection-diffusion. The trajectories are HDF5 files
-    that The Well's loader and xarray read.
+    \b
+    RECIPE is one of
+      gray-scott, gray-scott-well, gray-scott-well-original,
+      fitzhugh-nagumo, fitzhugh-nagumo-pdebench, brusselator, schnakenberg,
+      gierer-meinhardt, swift-hohenberg, cahn-hilliard, allen-cahn,
+      fisher-kpp, complex-ginzburg-landau, advection-diffusion,
+      equation (any of them, or your own: see --equation).
+
+    The trajectories are HDF5 files that The Well's loader and xarray read.
 
     Run the same command again after an interruption: what is finished is kept, and the result is the same
     bit for bit, however many workers make it. Should a file be damaged, `pdenca repair` moves it aside.
