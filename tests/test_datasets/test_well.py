@@ -1,10 +1,13 @@
 """The Well's own loader reads what we write."""
 
+import h5py
 import numpy as np
 import pytest
 import torch
 
-from pdenca.datasets import load_split, read_stats
+from pdenca.core import Field
+from pdenca.datasets import convert, load_split, read_stats, write_trajectories
+from pdenca.solvers import Grid
 
 pytestmark = pytest.mark.well
 data = pytest.importorskip("the_well.data", reason="the-well is not installed; usual cure: the extra `well`")
@@ -76,3 +79,49 @@ def test_its_description_fits_our_metadata(dataset):
     assert [*metadata.boundary_condition_types] == ours["boundary_condition_types"]
     assert [*metadata.n_trajectories_per_file] == ours["n_trajectories_per_file"]
     assert [*metadata.n_steps_per_trajectory] == ours["n_steps_per_trajectory"]
+
+
+@pytest.mark.parametrize("num_dims", [1, 2, 3])
+def test_walls_and_parameters_that_vary(make_set, tmp_path, num_dims):
+    """Parameters by trajectory arrive as scalars, those in space as constant fields, held walls as walls."""
+    shape = (4, 6, 5)[:num_dims]
+    random = np.random.default_rng(0)
+    given = make_set(
+        shape=shape,
+        fields=(Field("A"), Field("v", "m/s", "vector")),
+        grid=Grid(shape, (0.5,) * num_dims, ("dirichlet(1, 0.5)", "periodic", "no-flux")[:num_dims]),
+        parameters={"strength": 2.0},
+        varying_parameters={
+            "feed_rate": np.array([0.1, 0.2]),
+            "diffusivity": random.random((1, *shape), dtype=np.float32),
+            "forcing": random.random((2, *shape), dtype=np.float32),
+        },
+    )
+    write_trajectories(tmp_path / "data" / "train" / "a.hdf5", given)
+    windows = loader(tmp_path, use_normalization=False, n_steps_input=2)
+    assert len(windows) == 2 * 3
+    item = windows[4]  # second trajectory, frames 1 to 3
+    frames = torch.cat([item["input_fields"], item["output_fields"]])
+    torch.testing.assert_close(frames, torch.from_numpy(given.data[1, 1:4]).movedim(1, -1), rtol=0, atol=0)
+    assert item["constant_scalars"].tolist() == pytest.approx([2.0, 0.2])
+    fields = given.varying_parameters["diffusivity"][0], given.varying_parameters["forcing"][1]
+    np.testing.assert_array_equal(item["constant_fields"], np.stack(fields, -1))
+    assert item["boundary_conditions"].tolist() == [[0, 0], [2, 2], [0, 0]][:num_dims]
+
+
+def test_what_was_converted_is_loaded(tmp_path):
+    """PDEBench's file, by way of ours, in The Well's loader."""
+    path = tmp_path / "1D_Burgers_Sols_Nu0.1.hdf5"
+    values = np.random.default_rng(1).random((3, 6, 8), dtype=np.float32)
+    with h5py.File(path, "w") as file:
+        file["tensor"] = values
+        file["x-coordinate"], file["t-coordinate"] = (np.arange(8) + 0.5) / 8, np.arange(7) * 0.01
+        file.attrs["Nu"] = 0.1
+    convert(path, tmp_path / "out", split="train")
+    windows = loader(tmp_path / "out")
+    assert len(windows) == 3 * 2
+    stats = read_stats(tmp_path / "out")
+    item = windows[3]
+    expected = (torch.from_numpy(values[1, 1:5]) - stats.channel("mean", "u")) / stats.channel("std", "u")
+    torch.testing.assert_close(item["input_fields"][..., 0], expected, rtol=1e-5, atol=1e-5)
+    assert item["boundary_conditions"].tolist() == [[2, 2]]
