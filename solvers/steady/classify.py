@@ -222,8 +222,8 @@ def _with_period(
     period, depth = _recurrence(squares, lines.recurrence)
     frame = ""
     if not depth < lines.recurrence and "periodic" in grid.boundaries:
-        rests = [best_shift(late[-1 - lag], late[-1], grid)[1] ** 2 for lag in range(1, len(late) // 2 + 1)]
-        moving = _recurrence([0.0, *rests], lines.recurrence)
+        rests = _shifted_distances(late, grid)
+        moving = _recurrence(rests, lines.recurrence)
         if moving[1] < lines.recurrence:
             (period, depth), frame = moving, " in a moving frame"
     end = dataclasses.replace(end, period=period * frame_interval, depth=depth)
@@ -244,6 +244,16 @@ def _with_period(
         )
     reason = f"it comes back{frame} after {end.period:.4g} to {depth:.1e} of its way"
     return dataclasses.replace(end, verdict="periodic", reason=reason)
+
+
+def _shifted_distances(late: Tensor, grid: Grid) -> list[float]:
+    """Mean squared distances of frames some lags apart, each pair shifted to match best."""
+    last = len(late) - 1
+    references = torch.linspace(last // 2 + 1, last, _SHIFTED_PAIRS).round().long().tolist()
+    return [
+        sum(best_shift(late[at - lag], late[at], grid)[1] ** 2 for at in references) / len(references)
+        for lag in range(last // 2 + 1)
+    ]
 
 
 def _recurrence(squares: list[float], enough: float) -> tuple[float, float]:

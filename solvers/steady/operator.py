@@ -120,8 +120,9 @@ class ReferenceOperator:
         dims = [axis + 2 for axis in axes]
         spectrum = torch.fft.fftn(state, dim=dims)
         for axis in axes:
-            k = 2 * math.pi * torch.fft.fftfreq(self.grid.shape[axis], self.grid.spacing[axis])
-            turn = torch.exp(1j * k.double() * self.velocity[axis] * time)
+            cells, h = self.grid.shape[axis], self.grid.spacing[axis]
+            k = 2 * math.pi * torch.fft.fftfreq(cells, h, dtype=torch.float64)
+            turn = torch.exp(1j * k * self.velocity[axis] * time)
             spectrum = spectrum * turn.reshape([-1] + [1] * (self.grid.num_dims - 1 - axis))
         return torch.fft.ifftn(spectrum, dim=dims).real
 
@@ -160,7 +161,8 @@ class ReferenceOperator:
             (pullback,) = torch.autograd.grad(rate, at, weights, create_graph=True)
 
         def times(tangent: Tensor) -> Tensor:
-            return torch.autograd.grad(pullback, weights, tangent, retain_graph=True)[0]
+            image: Tensor = torch.autograd.grad(pullback, weights, tangent, retain_graph=True)[0]
+            return image
 
         return times
 

@@ -49,7 +49,8 @@ class LinearPart:
     def solver(self, shift: float) -> "ShiftedSolve":
         """Return b -> (L - shift)⁻¹ b."""
         identity = np.eye(self.num_fields)
-        return ShiftedSolve(self, np.linalg.inv(self._symbol - shift * identity))
+        inverse = np.linalg.inv(self._symbol - shift * identity)
+        return ShiftedSolve(self, inverse.astype(np.complex128))
 
     def forward(self, vector: Vector) -> NDArray[np.complex128]:
         """Return the coefficients ``"field *modes"`` of flat fields."""

@@ -6,7 +6,6 @@ from typing import Any, Final
 
 import numpy as np
 import scipy.linalg
-import scipy.sparse.linalg
 import torch
 from jaxtyping import Complex, Float
 from numpy.typing import NDArray
@@ -17,17 +16,12 @@ from pdenca.core.errors import BadInputError
 from ..derivatives import Derivatives
 from ..equation import Equation
 from ..grid import Grid
-from ..integrators import INTEGRATORS, largest_stable_step
-from .operator import ReferenceOperator, Vector, is_spectral, of_trajectory, reference_derivatives
+from .flow_map import leading_modes
+from .operator import ReferenceOperator, Vector, of_trajectory, reference_derivatives
 from .preconditioner import LinearPart
 
 # unknowns up to which all eigenvalues are computed at once: 1 s on one thread
 _LARGEST_DENSE: Final = 600
-# of the flow map, in units of the time of the local dynamics: its length, and its step
-_FLOW_TIME, _FLOW_STEP = 10.0, 0.25
-# of the finite difference that applies the flow map, relative to the state
-_DIFFERENCE: Final = 1e-5
-_SEED: Final = 20240426
 
 
 @dataclass(frozen=True, eq=False)
@@ -138,7 +132,8 @@ def stability_of(
     if method == "dense":
         values, modes = scipy.linalg.eig(operator.dense_jacobian(vector))
     else:
-        values, modes = _by_flow_map(operator, vector, num_eigenvalues, time_step)
+        values, modes = leading_modes(operator, vector, num_eigenvalues, time_step)
+    values, modes = values.astype(np.complex128), modes.astype(np.complex128)
     order = np.argsort(-values.real, kind="stable")[: num_eigenvalues + 1]
     if len(order) > num_eigenvalues and not np.isclose(
         values[order[-1]], values[order[-2]].conj(), rtol=1e-9, atol=0
@@ -153,44 +148,6 @@ def stability_of(
         ]
     )
     return _judge(operator, vector, values, modes, residuals, tolerance, method)
-
-
-def _by_flow_map(
-    operator: ReferenceOperator, vector: Vector, num_eigenvalues: int, time_step: float | None
-) -> tuple[NDArray[np.complex128], NDArray[np.complex128]]:
-    rate = operator.rate_scale(vector, LinearPart(operator.equation, operator.grid).slowest)
-    if rate == 0:
-        raise BadInputError("nothing happens in this equation: J = 0; expected a rate to compare with")
-    name, options = ("etdrk4", {"device": "cpu"}) if is_spectral(operator.grid) else ("rk4", {})
-    step = time_step or _FLOW_STEP / rate
-    if name == "rk4" and time_step is None:
-        step = min(step, 0.9 * largest_stable_step(operator.equation, operator.grid))
-    integrator = INTEGRATORS[name](operator.equation, operator.grid, step, **options)
-    num_steps = max(1, round(_FLOW_TIME / rate / step))
-    typical = float(np.sqrt(np.mean(vector**2))) or 1.0
-
-    def flow(direction: Vector) -> Vector:
-        size = _DIFFERENCE * typical * math.sqrt(operator.size) / float(np.linalg.norm(direction))
-        pair = torch.cat([operator.fields(vector + sign * size * direction) for sign in (1, -1)])
-        after = integrator.march(pair, num_steps)
-        moved = operator.in_frame(after[:1] - after[1:], num_steps * step)
-        return np.asarray(moved.reshape(-1).numpy() / (2 * size))
-
-    # a few more than asked for: the last ones converge late, and a pair may stand at the end
-    wanted = min(num_eigenvalues + 4, operator.size - 2)
-    _, modes = scipy.sparse.linalg.eigs(
-        scipy.sparse.linalg.LinearOperator((operator.size,) * 2, flow, dtype=np.float64),
-        k=wanted,
-        ncv=min(operator.size, max(3 * wanted, 30)),
-        tol=1e-9,
-        v0=np.random.default_rng(_SEED).standard_normal(operator.size),
-    )
-    basis, sizes, _ = np.linalg.svd(np.concatenate((modes.real, modes.imag), 1), full_matrices=False)
-    basis = basis[:, sizes > 1e-8 * sizes[0]]
-    times = operator.jacobian(vector)
-    images = np.stack([times(column) for column in np.ascontiguousarray(basis.T)], 1)
-    values, coefficients = np.linalg.eig(basis.T @ images)
-    return values, basis @ coefficients
 
 
 def _judge(
@@ -240,10 +197,8 @@ def _judge(
     return Stability(
         verdict=verdict,
         reason=reason,
-        eigenvalues=torch.from_numpy(values.astype(np.complex128)),
-        eigenvectors=torch.from_numpy(np.ascontiguousarray(modes.T).astype(np.complex128)).reshape(
-            -1, *operator.shape[1:]
-        ),
+        eigenvalues=torch.from_numpy(values),
+        eigenvectors=torch.from_numpy(np.ascontiguousarray(modes.T)).reshape(-1, *operator.shape[1:]),
         residuals=torch.from_numpy(residuals),
         kinds=kinds,
         num_unstable=num_unstable,
