@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import torch
 from jaxtyping import Float
@@ -120,9 +120,10 @@ class CahnHilliard(Equation):
         """Return -1, 0 and 1."""
         return ((-1.0,), (0.0,), (1.0,))
 
-    def _expanded(self, state: Tensor) -> tuple[Any, Any]:
+    def _expanded(self, state: Tensor) -> tuple[Parameter, Parameter]:
         """M and γ, shaped to broadcast against ``"batch 1 *space"``."""
-        return tuple(_with_channel(expand(value, state[:, 0])) for value in (self.mobility, self.interface))
+        u = state[:, 0]
+        return _with_channel(expand(self.mobility, u)), _with_channel(expand(self.interface, u))
 
 
 def _with_channel(value: Parameter) -> Parameter:

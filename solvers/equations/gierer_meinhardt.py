@@ -132,11 +132,11 @@ class GiererMeinhardt(ReactionDiffusion):
         if not isinstance(self.saturation, Tensor) and self.saturation == 0:
             a = (inhibitor_decay + self.supply) / decay
             return ((a, self.production * a**2 / inhibitor_decay),)
-        constants = self.parameters().values()
-        if any(isinstance(value, Tensor) for value in constants):
+        numbers = (self.saturation, decay, inhibitor_decay, self.supply)
+        if any(isinstance(value, Tensor) for value in numbers):
             return ()
-        k = self.saturation
-        roots = np.roots([decay * k, -self.supply * k, decay, -self.supply - inhibitor_decay])
+        k, mu, nu, sigma = map(float, numbers)
+        roots = np.roots([mu * k, -sigma * k, mu, -sigma - nu])
         real = sorted(float(root.real) for root in roots if abs(root.imag) < 1e-9 and root.real > 0)
         return tuple((a, self.production * a**2 / inhibitor_decay) for a in real)
 

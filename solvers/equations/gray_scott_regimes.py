@@ -34,7 +34,7 @@ REGIMES: Final[dict[str, Regime]] = {
 
 
 PEARSON: Final[dict[str, Regime]] = {
-    "alpha": Regime(0.008, 0.046, "short wave trains that collide; never steady"),
+    "alpha": Regime(0.008, 0.046, "short wave trains that collide; never steady, die out in small domains"),
     "beta": Regime(0.020, 0.046, "broad waves and bursts; never steady"),
     "gamma": Regime(0.024, 0.056, "worms that grow, break and reconnect"),
     "delta": Regime(0.028, 0.056, "a labyrinth, with a few holes"),

@@ -65,8 +65,8 @@ class Schnakenberg(ReactionDiffusion):
     name: ClassVar[str] = "schnakenberg"
     fields: ClassVar[tuple[Field, ...]] = (Field("u"), Field("v"))
     presets: ClassVar[Mapping[str, Preset]] = {
-        "spots": _preset("spots of activator in a hexagonal lattice; becomes steady", 0.1, 0.9, 10.0),
-        "stripes": _preset("stripes and their defects; becomes steady", 0.125, 1.0, 12.3),
+        "spots": _preset("spots of activator in a hexagonal lattice, which orders slowly", 0.1, 0.9, 10.0),
+        "stripes": _preset("stripes and their defects, which anneal slowly", 0.125, 1.0, 12.3),
     }
 
     supply_u: Parameter = 0.1

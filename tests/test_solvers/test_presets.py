@@ -39,7 +39,6 @@ def _run(name: str, preset: Preset, num_cells: int, num_frames: int, num_steps: 
     assert state.shape == (1, len(equation.fields), *grid.shape)
     whole = round(preset.frame_interval * (preset.num_frames - 1) / preset.time_step)
     interval = max(1, min(whole, num_steps) // (num_frames - 1)) * preset.time_step
-    method = "etdrk4"
     return simulate(
         equation,
         grid,
@@ -47,7 +46,7 @@ def _run(name: str, preset: Preset, num_cells: int, num_frames: int, num_steps: 
         num_frames=num_frames,
         frame_interval=interval,
         time_step=preset.time_step,
-        method=method,
+        method="etdrk4",
     )
 
 
@@ -66,7 +65,8 @@ def test_the_first_preset_starts_and_moves(name):
 @pytest.mark.parametrize(("name", "chosen"), PRESETS)
 def test_every_preset_makes_what_it_says(name, chosen):
     preset = EQUATIONS[name].presets[chosen]
-    frames = _run(name, preset, 64, 9, 100_000)
+    cells = 96 if chosen == "pearson-alpha" else 64  # dies out in smaller domains
+    frames = _run(name, preset, cells, 9, 100_000)
     assert bool(frames.isfinite().all())
     spread = frames[0, :, 0].flatten(1).std(1)  # of the first field, frame by frame
     if (name, chosen) in FADING:
