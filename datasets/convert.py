@@ -102,7 +102,7 @@ def convert(
     return written
 
 
-def _new_header(source: Trajectories, path: Path, chosen: slice, changes: Mapping[str, str]) -> Header:
+def _new_header(source: Trajectories, path: Path, chosen: slice, changes: Mapping[str, Any]) -> Header:
     found = source.header
     rows = range(found.num_trajectories)[chosen]
     if not rows or rows.step < 1:

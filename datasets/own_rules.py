@@ -223,7 +223,8 @@ def _held_rules(items: Sequence[h5py.Group], header: Header, axis: str, held: Di
         for name in item.attrs["associated_fields"]
     }
     for field, channels in channels_of(header):
-        wanted = np.float32(values[channels] if field.kind == "vector" else values[channels.start])
+        value = values[channels] if field.kind == "vector" else values[channels.start]
+        wanted = np.array(value, dtype=np.float32)
         got = stored.get(field.name)
         if got is None or got.shape != (2, *wanted.shape) or not np.allclose(got, wanted, rtol=1e-6, atol=0):
             yield (

@@ -297,7 +297,7 @@ def _write_boundaries(file: h5py.File, header: Header, axes: Sequence[str]) -> N
         for item, channels in channels_of(header):
             group = _write_boundary(file, f"{axis}_wall_{item.name}", axis, boundary, item.name)
             vector = item.kind == "vector"
-            both = np.float32([values[channels] if vector else values[channels.start]] * 2)
+            both = np.array([values[channels] if vector else values[channels.start]] * 2, dtype=np.float32)
             ends = group.create_dataset("values", data=both)
             _attach(file, ends, ("end", "component") if vector else ("end",))
 
