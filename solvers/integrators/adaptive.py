@@ -14,6 +14,7 @@ from pdenca.core.errors import BadInputError, NonFiniteError, StabilityError
 from ..derivatives import StencilDerivatives
 from ..equation import Equation
 from ..grid import Grid
+from ..kernels import flushed_denormals
 from ..stencils import Stencil
 from .batches import equation_of
 from .integrator import Integrator
@@ -161,7 +162,7 @@ class AdaptiveRungeKutta(Integrator):
             raise BadInputError(
                 "AdaptiveRungeKutta has no gradients; usual cure: state.detach(), or RungeKutta"
             )
-        with torch.no_grad():
+        with torch.no_grad(), flushed_denormals():
             return self._march(state, num_steps * self.time_step)
 
     def _march(self, state: Tensor, duration: float) -> tuple[Tensor, StepHistory]:
@@ -245,7 +246,7 @@ class _Run:
         keep = _per_state(accepted, state)
         self.state = torch.where(keep, state, self.state)
         self.slope = torch.where(keep, slopes[-1], self.slope)
-        self._require_progress(accepted)
+        self._require_progress()
         return step, accepted
 
     def without(self, arrived: Tensor) -> "_Run | None":
@@ -271,8 +272,9 @@ class _Run:
                 "the march; usual cure: an initial state within the physical range"
             )
 
-    def _require_progress(self, accepted: Tensor) -> None:
-        stuck = ~accepted & (self.step < 1e-13 * self.duration)
+    def _require_progress(self) -> None:
+        smallest = (4 * torch.finfo(torch.float64).eps * self.time).clamp(min=1e-30 * self.duration)
+        stuck = (self.step < smallest) & (self.time < self.duration)
         if bool(stuck.any()):
             which = int(stuck.nonzero()[0])
             raise StabilityError(

@@ -12,6 +12,7 @@ from pdenca.core.errors import BadInputError
 
 from ..equation import Equation
 from ..grid import Grid
+from ..kernels import flushed_denormals
 from ..parameters import Parameter, per_mode, stack_fields
 from ..stencils import Stencil
 from ..transform import SpectralTransform, require_spectral
@@ -116,7 +117,7 @@ class PseudoSpectral(Integrator):
                 f"the equation has parameters for {batch} trajectories, the state has {len(state)}"
             )
         size = self._trajectories_at_once(len(state))
-        with torch.no_grad():
+        with torch.no_grad(), flushed_denormals():
             chunks = [
                 self._march(chunk, num_steps, number * size)
                 for number, chunk in enumerate(torch.split(state, size))

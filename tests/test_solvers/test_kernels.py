@@ -45,10 +45,28 @@ def _assert_agree(equation, grid, state, stencil="order-4", tableau=RK4, num_ste
     assert float((expected - state).abs().max()) > 100 * atol
 
 
-# each form of kernel compiles in about a second, so the axes of the table are not all crossed
-@pytest.mark.parametrize("tableau", [EULER, MIDPOINT, RK4], ids=lambda item: item.name)
-@pytest.mark.parametrize("boundary", BOUNDARIES)
-def test_kernels_agree_for_schemes_and_boundaries(generator, boundary, tableau, dtype):
+def _crossed(*axes, quick):
+    """All combinations, those beyond a few marked slow: each form of kernel compiles in a second or two."""
+    return [
+        pytest.param(*item, marks=[] if item in quick else pytest.mark.slow)
+        for item in itertools.product(*axes)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("tableau", "boundary", "dtype"),
+    _crossed(
+        [EULER, MIDPOINT, RK4],
+        BOUNDARIES,
+        [torch.float32, torch.float64],
+        quick=[
+            (RK4, "periodic", torch.float32),
+            (MIDPOINT, "no-flux", torch.float64),
+            (EULER, "dirichlet(1, 0.25)", torch.float32),
+        ],
+    ),
+)
+def test_kernels_agree_for_schemes_and_boundaries(generator, tableau, boundary, dtype):
     grid = Grid((9, 12), (0.2, 0.25), (boundary, "no-flux" if boundary == "periodic" else "periodic"))
     state = torch.rand(3, 2, 9, 12, generator=generator, dtype=dtype)
     _assert_agree(TWO_FIELDS, grid, state, tableau=tableau)
@@ -71,8 +89,10 @@ def test_kernels_agree_for_stencils_where_two_walls_meet(generator, stencil):
     _assert_agree(TWO_FIELDS, grid, state, stencil, EULER)
 
 
-@pytest.mark.parametrize("num_dims", [1, 3])
-@pytest.mark.parametrize("stencil", ["order-2-isotropic", "order-4"])
+@pytest.mark.parametrize(
+    ("stencil", "num_dims"),
+    _crossed(["order-2-isotropic", "order-4"], [1, 3], quick=[("order-4", 1), ("order-2-isotropic", 3)]),
+)
 def test_kernels_agree_in_one_and_three_dimensions(generator, stencil, num_dims):
     boundaries = ("dirichlet(1, 0.25)", "periodic", "no-flux")[:num_dims]
     shape = (6, 5, 4)[:num_dims]
@@ -88,7 +108,7 @@ def test_kernels_agree_with_constants_per_trajectory(generator, dtype):
     _assert_agree(equation, Grid.uniform((8, 9), 0.2), state, tableau=EULER)
 
 
-@pytest.mark.parametrize("name", EQUATIONS)
+@pytest.mark.parametrize(("name",), _crossed(EQUATIONS, quick=[("complex-ginzburg-landau",)]))
 def test_every_equation_agrees_or_says_why_not(generator, name):
     """A new equation is covered on arrival: its kernel is right, or its reason is one of the known ones."""
     preset = preset_of(EQUATIONS[name])
