@@ -2,8 +2,8 @@
 
 from ..hdf5 import open_hdf5
 from .reading import TrajectoryFile, header_of, read_header
-from .schema import PROVENANCE, READABLE, SCHEMA, WELL_BOUNDARIES, well_boundary
-from .writing import Blocks, Compression, write_blocks, write_trajectories
+from .schema import PROVENANCE, READABLE, SCHEMA, WELL_BOUNDARIES, Compression, well_boundary
+from .writing import Blocks, write_blocks, write_trajectories
 
 __all__ = [
     "PROVENANCE",

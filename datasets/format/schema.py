@@ -21,13 +21,15 @@ The Well: Ohana et al., NeurIPS 2024, arXiv 2412.00568.
 """
 
 from collections.abc import Iterator, Mapping
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import h5py
 
 from pdenca.core import Field, FormatError
 
 from ..header import SYMBOLS, Header
+
+Compression = Literal["gzip"]
 
 SCHEMA: Final = "2"
 """The version that is written."""
