@@ -73,8 +73,8 @@ class ComplexGinzburgLandau(Equation):
     name: ClassVar[str] = "complex-ginzburg-landau"
     fields: ClassVar[tuple[Field, ...]] = (Field("real"), Field("imaginary"))
     presets: ClassVar[Mapping[str, Preset]] = {
-        "spirals": _preset("spiral waves in a rotating frame", 0.0, 1.5, "spiral"),
         "frozen-spirals": _preset("many spirals from noise, settling to cells with shocks between", 0.0, 1.0),
+        "spirals": _preset("spiral waves in a rotating frame", 0.0, 1.5, "spiral"),
         "defect-turbulence": _preset("zeros of A that are born and vanish: chaos", 2.0, -2.0),
         "phase-turbulence": _preset("chaos of the phase alone; |A| stays near 1", 2.0, -0.75, "plane"),
     }

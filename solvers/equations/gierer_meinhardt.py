@@ -49,7 +49,7 @@ class GiererMeinhardt(ReactionDiffusion):
     κ > 0, widens them into stripes. σ is a small supply everywhere, which lets new spots arise in empty
     ground. Without saturation the homogeneous steady state is a = (ν + σ)/μ, h = ρ a²/ν; it does not
     oscillate if the inhibitor is quick, 2 ν μ/(ν + σ) < μ + ν, and is unstable to waves if moreover D_h / D_a
-    is large (about 10 for the defaults). Everything is dimensionless.
+    is large (12.1 for the defaults). Everything is dimensionless.
 
     Arguments:
         production: ρ; a number, (batch,) or (batch, *space).

@@ -13,7 +13,9 @@ from pdenca.solvers import (
     CahnHilliard,
     ComplexGinzburgLandau,
     FisherKPP,
+    FitzHughNagumo,
     FourierDerivatives,
+    GiererMeinhardt,
     GrayScott,
     Grid,
     Heat,
@@ -97,6 +99,20 @@ def test_turing_threshold_of_the_brusselator(a, du, dv):
     assert found == pytest.approx((1 + a * math.sqrt(du / dv)) ** 2, rel=1e-8)
     wave = most_unstable(Brusselator(a, found, du, dv), (a, found / a), 3.0)
     assert wave.wavenumber**2 == pytest.approx(a / math.sqrt(du * dv), rel=1e-5)
+
+
+def test_turing_threshold_of_the_default_gierer_meinhardt_equations_is_the_documented_one():
+    found = instability_threshold(GiererMeinhardt(), "diffusivity_h", (5.0, 30.0), 3.0)
+    assert found == pytest.approx(12.1, abs=0.05)
+
+
+def test_turing_condition_of_fitzhugh_nagumo():
+    """d f - εγ = 2 √(d ε (1 - γ f)) with f = 1 - 3u², at PDEBench's constants."""
+    equation = FitzHughNagumo(5e-3)
+    found = instability_threshold(equation, "diffusivity_v", (1e-3, 5e-3), 100.0)
+    ((u, _),) = equation.homogeneous_states()
+    f, d = 1 - 3 * u**2, found / 1e-3
+    assert d * f - 1 == pytest.approx(2 * math.sqrt(d * (1 - f)), rel=1e-6)
 
 
 def test_hopf_threshold_of_the_brusselator():
