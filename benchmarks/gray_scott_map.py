@@ -59,6 +59,7 @@ def main() -> None:
     parser.add_argument("--pairs", action="store_true", help="the pairs of the recipe instead of the net")
     parser.add_argument("--out", type=Path, help="where to write the table")
     options = parser.parse_args()
+    torch.set_num_threads(1)  # the batches are small
     names = recipe_pairs() if options.pairs else net_pairs()
     out = options.out or RESULTS / ("gray-scott-pairs.csv" if options.pairs else "gray-scott-map.csv")
     starts = torch.cat([gaussian_blobs(GRID, torch.Generator().manual_seed(seed), 1) for seed in SEEDS])

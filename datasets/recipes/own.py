@@ -52,7 +52,7 @@ class EquationRecipe(Recipe):
     preset: str | None = None
     parameters: dict[str, float | tuple[float, ...]] = pydantic.Field(default_factory=dict)
     regime: str = ""
-    initial_condition: str = ""
+    initial_condition: str = pydantic.Field("", validate_default=True)
     initial_options: dict[str, Any] = pydantic.Field(default_factory=dict)
     dataset_name: str = ""
     num_start_frames: int = pydantic.Field(0, ge=0)
