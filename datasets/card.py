@@ -13,7 +13,7 @@ from pdenca.core import write_text
 from pdenca.solvers.integrators import options_of
 
 from .activity import HOMOGENEOUS_STD, STATIONARY_RMS
-from .format import WELL_BOUNDARIES
+from .format import well_boundary
 from .header import SPACE_NAMES, SYMBOLS, Header, describe_time_steps
 from .inactive import Inactive
 from .recipe import Recipe
@@ -163,10 +163,16 @@ def write_metadata(path: Path | str, headers: Sequence[Header]) -> None:
         "n_spatial_dims": first.grid.num_dims,
         "spatial_resolution": list(first.grid.shape),
         "scalar_names": [],
-        "constant_scalar_names": [SYMBOLS.get(name, name) for name in first.parameters],
+        "constant_scalar_names": [
+            SYMBOLS.get(name, name) for name in first.parameter_names if name not in first.parameters_in_space
+        ],
         "field_names": names,
-        "constant_field_names": {0: [], 1: [], 2: []},
-        "boundary_condition_types": sorted({WELL_BOUNDARIES[name] for name in first.grid.boundaries}),
+        "constant_field_names": {
+            0: [SYMBOLS.get(name, name) for name in first.parameters_in_space],
+            1: [],
+            2: [],
+        },
+        "boundary_condition_types": sorted({well_boundary(name) for name in first.grid.boundaries}),
         "n_files": len(own),
         "n_trajectories_per_file": [header.num_trajectories for header in own],
         "n_steps_per_trajectory": [header.num_frames for header in own],

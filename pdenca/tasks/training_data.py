@@ -9,7 +9,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from pdenca.core import BadInputError, Settings
-from pdenca.datasets import Windows, data_files, load_split, read_header, read_stats
+from pdenca.datasets import Header, Windows, data_files, load_split, read_header, read_stats
 from pdenca.solvers.grid import Grid
 
 
@@ -23,8 +23,10 @@ class DataScales(Settings):
         field_low, field_high: smallest and largest training value of each field.
         rate_scale: standard deviation of the change per unit time of each field.
         parameter_names: parameters of the equation, in the order in which a rule is told.
-        parameter_centre, parameter_scale: their means and spreads over the training files.
-        parameter_pairs: the parameter values that occur in the training files.
+        parameter_centre, parameter_scale: their means and spreads over the training files, or over their
+            trajectories where parameters vary among these.
+        parameter_pairs: the parameter values that occur in the training files, of what varies in space the
+            means.
         spacing: cell size (length).
         num_dims: space axes.
         frame_interval: time between frames.
@@ -64,10 +66,8 @@ def measure_scales(data: Path, regimes: Iterable[str] | None = None) -> DataScal
         flat = frames.movedim(2, 0).flatten(1)
         lows.append(flat.min(1).values)
         highs.append(flat.max(1).values)
-    parameters = tuple(first.parameters)
-    values = torch.tensor(
-        [[header.parameters[name] for name in parameters] for header in headers], dtype=torch.float64
-    ).reshape(len(headers), len(parameters))
+    parameters = first.parameter_names
+    values = torch.cat([_parameter_rows(header, parameters) for header in headers])
     centre = values.mean(0)
     # a parameter that does not vary still gets a scale, so that an unseen value stays of order one
     spread = values.std(0, correction=0).maximum(0.1 * centre.abs()).clamp_min(1e-12)
@@ -88,6 +88,19 @@ def measure_scales(data: Path, regimes: Iterable[str] | None = None) -> DataScal
         num_dims=first.grid.num_dims,
         frame_interval=first.frame_interval,
     )
+
+
+def _parameter_rows(header: Header, names: tuple[str, ...]) -> Float[Tensor, "row parameter"]:
+    """Return the parameters of a file: one row, or one per trajectory if they vary; in space their means."""
+    rows = header.num_trajectories if header.varying_parameters else 1
+    columns = []
+    for name in names:
+        if name in header.parameters:
+            columns.append(torch.full((rows,), header.parameters[name], dtype=torch.float64))
+        else:
+            stored = torch.from_numpy(header.varying_parameters[name][:].astype("float64"))
+            columns.append(stored.flatten(1).mean(1).expand(rows) if stored.ndim > 1 else stored)
+    return torch.stack(columns, 1) if columns else torch.zeros(rows, 0, dtype=torch.float64)
 
 
 def _numbers(values: Tensor) -> tuple[float, ...]:

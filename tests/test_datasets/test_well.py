@@ -6,7 +6,8 @@ import pytest
 import torch
 
 from pdenca.core import Field
-from pdenca.datasets import convert, load_split, read_stats, write_trajectories
+from pdenca.datasets import convert, load_split, read_header, read_stats, write_trajectories
+from pdenca.datasets.card import write_metadata
 from pdenca.solvers import Grid
 
 pytestmark = pytest.mark.well
@@ -125,3 +126,20 @@ def test_what_was_converted_is_loaded(tmp_path):
     expected = (torch.from_numpy(values[1, 1:5]) - stats.channel("mean", "u")) / stats.channel("std", "u")
     torch.testing.assert_close(item["input_fields"][..., 0], expected, rtol=1e-5, atol=1e-5)
     assert item["boundary_conditions"].tolist() == [[2, 2]]
+
+
+def test_our_metadata_fit_walls_and_parameters_that_vary(make_set, tmp_path):
+    import yaml
+
+    path = tmp_path / "data" / "train" / "a.hdf5"
+    given = make_set(
+        boundary="dirichlet(0.5)",
+        varying_parameters={"dose": np.array([0.1, 0.2]), "diffusivity": np.ones((1, 4, 6), np.float32)},
+    )
+    write_trajectories(path, given)
+    write_metadata(tmp_path / "noise.yaml", [read_header(path)])
+    ours = yaml.safe_load((tmp_path / "noise.yaml").read_text())
+    metadata = loader(tmp_path, use_normalization=False).metadata
+    for name in ("constant_scalar_names", "constant_field_names", "field_names"):
+        assert getattr(metadata, name) == ours[name], name
+    assert [*metadata.boundary_condition_types] == ours["boundary_condition_types"] == ["WALL"]
