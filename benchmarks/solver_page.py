@@ -124,8 +124,8 @@ def page(results: list[Result], facts: dict) -> str:
         lines += [
             "",
             f"One core moves {facts['triad_memory_gb_per_s']:g} GB/s to and from memory and "
-            f"{facts['triad_cache_gb_per_s']:g} GB/s within its cache (a = b + s c). An update reads and writes "
-            "at least 16 bytes, so a step that went through memory could make at most "
+            f"{facts['triad_cache_gb_per_s']:g} GB/s within its cache (a = b + s c). An update reads and "
+            "writes at least 16 bytes, so a step that went through memory could make at most "
             f"{1e3 * facts['triad_memory_gb_per_s'] / 16:.0f} million updates per second.",
         ]
     return "\n".join(lines) + "\n"

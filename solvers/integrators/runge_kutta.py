@@ -124,7 +124,7 @@ BACKENDS: Final = ("auto", "eager", "compile", "numba")
 """Ways to take the steps of :class:`RungeKutta`."""
 
 # cell updates that torch makes in the time that numba needs to compile a kernel
-_WORTH_COMPILING = 1e8
+_WORTH_COMPILING = 5e7
 
 
 @dataclass(frozen=True, eq=False)

@@ -39,7 +39,7 @@ def trace_rate(
         expected = equation.rate(other, derivatives)
         rates = Workspace(program, state[:, 0]).run(read_inputs(program, derivatives, other))
         found = torch.stack([rate.expand_as(state[:, 0]) for rate in rates], 1)
-        scale = float(torch.nan_to_num(expected).abs().max())
+        scale = float(torch.nan_to_num(expected, 0.0, 0.0, 0.0).abs().max())
         tolerance = 1e4 * torch.finfo(state.dtype).eps * scale
         if not torch.allclose(found, expected, rtol=0, atol=tolerance, equal_nan=True):
             raise UntraceableError("its rate does not always do the same arithmetic")
