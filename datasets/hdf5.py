@@ -29,8 +29,8 @@ def open_hdf5(path: Path | str) -> Iterator[h5py.File]:
         if isinstance(error, BadInputError):
             raise
         raise FormatError(
-            f"{path} is damaged or not a trajectory file ({reason(error)}); usual cure: delete it and run "
-            "`pdenca generate` again, which remakes only what is missing"
+            f"{path} is damaged or not a trajectory file ({reason(error)}); usual cure: `pdenca repair` "
+            "on the dataset's folder, then `pdenca generate` again, which remakes only what is missing"
         ) from error
 
 

@@ -4,6 +4,7 @@ A worker that sees the dataset's folder writes its part files there itself; one 
 system) sends the frames back. The cluster begins the batches of a lost worker again elsewhere.
 """
 
+import socket
 import time
 import uuid
 from collections import deque
@@ -17,12 +18,16 @@ from pdenca.core import BadInputError, FormatError, IncompleteError
 
 from ..recipe import Recipe
 from .parts import Batch, Listener, Solution, save, solve
+from .worker import sendable
 
 if TYPE_CHECKING:
     from distributed import Client, Future
 
 PACKAGES = ("pdenca", "torch", "numpy")
 """Packages whose versions the bits of a part depend on."""
+
+LOOK = "{item.name: item.version for item in __import__('importlib.metadata').metadata.distributions()}"
+"""Versions of everything on a worker; asked as a text, because pdenca may be missing there."""
 
 CONNECT_SECONDS = 10.0
 POLL_SECONDS = 2.0
@@ -103,17 +108,10 @@ def _refuse(worker: str, different: str) -> BadInputError:
 
 def _require_same_versions(client: "Client", listener: Listener) -> None:
     """Ask all workers that are there; later ones are asked when they begin their first batch."""
-
-    def look(names: tuple[str, ...] = PACKAGES) -> dict[str, str]:  # sent as code: pdenca may be missing
-        import importlib.metadata
-
-        known = {dist.metadata["Name"]: dist.version for dist in importlib.metadata.distributions()}
-        return {name: known[name] for name in names if name in known}
-
     while not client.nthreads():
         listener.tell("waiting for the first worker of the cluster")
         time.sleep(POLL_SECONDS / 4)
-    for worker, theirs in client.run(look).items():
+    for worker, theirs in client.run(eval, LOOK).items():
         different = differences(versions(), theirs)
         if different:
             raise _refuse(worker, different)
@@ -121,22 +119,35 @@ def _require_same_versions(client: "Client", listener: Listener) -> None:
 
 def solve_there(
     recipe: Recipe, batch: Batch, ours: dict[str, str], token: Path
-) -> tuple[int, Solution | None]:
+) -> tuple[int, Solution | None] | BaseException:
     """Solve a batch on a worker.
 
-    Returns:
-        How many of its trajectories die, and the solution unless it was saved in the shared folder.
-    """
-    different = differences(ours, versions())
-    if different:
-        import socket
+    Arguments:
+        recipe: whose batch it is.
+        batch: which; its part has an absolute path.
+        ours: versions of the caller.
+        token: a file that the caller made in the dataset's folder.
 
-        raise _refuse(socket.gethostname(), different)
-    solution = solve(recipe, batch, "cpu")
-    if not token.exists():
-        return solution.num_dead, solution
-    save(batch, solution)
+    Returns:
+        How many of its trajectories die, and the solution unless it was saved in the shared folder; or the
+        error, as a value: one whose traceback cannot be sent would make the caller wait for ever.
+    """
+    try:
+        different = differences(ours, versions())
+        if different:
+            raise _refuse(socket.gethostname(), different)
+        solution = solve(recipe, batch, "cpu")
+        if not _is_shared(token):
+            return solution.num_dead, solution
+        save(batch, solution)
+    except Exception as error:
+        return sendable(error)
     return solution.num_dead, None
+
+
+def _is_shared(token: Path) -> bool:
+    """Tell whether the caller's folder is seen from here: whether the file that it made there is."""
+    return token.exists()
 
 
 class _Crew:
@@ -193,11 +204,14 @@ class _Crew:
 
         batch = self._pending.pop(future)
         try:
-            num_dead, solution = future.result()
+            result = future.result()
         except KilledWorker as error:
             self._lost[batch] = f"{error.allowed_failures + 1} workers died over it"
             self._listener.tell(f"{batch} is left out")
             return
+        if isinstance(result, BaseException):
+            raise result
+        num_dead, solution = result
         if solution is not None:
             save(batch, solution)
         else:

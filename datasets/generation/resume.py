@@ -48,8 +48,11 @@ def recipe_from_settings(text: str, source: Path, recipe_class: type[Recipe] | N
         return recipe_class.parse(recipe_class.complete_settings(values))
     fitting: list[Recipe] = []
     for known in RECIPES.values():
+        complete = known.complete_settings(values)
+        if complete.keys() != known.model_fields.keys():
+            continue
         try:
-            fitting.append(known.parse(known.complete_settings(values)))
+            fitting.append(known.parse(complete))
         except BadInputError:
             continue
     named = [

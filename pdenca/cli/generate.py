@@ -163,6 +163,8 @@ def _choose(
     """Return the recipe and the folder that the flags mean."""
     from pdenca.datasets import RECIPES, stored_recipe
 
+    if resume is not None or ":" in (equation or ""):
+        sys.path.append(str(Path.cwd()))  # where a user's own module is; last, so that it hides nothing
     if resume is not None:
         if out is not None or equation is not None or values:
             raise BadArgument(
@@ -177,5 +179,4 @@ def _choose(
     if equation is None:
         assert name is not None, "one of them is given"
         return RECIPES[name].parse(values), out
-    sys.path.append(str(Path.cwd()))  # where a user's own module is; last, so that it hides nothing
-    return RECIPES["equation"].parse({"equation": equation, **values}), out
+    return RECIPES["equation"].parse({"equation_name": equation, **values}), out

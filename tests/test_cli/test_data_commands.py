@@ -2,6 +2,7 @@
 
 import shutil
 import signal
+import sys
 import time
 
 import h5py
@@ -101,6 +102,7 @@ def test_strict_counts_warnings_as_errors(call, copied):
 def test_interrupt_then_resume(program, call, tmp_path, tiny):
     """Ctrl-C in the middle leaves with 130; the same command then finishes the same dataset."""
     flags = ["gray-scott", *tiny, "--frames", "20", "--splits", "train,valid", "--set", "batch=1"]
+    flags += ["--workers", "1"]
     out = tmp_path / "interrupted"
     running = program("generate", *flags, "--out", out)
     deadline = time.monotonic() + 60
@@ -128,7 +130,7 @@ def test_a_dataset_is_finished_from_its_folder(call, refused, copied):
     file.unlink()
     result = call("generate", "--resume", copied)
     assert result.exit_code == 0
-    assert f"{copied}: 7 trajectories in 4 files, 5 of them already there" in result.stdout
+    assert f"{copied}: 8 trajectories in 4 files, 6 of them already there" in result.stdout
     assert file.exists()
     assert call("generate", "gray-scott", "--resume", copied, "--workers", "1").exit_code == 0
     assert "takes all settings from the folder" in refused("generate", "--resume", copied, "--seed", "1")
@@ -168,3 +170,63 @@ def test_a_recipe_an_equation_or_a_folder(refused, tmp_path):
     assert "a cluster are its own" in refused(
         "generate", "gray-scott", "--out", tmp_path / "d", "--cluster", "tcp://x:1", "--workers", "2"
     )
+
+
+OWN_EQUATION = '''
+from dataclasses import dataclass
+from typing import ClassVar
+
+from pdenca.core import Field
+from pdenca.solvers import ReactionDiffusion
+
+@dataclass(frozen=True, eq=False)
+class Decay(ReactionDiffusion):
+    """Decays while it spreads."""
+
+    name: ClassVar[str] = "decay"
+    fields: ClassVar[tuple[Field, ...]] = (Field("u"),)
+
+    rate_of_decay: float = 0.1
+
+    def parameters(self):
+        return {"rate_of_decay": self.rate_of_decay}
+
+    def diffusivities(self):
+        return (0.01,)
+
+    def reaction(self, state):
+        return -self.rate_of_decay * state
+'''
+
+
+def test_an_equation_of_ones_own_in_the_current_folder(call, tmp_path, monkeypatch):
+    """It is found, its settings come from --set, and --resume finds it again."""
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "own_equations.py").write_text(OWN_EQUATION)
+    flags = "--grid 8 --trajectories 2 --frames 3 --splits train --set frame_interval=1 --set time_step=0.5"
+    own = (
+        "parameters={rate_of_decay=0.3}",
+        "initial_condition=smooth-noise",
+        "initial_options={means=[1.0], amplitudes=[0.5]}",
+    )
+    sets = [word for item in own for word in ("--set", item)]
+    made = call("generate", "--equation", "own_equations:Decay", "--out", "d", *flags.split(), *sets)
+    assert made.exit_code == 0, made.output
+    (file,) = data_files(tmp_path / "d", "train")
+    before = file.read_bytes()
+    with TrajectoryFile(file) as opened:
+        assert opened.header.parameters == {"rate_of_decay": 0.3}
+        data = opened.read()
+    file.unlink()
+    assert call("generate", "--resume", "d").exit_code == 0
+    with TrajectoryFile(file) as opened:
+        np.testing.assert_array_equal(opened.read(), data)
+    assert len(file.read_bytes()) == len(before)
+
+
+def test_an_equation_by_name(call, tmp_path):
+    flags = "--grid 16 --trajectories 1 --frames 3 --splits train"
+    made = call("generate", "--equation", "allen-cahn", "--out", tmp_path / "d", *flags.split())
+    assert made.exit_code == 0, made.output
+    assert "allen-cahn" in call("info", tmp_path / "d").stdout
