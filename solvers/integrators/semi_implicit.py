@@ -66,6 +66,7 @@ class SemiImplicit(PseudoSpectral):
         device: torch.device | str | None = None,
         stencil: str | Stencil | None = None,
     ) -> None:
+        self.stencil = stencil
         super().__init__(equation, grid, time_step, dealiasing, dtype, device, stencil)
 
     def _make_coefficients(self, parts: LinearPart) -> Coefficients:

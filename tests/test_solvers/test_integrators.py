@@ -327,9 +327,7 @@ def test_refusals():
         RungeKutta(Heat(1e-3), grid, 0.1, "order-5")
     with pytest.raises(BadInputError, match="a stencil of radius 3 needs axes of at least as many cells"):
         RungeKutta(Heat(1e-3), Grid.uniform((8, 2), 0.1), 0.1, "order-6")
-    with pytest.raises(
-        BadInputError, match=r"ETDRK4 needs periodic or no-flux .*'rk4' or 'adaptive'"
-    ):
+    with pytest.raises(BadInputError, match=r"ETDRK4 needs periodic or no-flux .*'rk4' or 'adaptive'"):
         SpectralETDRK4(Heat(1e-3), Grid.uniform(8, 0.1, "dirichlet"), 0.1)
     with pytest.raises(BadInputError, match=r"in \(0, 1\], got 1.5"):
         SpectralETDRK4(Heat(1e-3), grid, 0.1, dealiasing=1.5)

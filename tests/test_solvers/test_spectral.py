@@ -3,10 +3,22 @@
 import math
 
 import pytest
+import scipy.fft
 import torch
 
 from pdenca.core.errors import BadInputError
-from pdenca.solvers import Grid, interpolate, restrict, wavenumbers
+from pdenca.solvers import (
+    STENCILS,
+    Grid,
+    SpectralDerivatives,
+    SpectralTransform,
+    fourier_waves,
+    interpolate,
+    laplacian,
+    restrict,
+    wavenumbers,
+    waves_of,
+)
 from pdenca.solvers.spectral import laplacian_symbol
 
 
@@ -113,3 +125,85 @@ def test_refusals():
         restrict(torch.zeros(16, 16), *held)
     with pytest.raises(BadInputError, match=r"needs periodic or no-flux boundaries, got \('dirichlet\(1\)'"):
         wavenumbers(held[1])
+
+
+def _mirrored(state, grid):
+    """The state and its mirror images on the periodic domain twice as long where there are walls."""
+    shape = list(grid.shape)
+    for axis, boundary in enumerate(grid.boundaries):
+        if boundary == "no-flux":
+            state, shape[axis] = torch.cat((state, state.flip(axis + 2)), axis + 2), 2 * shape[axis]
+    return state, Grid(tuple(shape), grid.spacing, ("periodic",) * grid.num_dims)
+
+
+def _corner(state, grid):
+    return state[(..., *(slice(0, cells) for cells in grid.shape))]
+
+
+WALLED = [
+    Grid((9,), (0.3,), ("no-flux",)),
+    Grid((8,), (0.3,), ("no-flux",)),
+    Grid((8, 7), (0.3, 0.2), ("no-flux", "no-flux")),
+    Grid((6, 9), (0.3, 0.2), ("periodic", "no-flux")),
+    Grid((7, 6), (0.3, 0.2), ("no-flux", "periodic")),
+    Grid((5, 4, 6), (0.3, 0.2, 0.25), ("no-flux", "periodic", "no-flux")),
+]
+
+
+@pytest.mark.parametrize("grid", WALLED)
+def test_derivatives_between_walls_are_those_of_the_mirrored_domain(generator, grid):
+    state = torch.rand(2, 3, *grid.shape, generator=generator, dtype=torch.float64)
+    diffusivity = 1 + torch.rand(1, 1, *grid.shape, generator=generator, dtype=torch.float64)
+    on_all, doubled = _mirrored(state, grid)
+    spread, _ = _mirrored(diffusivity, grid)
+    own, other = SpectralDerivatives(grid), SpectralDerivatives(doubled)
+    pairs = [
+        (own.laplacian(state), other.laplacian(on_all)),
+        (own.laplacian_of(torch.exp, state), other.laplacian_of(torch.exp, on_all)),
+        (own.biharmonic(state), other.biharmonic(on_all)),
+    ]
+    for axis in range(grid.num_dims):
+        pairs.append((own.first(state, axis), other.first(on_all, axis)))
+        pairs.append((own.second(state, axis), other.second(on_all, axis)))
+        flux = own.divergence_of_flux(diffusivity, state, axis)
+        pairs.append((flux, other.divergence_of_flux(spread, on_all, axis)))
+        assert float(flux.flatten(2).sum(2).abs().max()) < 1e-9  # nothing leaves through a wall
+    for found, expected in pairs:
+        torch.testing.assert_close(found, _corner(expected, grid), rtol=1e-11, atol=1e-9)
+
+
+@pytest.mark.parametrize("grid", WALLED)
+def test_resampling_between_walls_is_that_of_the_mirrored_domain(generator, grid):
+    fine = grid.refined(3)
+    up, down = (torch.rand(2, 1, *g.shape, generator=generator, dtype=torch.float64) for g in (grid, fine))
+    (up_all, doubled), (down_all, doubled_fine) = _mirrored(up, grid), _mirrored(down, fine)
+    expected = interpolate(up_all, doubled, doubled_fine)
+    torch.testing.assert_close(interpolate(up, grid, fine), _corner(expected, fine), rtol=0, atol=1e-12)
+    expected = restrict(down_all, doubled_fine, doubled)
+    torch.testing.assert_close(restrict(down, fine, grid), _corner(expected, grid), rtol=0, atol=1e-12)
+    if "periodic" not in grid.boundaries:  # the grid holds all its cosines
+        torch.testing.assert_close(restrict(interpolate(up, grid, fine), fine, grid), up, rtol=0, atol=1e-12)
+
+
+@pytest.mark.parametrize("cells", [5, 8, 192, 193, 200])
+def test_cosine_transform_of_short_and_long_axes(generator, cells, dtype):
+    """By matrix and by Fourier transform: against SciPy, and back."""
+    state = torch.rand(2, cells, 3, generator=generator, dtype=dtype)
+    transform = SpectralTransform(Grid((cells, 3), (1.0, 1.0), ("no-flux", "no-flux")), dtype)
+    spectrum = transform.forward(state)
+    expected = torch.from_numpy(scipy.fft.dctn(state.double().numpy(), axes=(1, 2)) / 4)
+    atol = 2 * cells * torch.finfo(dtype).eps * cells**0.5
+    torch.testing.assert_close(spectrum.double(), expected, rtol=0, atol=atol)
+    torch.testing.assert_close(transform.inverse(spectrum), state, rtol=0, atol=atol)
+
+
+@pytest.mark.parametrize("stencil", STENCILS)
+@pytest.mark.parametrize("boundary", ["periodic", "no-flux"])
+def test_waves_are_eigenvectors_of_stencils(generator, boundary, stencil):
+    grid = Grid.uniform((8, 7), 0.2, boundary)
+    state = torch.rand(1, 1, 8, 7, generator=generator, dtype=torch.float64)
+    waves, transform = waves_of(grid, stencil=stencil), SpectralTransform(grid)
+    found = transform.inverse(transform.forward(state) * waves.laplacian)
+    torch.testing.assert_close(found, laplacian(state, grid, stencil), rtol=0, atol=1e-10)
+    with pytest.raises(BadInputError, match="waves need periodic"):
+        fourier_waves(Grid.uniform(8, 0.2, "no-flux"))
