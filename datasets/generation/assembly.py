@@ -9,7 +9,8 @@ import torch
 from ..format import Compression, write_blocks
 from ..format.schema import CHUNK_FRAMES
 from ..header import Header
-from ..recipe import Recipe, Shard
+from ..recipe import Recipe
+from ..shard import Shard
 from .checksums import add_checksum
 from .disk import full_disk_is_told, require_room
 from .files import fingerprint, header_of, target_of

@@ -17,7 +17,8 @@ from pdenca.core import BadInputError
 from ..format import read_header
 from ..header import Header, file_name
 from ..layout import DATA_FOLDER
-from ..recipe import Recipe, Shard
+from ..recipe import Recipe
+from ..shard import Shard
 
 
 def target_of(recipe: Recipe, shard: Shard, out: Path) -> Path:

@@ -16,7 +16,8 @@ from pdenca.core import FormatError, IncompleteError, NonFiniteError, atomic_pat
 from pdenca.solvers import simulate
 
 from ..activity import homogeneous_from
-from ..recipe import Recipe, Shard
+from ..recipe import Recipe
+from ..shard import Shard
 from .disk import full_disk_is_told
 
 

@@ -4,7 +4,7 @@ import math
 import time
 from collections.abc import Callable, Iterable
 
-from ..recipe import Shard
+from ..shard import Shard
 from .parts import Batch
 
 Progress = Callable[[int, int, str], None]
