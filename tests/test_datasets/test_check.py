@@ -272,6 +272,45 @@ def test_hdf5_of_another_layout_is_one_sentence(tmp_path):
         check(path)
 
 
+def newer(path: Path) -> None:
+    with h5py.File(path, "r+") as file:
+        file.attrs["pdenca_schema"] = "99"
+
+
+def truncated(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[:-1000])
+
+
+def damaged(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[:600] + bytes(2000) + path.read_bytes()[2600:])
+
+
+def foreign(path: Path) -> None:
+    path.unlink()
+    with h5py.File(path, "w") as file:
+        file["numbers"] = np.zeros(3)
+
+
+def text(path: Path) -> None:
+    path.write_text("a,b\n1,2\n")
+
+
+@pytest.mark.parametrize("accident", [newer, truncated, damaged, foreign, text])
+def test_what_cannot_be_read_is_one_sentence_and_exit_code_2(maze, accident):
+    from click.testing import CliRunner
+
+    from pdenca.cli import cli
+
+    accident(maze)
+    for command in ("check", "info"):
+        result = CliRunner().invoke(cli, [command, str(maze)], catch_exceptions=False)
+        assert result.exit_code == 2, command
+        assert result.stdout == ""
+        assert str(maze) in result.stderr
+        assert "usual cure" in result.stderr
+        assert result.stderr.count("\n") == 1
+
+
 @pytest.mark.parametrize("value", [np.nan, np.inf])
 def test_a_planted_nan_is_found_where_it_is(maze, value):
     with h5py.File(maze, "r+") as file:
