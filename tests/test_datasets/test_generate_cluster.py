@@ -42,7 +42,7 @@ def whole(small, tmp_path_factory) -> Path:
 def threads() -> Iterator[str]:
     """A cluster with one worker, a thread of this process; its address."""
     with distributed.LocalCluster(
-        n_workers=1, threads_per_worker=1, processes=False, protocol="tcp", dashboard_address=None
+        n_workers=1, threads_per_worker=1, processes=False, protocol="tcp", dashboard_address=":0"
     ) as running:
         yield running.scheduler_address
 
@@ -144,7 +144,7 @@ def test_lost_workers_cost_their_batches_only(small, whole, tmp_path):
     generate(longer, tmp_path / "one", num_workers=1)
     killed: list[int] = []
     with distributed.LocalCluster(
-        n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None
+        n_workers=2, threads_per_worker=1, processes=True, dashboard_address=":0"
     ) as running:
 
         def kill(done: int, total: int, message: str) -> None:
@@ -180,7 +180,7 @@ def test_a_batch_that_kills_every_worker_is_left_out(small, whole, tmp_path):
     recipe = small.replace(num_test_trajectories=1)
     with (
         distributed.LocalCluster(
-            n_workers=2, threads_per_worker=1, dashboard_address=None, preload=[str(script)]
+            n_workers=2, threads_per_worker=1, dashboard_address=":0", preload=[str(script)]
         ) as running,
         pytest.raises(IncompleteError, match=r"1 of 5 batches are missing: test/maze, batch 000000 \(4 work"),
     ):
