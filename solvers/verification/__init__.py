@@ -25,13 +25,17 @@ from .in_time import (
 from .invariants import balance_of_mean, rise_of_free_energy, rough_state
 from .measurement import Measurement, fitted_order
 from .problem import Problem, problem_of
+from .pypde import SHARED_CASES, SharedCase, compare_with_pypde
 from .space import decay_of_spectral_error, order_in_space, shapes_for
 from .square_symmetry import defect_of_symmetry, is_isotropic, symmetries
+from .turing import TURING_POINTS, growth_beside_threshold
 
 __all__ = [
     "EXACT_SOLUTIONS",
     "MEASUREMENTS",
     "SHAPES",
+    "SHARED_CASES",
+    "TURING_POINTS",
     "ExactDerivatives",
     "ExactSolution",
     "Forced",
@@ -43,13 +47,16 @@ __all__ = [
     "Problem",
     "Scope",
     "Shape",
+    "SharedCase",
     "agreement_with_scipy",
     "balance_of_mean",
+    "compare_with_pypde",
     "decay_of_spectral_error",
     "defect_of_symmetry",
     "error_beside_tolerance",
     "fastest_wavenumber",
     "fitted_order",
+    "growth_beside_threshold",
     "growth_rate_of_wave",
     "is_isotropic",
     "order_in_space",

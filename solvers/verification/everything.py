@@ -25,6 +25,7 @@ from .measurement import Measurement
 from .problem import problem_of
 from .space import decay_of_spectral_error, order_in_space, shapes_for
 from .square_symmetry import defect_of_symmetry
+from .turing import TURING_POINTS, growth_beside_threshold
 
 
 @dataclass(frozen=True, eq=False)
@@ -128,7 +129,10 @@ def measure_symmetry(equation: Equation, scope: Scope) -> Iterator[Measurement]:
 
 
 def measure_growth(equation: Equation, scope: Scope) -> Iterator[Measurement]:
-    """Yield the growth rate of the fastest wave on every homogeneous state, by the spectral methods."""
+    """Yield the growth rate of the fastest wave on every homogeneous state, by the spectral methods.
+
+    Where the Turing threshold is known in closed form, that of the critical wave around it too.
+    """
     problem = problem_of(equation)
     for method in scope.methods:
         grid = problem.grid(16)
@@ -138,6 +142,9 @@ def measure_growth(equation: Equation, scope: Scope) -> Iterator[Measurement]:
             wavenumber = fastest_wavenumber(equation, state, problem)
             label = f"state {number}, k = {wavenumber:.4g}"
             yield growth_rate_of_wave(problem, state, wavenumber, method, label=label)
+        if equation.name in TURING_POINTS:
+            for excess in (0.98, 1.0, 1.02, 1.2):
+                yield growth_beside_threshold(equation.name, excess, method)
 
 
 MEASUREMENTS: Final[dict[str, Callable[[Equation, Scope], Iterator[Measurement]]]] = {

@@ -122,7 +122,8 @@ def agreement_with_scipy(
     grid = problem.grid(num_cells, boundary)
     state = initial_state(problem, grid, boundary)
     total = 2 * problem.duration
-    steps = fewest_stable_steps(problem.equation, method, grid, total, 64)
+    order = build(method, problem.equation, grid, 1e-12).order
+    steps = fewest_stable_steps(problem.equation, method, grid, total, 64 if order >= 4 else 512)
     solver = build(method, problem.equation, grid, total / steps)
 
     def work() -> float:

@@ -80,7 +80,7 @@ def problem_of(
     largest = max(map(abs, centre))
     amplitude = amplitude or tuple(0.3 * (abs(value) or largest or 1.0) for value in centre)
     if length is None:
-        length = _length(equation, num_dims, centre)
+        length = _length(equation, num_dims, centre, amplitude)
     duration = 1 / _fastest_rate(equation, num_dims, length, centre, amplitude)
     return Problem(equation, num_dims, length, duration, centre, amplitude)
 
@@ -91,11 +91,13 @@ def _centre(equation: Equation) -> tuple[float, ...]:
     return (full or states or [(0.0,) * len(equation.fields)])[0]
 
 
-def _length(equation: Equation, num_dims: int, centre: tuple[float, ...]) -> float:
+def _length(
+    equation: Equation, num_dims: int, centre: tuple[float, ...], amplitude: tuple[float, ...]
+) -> float:
     if equation.presets:
         return _CELLS_OF_PRESET * preset_of(type(equation)).spacing
-    reaction = _fastest_rate(equation, num_dims, 1.0, centre, (0.0,) * len(centre), highest=0)
-    if reaction == 0:
+    reaction = _fastest_rate(equation, num_dims, 1.0, centre, amplitude, highest=0)
+    if reaction <= 1e-6 * _fastest_rate(equation, num_dims, 1.0, centre, amplitude):
         return 1.0
     wavenumbers = torch.logspace(-6, 6, 1201, dtype=torch.float64)
     vectors = torch.zeros(len(wavenumbers), num_dims, dtype=torch.float64)
