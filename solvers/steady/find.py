@@ -109,7 +109,8 @@ def find_steady_state(
     A pattern without mirror symmetry on a periodic axis has no reason to rest: unless the equation has a free
     energy it drifts in general, if ever so slowly, and F(u) = 0 has no solution near it. Where a velocity
     explains most of the rate, F(u) + c·∇u = 0 is solved for u and c; such a result is ``travelling``, not
-    ``converged``.
+    ``converged``. A grid that hardly resolves the pattern pins it or makes it creep; that goes away on a
+    finer one.
 
     Newton's method finds unstable steady states as readily as stable ones, for instance a saddle that the
     trajectory would have passed: ``moved`` says how far it went, and ``stability_of`` judges the result.
@@ -227,7 +228,11 @@ class _Search:
         self.converged, self.travelling = own <= self.tolerance, own > self.tolerance
         if self.travelling:
             velocity = ", ".join(f"{part:.3g}" for part in self.velocity)
-            self.reason = f"not steady: the pattern travels at constant velocity ({velocity})"
+            steps = zip(self.velocity, self.operator.grid.spacing, strict=True)
+            crossing = min(h / abs(part) for part, h in steps if part != 0)
+            self.reason = (
+                f"not steady: the pattern travels at constant velocity ({velocity}), a cell in {crossing:.2g}"
+            )
 
     def _solve(self, products: int, moving: bool) -> NewtonResult:
         return newton_krylov(

@@ -124,7 +124,8 @@ class ReferenceOperator:
             k = 2 * math.pi * torch.fft.fftfreq(cells, h, dtype=torch.float64)
             turn = torch.exp(1j * k * self.velocity[axis] * time)
             spectrum = spectrum * turn.reshape([-1] + [1] * (self.grid.num_dims - 1 - axis))
-        return torch.fft.ifftn(spectrum, dim=dims).real
+        moved: Tensor = torch.fft.ifftn(spectrum, dim=dims).real
+        return moved
 
     def jacobian(self, vector: Vector) -> Callable[[NDArray[Any]], NDArray[Any]]:
         """Return v -> J(u) v, exact to rounding; complex v as well.

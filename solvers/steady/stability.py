@@ -34,7 +34,7 @@ class Stability:
         eigenvalues: the leading ones by real part, complex128 (1/time).
         eigenvectors: their modes, of norm 1, "mode channel *space", complex128.
         residuals: ‖J v - λ v‖ of each pair (1/time).
-        kinds: "unstable", "neutral" or "stable" for each.
+        kinds: "unstable", "neutral", "stable", or "undecided" within three times its residual of neither.
         num_unstable: eigenvalues that grow.
         num_neutral: eigenvalues that do neither.
         num_translations: neutral directions that only shift the pattern.
@@ -167,7 +167,7 @@ def _judge(
     pinning = max(shifts, default=0.0)
     inside = _shares(modes, slopes)
     limits = np.maximum(tolerance, 3 * residuals)
-    neutral = (np.abs(values) <= limits) | ((inside > 0.9) & (np.abs(values) <= 3 * pinning))
+    neutral = (np.abs(values) <= tolerance) | ((inside > 0.9) & (np.abs(values) <= 3 * pinning))
     unstable = ~neutral & (values.real > limits)
     stable = ~neutral & (values.real < -limits)
     kinds = tuple(
@@ -185,7 +185,8 @@ def _judge(
     elif num_unstable:
         verdict, reason = "unstable", f"{num_unstable} modes grow, the fastest at {values.real.max():.3g}"
     elif "undecided" in kinds[: kinds.index("stable") if "stable" in kinds else None]:
-        verdict, reason = "undecided", "a leading mode neither grows nor decays beyond its residual"
+        verdict = "undecided"
+        reason = "a leading mode neither grows nor decays beyond its residual: a smaller time_step may tell"
     elif num_neutral > explained:
         verdict = "undecided"
         reason = f"{num_neutral} neutral modes, of which translations and conserved means explain {explained}"
