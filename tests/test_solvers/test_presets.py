@@ -66,9 +66,10 @@ def test_the_first_preset_starts_and_moves(name):
 def test_every_preset_makes_what_it_says(name, chosen):
     preset = EQUATIONS[name].presets[chosen]
     cells = 96 if chosen == "pearson-alpha" else 64  # dies out in smaller domains
-    frames = _run(name, preset, cells, 9, 100_000)
+    steps = 5000 if (name, chosen) == ("gray-scott", "spots") else 2500
+    frames = _run(name, preset, cells, 9, steps)
     assert bool(frames.isfinite().all())
-    spread = frames[0, :, 0].flatten(1).std(1)  # of the first field, frame by frame
+    spread = frames[0].flatten(2).std(2).amax(1)  # of the most varied field, frame by frame
     if (name, chosen) in FADING:
         assert float(spread[1:-1].max()) > 0.05
         assert float(spread[-1]) < 0.75 * float(spread.max())
