@@ -219,3 +219,4 @@ class SpectralDerivatives(Derivatives):
 
 
 FourierDerivatives = SpectralDerivatives
+"""On periodic grids, where all waves are Fourier's."""
