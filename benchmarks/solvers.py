@@ -271,7 +271,7 @@ def updates_per_second(quick: bool) -> dict[str, dict[str, float]]:
             expected = end if expected is None else expected
             if np.abs(end - expected).max() > 1e-2:
                 raise SystemExit(f"{name} gives another result than {next(iter(runs))}: nothing is measured")
-        for _ in range(2 if quick else 7):
+        for _ in range(2 if quick else 5):
             for name, run in runs.items():
                 began = time.process_time()
                 run(batch_of_starts)
@@ -303,7 +303,7 @@ def updaters(steps: int, cells: int, batch: int, quick: bool) -> dict[str, rival
         for backend in ("jax",) if quick or cells > CELLS else ("jax", "numba"):
             one = rivals.pypde_run(cells, 1.0, steps, "euler", backend, spacing * cells)
             runs[f"py-pde, {backend}"] = lambda states, one=one: one(states[0])[None]
-    if not quick:
+    if not quick and cells == CELLS:
         runs["pdenca, torch.compile"] = mine("compile")
     runs["pdenca, eager (in place)"] = mine("eager")
     runs["numpy, roll"] = rivals.numpy_euler(factors, steps)
