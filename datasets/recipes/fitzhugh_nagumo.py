@@ -12,8 +12,8 @@ from .pattern import PatternRecipe, Point, Start
 TRAINED: Mapping[str, Point] = {
     "labyrinth": {"threshold": 0.0, "recovery_rate": 0.05},
     "dense-labyrinth": {"threshold": 0.0, "recovery_rate": 0.08},
-    "stripes": {"threshold": 0.1, "recovery_rate": 0.05},
-    "broken-stripes": {"threshold": 0.1, "recovery_rate": 0.08},
+    "stripes": {"threshold": 0.07, "recovery_rate": 0.05},
+    "broken-stripes": {"threshold": 0.07, "recovery_rate": 0.08},
 }
 INTERPOLATED: tuple[Point, ...] = (
     {"threshold": 0.05, "recovery_rate": 0.065},

@@ -166,7 +166,7 @@ def test_a_few_cells_stay_finite_in_every_split(name):
 @pytest.mark.slow
 @every_recipe
 def test_trajectories_live(name):
-    """Each set of parameters still has a pattern that changes after 20 frames, in a box of 48 x 48 cells."""
+    """A pattern is there after 20 frames and still changes, in a box of 48 x 48 cells; but for one."""
     recipe = whole(name, num_cells=48, num_frames=21, num_trajectories=1, refine=1)
     wanted = ("train", "ood_ic", "ood_params", "ood_params_interp", "ood_params_extrap")
     for shard in recipe.shards():
@@ -175,7 +175,8 @@ def test_trajectories_live(name):
             frames = simulate(recipe.equation(shard), shard.grid, start(recipe, shard), **options)[0]
             spread = frames[-1].flatten(1).std(1).max()
             change = (frames[-1] - frames[-2]).square().mean().sqrt()
-            assert float(spread) > 0.02, (shard.split, shard.regime)
+            dies = (shard.split, shard.regime) == ("ood_ic", "gliders")  # as the cards say
+            assert (float(spread) > 0.02) != dies, (shard.split, shard.regime)
             assert float(change) > 1e-5, (shard.split, shard.regime)
 
 
