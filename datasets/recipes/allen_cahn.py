@@ -10,11 +10,11 @@ from .pattern import PatternRecipe, Point, Start
 # h favours one phase; the two signs are mirror images of each other.
 TRAINED: Mapping[str, Point] = {
     "even": {"bias": 0.0},
-    "up": {"bias": 0.05},
-    "down": {"bias": -0.05},
+    "up": {"bias": 0.04},
+    "down": {"bias": -0.04},
 }
-INTERPOLATED: tuple[Point, ...] = ({"bias": 0.025}, {"bias": -0.035})
-EXTRAPOLATED: tuple[Point, ...] = ({"bias": 0.1}, {"bias": -0.08})
+INTERPOLATED: tuple[Point, ...] = ({"bias": 0.02}, {"bias": -0.03})
+EXTRAPOLATED: tuple[Point, ...] = ({"bias": 0.06}, {"bias": -0.06})
 
 
 class AllenCahnRecipe(PatternRecipe):
@@ -40,5 +40,5 @@ class AllenCahnRecipe(PatternRecipe):
 
     dataset_name: str = "allen_cahn"
     spacing: float = pydantic.Field(0.75, gt=0)
-    frame_interval: float = pydantic.Field(1.0, gt=0)
+    frame_interval: float = pydantic.Field(0.5, gt=0)
     time_step: float = pydantic.Field(0.1, gt=0)

@@ -183,7 +183,11 @@ def test_trajectories_live(name):
 @pytest.mark.slow
 @every_recipe
 def test_halving_the_time_step_changes_little(name):
-    """The default steps cost less than 1e-3 standard deviations of a field, in the first five frames."""
+    """The default steps cost less than 5e-4 standard deviations of a field, in the first five frames.
+
+    The Well's own step, 1 from the start, costs up to 1.4e-3.
+    """
+    allowed = 3e-3 if name == "gray-scott-well-original" else 5e-4
     recipe = whole(name, num_cells=48, num_frames=6, num_trajectories=1, refine=1)
     for shard in recipe.shards():
         if shard.split in ("train", "ood_params_extrap"):
@@ -196,7 +200,7 @@ def test_halving_the_time_step_changes_little(name):
             coarse, fine = (simulate(equation, shard.grid, state, **kind)[0] for kind in (options, half))
             error = (coarse - fine).square().flatten(2).mean(2).sqrt()[1:]
             spread = fine.flatten(2).std(2)[1:].clamp(min=1e-2)
-            assert float((error / spread).max()) < 1e-3, (shard.split, shard.regime)
+            assert float((error / spread).max()) < allowed, (shard.split, shard.regime)
 
 
 def test_the_region_holds_what_is_trained_and_the_map_lives_in_it():
