@@ -176,8 +176,11 @@ void march(float *restrict u, float *restrict v, int n, int steps, float pa, flo
   for (int s = 0; s < steps; s++) {
     wrap(u, n, row);
     for (int i = 1; i <= n; i++) {
-      const float *restrict a = u + i * row + LINE, *restrict b = a + plane;
-      float *restrict x = v + i * row + LINE, *restrict y = x + plane;
+      const float *restrict a = u + i * row + LINE;
+      const float *restrict b = u + plane + i * row + LINE;
+      float *restrict x = v + i * row + LINE;
+      float *restrict y = v + plane + i * row + LINE;
+#pragma GCC ivdep
       for (int j = 0; j < n; j++) {
         float c = a[j] * b[j] * b[j];
         float la = a[j - row] + a[j + row] + a[j - 1] + a[j + 1] - 4 * a[j];
