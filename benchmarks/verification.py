@@ -145,8 +145,9 @@ def page(rows: list[tuple[str, Measurement]], facts: dict) -> str:
         "them all.",
         "",
         "Each measurement is one number that must lie in an interval, bounded on both sides where it can "
-        "miss on both: an order that is too high is as suspect as one that is too low. Each is also shown to fail "
-        "on a wrong equation, scheme, stencil or wall in `tests/test_solvers/test_verification_fails.py`. "
+        "miss on both: an order that is too high is as suspect as one that is too low. Each is also shown to "
+        "fail on a wrong equation, scheme, stencil or wall, in "
+        "`tests/test_solvers/test_verification_fails.py`. "
         "Equations have the constants of their first preset; lengths and times are those of their patterns.",
         "",
         "How many pass, of how many:",

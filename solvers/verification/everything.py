@@ -48,7 +48,7 @@ class Scope:
 def measure_space(equation: Equation, scope: Scope) -> Iterator[Measurement]:
     """Yield the order of every stencil at every boundary, and the decay of spectral errors."""
     problem = problem_of(equation, num_dims=scope.num_dims)
-    cells = (16, 20, 24, 32) if scope.num_dims == 1 else (12, 14, 16)
+    cells = (16, 20, 24, 32) if scope.num_dims == 1 else (14, 16, 20)
     for stencil in scope.stencils:
         for shape in shapes_for(equation, scope.num_dims):
             if shape.split(",")[0] in scope.boundaries:

@@ -8,7 +8,15 @@ import torch
 
 from pdenca.core import Field
 from pdenca.core.errors import BadInputError
-from pdenca.solvers import EQUATIONS, INTEGRATORS, Equation, Factored, Grid, ReactionDiffusion
+from pdenca.solvers import (
+    EQUATIONS,
+    INTEGRATORS,
+    Equation,
+    Factored,
+    Grid,
+    ReactionDiffusion,
+    StencilDerivatives,
+)
 from pdenca.solvers.equations import preset_of
 from pdenca.solvers.verification import (
     EXACT_SOLUTIONS,
@@ -23,6 +31,7 @@ from pdenca.solvers.verification import (
     fitted_order,
     is_isotropic,
     problem_of,
+    rough_state,
     symmetries,
 )
 from pdenca.solvers.verification.in_time import build, supports
@@ -30,11 +39,11 @@ from pdenca.solvers.verification.in_time import build, supports
 # what the quick suite measures of each equation; the slow one measures everything
 QUICK = {
     "space": Scope(stencils=("order-2-isotropic", "order-6")),
-    "time": Scope(methods=("rk4", "etdrk4"), boundaries=("periodic",)),
+    "time": Scope(methods=("etdrk4",), boundaries=("periodic",)),
     "manufactured": Scope(methods=("euler",), boundaries=("dirichlet",)),
     "exact": Scope(methods=("midpoint", "etdrk4")),
     "scipy": Scope(methods=("etdrk4",), boundaries=("periodic",)),
-    "invariants": Scope(methods=("etdrk4", "semi-implicit"), boundaries=("periodic",)),
+    "invariants": Scope(methods=("semi-implicit",), boundaries=("periodic",)),
     "symmetry": Scope(methods=("etdrk4",), boundaries=("periodic",)),
     "growth": Scope(methods=("etdrk4",)),
 }
@@ -65,10 +74,9 @@ def test_every_equation(name, kind):
 
 @pytest.mark.parametrize("method", INTEGRATORS)
 def test_every_integrator_at_every_boundary(method):
-    _check(_equation("gray-scott"), "time", Scope(methods=(method,)))
+    _check(_equation("fisher-kpp"), "time", Scope(methods=(method,)))
     _check(_equation("heat"), "manufactured", Scope(methods=(method,), boundaries=("no-flux",)))
     _check(_equation("allen-cahn"), "invariants", Scope(methods=(method,), boundaries=("no-flux",)))
-    _check(_equation("schnakenberg"), "symmetry", Scope(methods=(method,), boundaries=("no-flux",)))
 
 
 @pytest.mark.slow
@@ -102,16 +110,18 @@ def test_nothing_is_left_out_by_mistake():
     assert anisotropic == {"advection-diffusion"}
 
 
-def test_what_has_an_energy():
-    found = [
-        measurement.equation
-        for name in EQUATIONS
-        for measurement in MEASUREMENTS["invariants"](
-            _equation(name), Scope(methods=("semi-implicit",), boundaries=("periodic",))
-        )
-        if measurement.what == "rise of the free energy"
-    ]
-    assert set(found) >= {"allen-cahn", "cahn-hilliard", "swift-hohenberg"}
+def test_what_has_an_energy_and_a_budget():
+    energies, budgets = set(), set()
+    for name in EQUATIONS:
+        problem = problem_of(_equation(name))
+        grid = problem.grid(8)
+        state = rough_state(problem, grid)
+        if problem.equation.free_energy(state, StencilDerivatives(grid)) is not None:
+            energies.add(name)
+        if problem.equation.budget(state) is not None:
+            budgets.add(name)
+    assert energies >= {"allen-cahn", "cahn-hilliard", "swift-hohenberg"}
+    assert budgets >= EQUATIONS.keys() - {"advection-diffusion"}
 
 
 class Epidemic(ReactionDiffusion):

@@ -139,8 +139,6 @@ def test_a_scheme_of_lower_order():
     assert order_in_time(problem, functools.partial(RungeKutta, tableau=RK4)).passed
     assert not order_in_time(problem, wrong).passed
     assert not agreement_with_scipy(problem, wrong).passed
-    coarse = ManufacturedSolution(problem, "periodic", (16, 24, 32))
-    assert not order_of_convergence(coarse, wrong).passed
 
 
 def test_a_split_that_does_not_add_up():
@@ -163,10 +161,10 @@ def test_a_tolerance_that_is_ignored(monkeypatch):
 def test_walls_of_another_kind(boundary):
     def misled(equation, grid, time_step):
         other = {"no-flux": "dirichlet", "dirichlet": "no-flux"}[boundary]
-        return RungeKutta(equation, dataclasses.replace(grid, boundaries=(other,)), time_step)
+        return INTEGRATORS["euler"](equation, dataclasses.replace(grid, boundaries=(other,)), time_step)
 
     solution = ManufacturedSolution(problem_of(Decay()), boundary)
-    assert order_of_convergence(solution, "rk4").passed
+    assert order_of_convergence(solution, "euler").passed
     assert not order_of_convergence(solution, misled).passed
 
 
