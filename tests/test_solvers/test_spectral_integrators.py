@@ -364,3 +364,32 @@ def test_refusals():
             INTEGRATORS[name](Heat(0.1), no_flux, 0.1).march(
                 torch.zeros(1, 1, 8, dtype=torch.float64, requires_grad=True), 1
             )
+
+
+@pytest.mark.parametrize("name", ["etdrk2", "etdrk4", "semi-implicit"])
+def test_rounding_does_not_grow_where_the_linear_part_does(name):
+    """An unstable state held down by the nonlinear term: a long march stays on the solution of one wave."""
+
+    @dataclass(frozen=True, eq=False)
+    class Growth(ReactionDiffusion):
+        name: ClassVar[str] = "growth"
+        fields: ClassVar[tuple[Field, ...]] = (Field("u"),)
+
+        def parameters(self):
+            return {}
+
+        def diffusivities(self):
+            return (0.01,)
+
+        def reaction(self, state):
+            return state - state**3
+
+        def linear_rate(self):
+            return (1.0,)
+
+    grid = Grid.uniform((16, 12), 0.5)
+    x, y = grid.coordinates()
+    state = (0.1 * torch.cos(2 * math.pi * x / 8)[:, None] * torch.cos(2 * math.pi * y / 6))[None, None]
+    options = {"dtype": torch.float64}
+    result = INTEGRATORS[name](Growth(), grid, 0.1, **options).march(state, 2000)
+    assert float(result.abs().max()) < 1.1
