@@ -38,7 +38,7 @@ _SAME = frozenset({"alias", "clone", "detach", "contiguous", "lift_fresh"})
 _NEW = frozenset({"zeros_like", "ones_like", "full_like", "new_zeros", "new_ones", "new_full"})
 
 
-class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
+class Recorder(TorchDispatchMode):
     """Sees every elementary operation of torch while it is active; follows those that depend on the state.
 
     Arguments:
