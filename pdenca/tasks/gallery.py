@@ -26,7 +26,8 @@ class Shown:
         equation: key of the equation.
         preset: name of the preset.
         values: the preset itself.
-        picture: the pattern at the end, (x, y); of a one-dimensional run (time, x).
+        picture: the pattern, (x, y); of a one-dimensional run (time, x).
+        time: of the picture.
         field: which field is shown.
         method: what the solver used.
         seconds: wall time of the solver.
@@ -36,6 +37,7 @@ class Shown:
     preset: str
     values: Preset
     picture: np.ndarray
+    time: float
     field: str
     method: str
     seconds: float
@@ -90,18 +92,22 @@ def put_table(text: str) -> str:
 def show(equation: str, preset: str) -> Shown:
     """Solve one preset and keep the picture that the gallery shows.
 
-    Of several fields the one with the largest standard deviation over its range of time is shown at the end.
+    Of several fields the one whose pattern at the end is strongest, in units of its range over all times, is
+    shown at the end; or, if the pattern fades, the last time it has half of its greatest contrast.
     """
     found = run_simulation(equation, preset)
     number = _most_telling(found)
     values = found.frames[:, number]
     if found.grid.num_dims == 3:
         values = values[..., found.grid.shape[2] // 2]
+    contrast = values.reshape(len(values), -1).std(1)
+    frame = int(np.flatnonzero(contrast >= contrast[1:].max() / 2)[-1])
     return Shown(
         equation=equation,
         preset=preset,
         values=found.preset,
-        picture=values if found.grid.num_dims == 1 else values[-1],
+        picture=values if found.grid.num_dims == 1 else values[frame],
+        time=float(found.times[frame]),
         field=found.equation.fields[number].name,
         method=found.method,
         seconds=found.seconds,
@@ -143,14 +149,21 @@ def write_gallery(page: Path, figures: Path, shown: Mapping[str, Sequence[Shown]
 
 def _row(item: Shown) -> str:
     values = item.values
-    constants = ", ".join(f"{key} = {value:g}" for key, value in values.parameters.items())
+    constants = ", ".join(f"{key} = {_plain(value)}" for key, value in values.parameters.items())
     side = values.num_cells * values.spacing
     box = (
         f"side {side:g} ({values.num_cells} cells, {values.num_dims}-D, {values.boundary}), "
         f"t = {(values.num_frames - 1) * values.frame_interval:g}"
     )
-    cells = (item.preset, f"{values.description}; {item.field} shown", constants, box, item.method)
+    shown = f"{values.description}; {item.field} shown"
+    cells = (item.preset, f"{shown} at t = {item.time:g}", constants, box, item.method)
     return table_row(cells)
+
+
+def _plain(value: float | tuple[float, ...]) -> str:
+    return (
+        f"{value:g}" if isinstance(value, (int, float)) else f"({', '.join(f'{part:g}' for part in value)})"
+    )
 
 
 def _most_telling(found: Simulation) -> int:

@@ -43,7 +43,7 @@ def test_a_table_needs_its_marks():
 
 def test_the_page_is_written_from_what_was_solved(tmp_path):
     preset = EQUATIONS["gray-scott"].presets["maze"]
-    item = Shown("gray-scott", "maze", preset, np.eye(8), "B", "etdrk4, time step 1", 0.5)
+    item = Shown("gray-scott", "maze", preset, np.eye(8), 50.0, "B", "etdrk4, time step 1", 0.5)
     write_gallery(tmp_path / "gallery.md", tmp_path / "figures", {"gray-scott": [item]}, "Made today.")
     text = (tmp_path / "gallery.md").read_text(encoding="utf-8")
     assert "![gray-scott: maze](figures/gray-scott.png)" in text
