@@ -16,6 +16,8 @@ PIP_INSTALL = $(BIN)/pip install --disable-pip-version-check -c $(CONSTRAINTS)
 # more words for the programs: make test PYTEST_FLAGS="-k symmetry", make demo DEMO_FLAGS=--quick
 DEMO_FLAGS ?=
 PYTEST_FLAGS ?=
+# processes that share the tests, a file each at a time; 0 runs all of them in one, as a debugger needs it
+PYTEST_WORKERS ?= 2
 
 .DELETE_ON_ERROR:
 .PHONY: help demo test lint typecheck wheel clean distclean
@@ -48,7 +50,7 @@ demo: $(VENV)/installed
 	$(BIN)/pdenca demo $(DEMO_FLAGS)
 
 test: $(VENV)/installed-test
-	$(BIN)/pytest $(PYTEST_FLAGS)
+	$(BIN)/pytest -n $(PYTEST_WORKERS) --dist loadfile $(PYTEST_FLAGS)
 
 lint: $(VENV)/installed-test
 	$(BIN)/ruff check .
