@@ -7,7 +7,7 @@ if __name__ != "pdenca.solvers":
 
 from .boundary import BOUNDARIES, Boundary, Dirichlet, boundary_from_name
 from .choice import Choice, choose_method
-from .derivatives import Derivatives, FourierDerivatives, SpectralDerivatives, StencilDerivatives
+from .derivatives import Derivatives, SpectralDerivatives, StencilDerivatives
 from .equation import Equation, Factored, Preset
 from .equations import (
     EQUATIONS,
@@ -97,7 +97,6 @@ __all__ = [
     "Factored",
     "FisherKPP",
     "FitzHughNagumo",
-    "FourierDerivatives",
     "GiererMeinhardt",
     "GrayScott",
     "Grid",

@@ -216,7 +216,3 @@ class SpectralDerivatives(Derivatives):
         spectrum = torch.fft.rfft(mirrored, dim=dim) * symbol
         slope: Tensor = torch.fft.irfft(spectrum, n=2 * cells, dim=dim)
         return slope.narrow(dim, 0, cells).to(state.dtype)
-
-
-FourierDerivatives = SpectralDerivatives
-"""On periodic grids, where all waves are Fourier's."""

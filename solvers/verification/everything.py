@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from ..derivatives import FourierDerivatives
+from ..derivatives import SpectralDerivatives
 from ..equation import Equation
 from ..integrators import INTEGRATORS
 from ..stencils import STENCILS
@@ -109,7 +109,7 @@ def measure_invariants(equation: Equation, scope: Scope) -> Iterator[Measurement
     problem = problem_of(equation, num_dims=scope.num_dims)
     grid = problem.grid(12)
     state = rough_state(problem, grid)
-    has_energy = equation.free_energy(state, FourierDerivatives(grid)) is not None
+    has_energy = equation.free_energy(state, SpectralDerivatives(grid)) is not None
     has_budget = equation.budget(state) is not None
     for method, boundary in _pairs(scope):
         if boundary == "dirichlet" or not supports(method, equation, problem.grid(12, boundary)):

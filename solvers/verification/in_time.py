@@ -11,7 +11,7 @@ from torch import Tensor
 
 from pdenca.core.errors import BadInputError, NonFiniteError, StabilityError
 
-from ..derivatives import Derivatives, FourierDerivatives, StencilDerivatives
+from ..derivatives import Derivatives, SpectralDerivatives, StencilDerivatives
 from ..equation import Equation
 from ..grid import Grid
 from ..integrators import INTEGRATORS, Integrator, options_of
@@ -212,7 +212,7 @@ def derivatives_of(integrator: Integrator) -> Derivatives:
     stencil = getattr(integrator, "stencil", None)
     if stencil is not None:
         return StencilDerivatives(integrator.grid, stencil)
-    return FourierDerivatives(integrator.grid)
+    return SpectralDerivatives(integrator.grid)
 
 
 def has_stencil(method: Method, equation: Equation, grid: Grid) -> bool:

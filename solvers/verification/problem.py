@@ -9,7 +9,7 @@ from torch import Tensor
 
 from pdenca.core.errors import BadInputError
 
-from ..derivatives import FourierDerivatives
+from ..derivatives import SpectralDerivatives
 from ..equation import Equation
 from ..equations import preset_of
 from ..grid import Grid
@@ -125,7 +125,7 @@ def _fastest_rate(
     )
     state = (middle + width * torch.cos(x).reshape(-1, *(1,) * (num_dims - 1))).expand(1, -1, *grid.shape)
     scale = width if float(width.min()) > 0 else torch.ones_like(width)
-    derivatives = FourierDerivatives(grid)
+    derivatives = SpectralDerivatives(grid)
     rates = [0.0]
     for field, wave in itertools.product(range(len(centre)), range(highest + 1)):
         direction = torch.zeros_like(state)

@@ -5,7 +5,7 @@ import math
 import torch
 from torch import Tensor
 
-from ..derivatives import Derivatives, FourierDerivatives, StencilDerivatives
+from ..derivatives import Derivatives, SpectralDerivatives, StencilDerivatives
 from ..equation import Equation
 from ..grid import Grid
 from ..stencils import Stencil, stencil_from_name
@@ -76,7 +76,7 @@ def decay_of_spectral_error(
         errors = []
         for cells in num_cells:
             grid = problem.grid(cells)
-            errors.append(_error_of_implicit_step(formula, FourierDerivatives(grid), problem.duration / 2))
+            errors.append(_error_of_implicit_step(formula, SpectralDerivatives(grid), problem.duration / 2))
         if not all(math.isfinite(error) and error > 0 for error in errors):
             return math.nan
         return -fitted_slope([cells / 2 for cells in num_cells], [math.log(e) for e in errors]) / _DECAY

@@ -15,12 +15,12 @@ from pdenca.solvers import (
     ComplexGinzburgLandau,
     FisherKPP,
     FitzHughNagumo,
-    FourierDerivatives,
     GiererMeinhardt,
     GrayScott,
     Grid,
     Heat,
     Schnakenberg,
+    SpectralDerivatives,
     SwiftHohenberg,
     simulate,
 )
@@ -103,7 +103,7 @@ def test_the_rate_is_the_formula_of_the_literature(name, shape, smooth_field):
         return torch.fft.ifftn(-squares * torch.fft.fftn(field)).real
 
     expected = torch.stack(formula(state[0].unbind(0), lap))[None]
-    found = equation.rate(state, FourierDerivatives(grid))
+    found = equation.rate(state, SpectralDerivatives(grid))
     torch.testing.assert_close(found, expected, rtol=0, atol=1e-11 * float(expected.abs().max()))
 
 
@@ -183,7 +183,7 @@ def test_walls_between_phases_are_at_rest(equation, width):
     grid = Grid((400,), (0.2,), ("periodic",))
     (x,) = grid.coordinates()
     profile = torch.tanh((x - 20) / width) * torch.tanh((60 - x) / width)
-    rate = equation.rate(profile[None, None], FourierDerivatives(grid))
+    rate = equation.rate(profile[None, None], SpectralDerivatives(grid))
     assert float(rate.abs().max()) < 1e-8
 
 
@@ -241,7 +241,7 @@ def test_a_constant_that_varies_in_space_makes_no_closed_steady_state():
 def test_anisotropic_diffusion_needs_one_number_per_axis(small_state):
     """Heat along one axis only, and the wrong number of axes."""
     grid = Grid.uniform(8, 0.3)
-    derivatives = FourierDerivatives(grid)
+    derivatives = SpectralDerivatives(grid)
     found = Heat((0.2, 0.0)).rate(small_state[:, :1], derivatives)
     torch.testing.assert_close(found, 0.2 * derivatives.second(small_state[:, :1], 0))
     assert Heat((0.2, 0.0)).parameters() == {}

@@ -15,11 +15,11 @@ from pdenca.solvers import (
     AllenCahn,
     CahnHilliard,
     FisherKPP,
-    FourierDerivatives,
     GrayScott,
     Heat,
     ReactionDiffusion,
     RungeKutta,
+    SpectralDerivatives,
     Stencil,
     StencilDerivatives,
 )
@@ -67,7 +67,7 @@ class OwnLaplacian(Decay):
     """Differences of its own, of second order, that go round the domain, whatever it is given."""
 
     def rate(self, state, derivatives):
-        if isinstance(derivatives, StencilDerivatives | FourierDerivatives):
+        if isinstance(derivatives, StencilDerivatives | SpectralDerivatives):
             h = derivatives.grid.spacing[0]
             return self.reaction(state) + 0.1 * (state.roll(1, 2) + state.roll(-1, 2) - 2 * state) / h**2
         return super().rate(state, derivatives)
