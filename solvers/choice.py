@@ -128,7 +128,6 @@ class SelfCheckingMarch(March):
         tolerance: float = 1e-4,
         longest_step: float | None = None,
         first_step: float | None = None,
-        dealiasing: float = 1.0,
     ) -> None:
         self._equation, self._grid, self._interval = equation, grid, frame_interval
         self._tolerance = tolerance

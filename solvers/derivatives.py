@@ -14,11 +14,11 @@ from torch import Tensor
 from .grid import Grid
 from .stencils import (
     Stencil,
+    as_stencil,
     divergence_of_flux,
     first_derivative,
     laplacian,
     second_derivative,
-    stencil_from_name,
 )
 from .transform import SpectralTransform, require_spectral
 from .waves import Waves, waves_of
@@ -93,7 +93,7 @@ class StencilDerivatives(Derivatives):
 
     @cached_property
     def _stencil(self) -> Stencil:
-        return stencil_from_name(self.stencil) if isinstance(self.stencil, str) else self.stencil
+        return as_stencil(self.stencil)
 
     def laplacian(
         self, state: Float[Tensor, "batch channel *space"]

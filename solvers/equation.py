@@ -2,6 +2,7 @@
 
 import dataclasses
 import difflib
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from typing import Any, ClassVar, Self
@@ -164,7 +165,7 @@ class Equation(ABC):
             values: constructor argument -> number or tensor.
 
         Raises:
-            BadInputError: for a name this equation does not have.
+            BadInputError: for a name this equation does not have, or a number that is not finite.
         """
         constants = {name: getattr(self, name) for name in _constant_names(type(self))}
         return self.from_parameters({**constants, **values})
@@ -178,8 +179,8 @@ class Equation(ABC):
                 for tuples.
 
         Raises:
-            BadInputError: for a name this equation does not have, or a constant without default that is
-                missing.
+            BadInputError: for a name this equation does not have, a number that is not finite, or a constant
+                without default that is missing.
         """
         known = _constant_names(cls)
         for name in values:
@@ -187,6 +188,10 @@ class Equation(ABC):
                 near = difflib.get_close_matches(name, known, n=1)
                 hint = f"did you mean {near[0]!r}?" if near else f"expected some of {', '.join(known)}"
                 raise BadInputError(f"equation {cls.name!r} has no parameter {name!r}: {hint}")
+        for name, value in values.items():
+            parts = value if isinstance(value, tuple | list) else (value,)
+            if not all(math.isfinite(part) for part in parts if isinstance(part, int | float)):
+                raise BadInputError(f"{name} of equation {cls.name!r} must be finite, got {value}")
         try:
             return cls(**{name: tuple(v) if isinstance(v, list) else v for name, v in values.items()})
         except TypeError as error:

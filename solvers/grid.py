@@ -92,7 +92,7 @@ class Grid:
 
     @property
     def is_periodic(self) -> bool:
-        """Whether every axis is periodic, as the spectral methods need."""
+        """Whether every axis is periodic."""
         return all(name == "periodic" for name in self.boundaries)
 
     def with_zero_walls(self) -> "Grid":

@@ -163,14 +163,20 @@ def instability_threshold(
         The value at which the fastest growing wave neither grows nor decays.
 
     Raises:
-        BadInputError: if the state is stable or unstable at both ends of the bracket, or as
-            :func:`most_unstable`.
+        BadInputError: if there is no such state, if it is stable or unstable at both ends of the bracket, or
+            as :func:`most_unstable`.
     """
 
     def growth(value: float) -> float:
         changed = equation.with_parameters({parameter: value})
-        state = changed.homogeneous_states()[state_number]
-        return most_unstable(changed, state, largest_wavenumber).growth_rate
+        states = changed.homogeneous_states()
+        if not 0 <= state_number < len(states):
+            raise BadInputError(
+                f"equation {equation.name!r} has {len(states)} known homogeneous states at {parameter} = "
+                f"{value:g}, got state_number={state_number}; usual cure: a bracket within which it exists, "
+                "or most_unstable with a state of your own"
+            )
+        return most_unstable(changed, states[state_number], largest_wavenumber).growth_rate
 
     ends = [growth(value) for value in bracket]
     if ends[0] * ends[1] > 0:

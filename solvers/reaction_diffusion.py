@@ -113,12 +113,14 @@ def diffusion_symbol(diffusivity: Diffusivity, waves: Waves) -> Float[Tensor, ".
     """Return the eigenvalues of ∇·(D ∇), shape (1 or batch, *modes).
 
     Raises:
-        BadInputError: if D varies in space.
+        BadInputError: if D varies in space, or is negative somewhere: such an equation has no solution.
     """
     what = "diffusivities"
+    parts = _per_axis(diffusivity, len(waves.seconds))
+    for part in parts:
+        _require_not_negative(part)
     if not isinstance(diffusivity, tuple):
         return per_mode(diffusivity, waves, what) * waves.laplacian
-    parts = _per_axis(diffusivity, len(waves.seconds))
     total = per_mode(0.0, waves, what) * waves.laplacian
     for axis, part in enumerate(parts):
         total = total + per_mode(part, waves, what) * waves.second(axis)
@@ -141,7 +143,11 @@ def largest_diffusivity(value: Parameter) -> Parameter:
     Raises:
         BadInputError: for a negative one: such an equation has no solution.
     """
-    diffusivity = torch.as_tensor(value)
-    if not float(diffusivity.min()) >= 0:
-        raise BadInputError(f"a diffusivity must not be negative, got {float(diffusivity.min()):g}")
-    return diffusivity.flatten(1).amax(1) if diffusivity.ndim > 1 else value
+    _require_not_negative(value)
+    return value.flatten(1).amax(1) if isinstance(value, Tensor) and value.ndim > 1 else value
+
+
+def _require_not_negative(value: Parameter) -> None:
+    least = float(torch.as_tensor(value).min())
+    if not least >= 0:
+        raise BadInputError(f"a diffusivity must not be negative, got {least:g}")

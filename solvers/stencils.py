@@ -25,16 +25,31 @@ class Stencil:
     is the nine-point "Mehrstellen" stencil [1 4 1; 4 -20 4; 1 4 1] / 6h².
 
     Arguments:
-        order: order of accuracy in the spacing.
+        order: order of accuracy in the spacing: 2, 4 or 6, for which the first derivative is known too.
         radius: cells reached on each side.
         isotropic: whether the leading error is the same in every direction.
         weights: c_0, c_1, ... c_radius.
+
+    Raises:
+        BadInputError: for another order, or as many weights as do not fit the radius.
     """
 
     order: int
     radius: int
     isotropic: bool
     weights: tuple[float, ...]
+
+    def __post_init__(self) -> None:
+        if self.order not in (2, 4, 6) or len(self.weights) != self.radius + 1:
+            raise BadInputError(
+                f"a stencil has order 2, 4 or 6 and one weight more than its radius, got order {self.order}, "
+                f"radius {self.radius} and {len(self.weights)} weights"
+            )
+
+    @property
+    def first_weights(self) -> tuple[float, ...]:
+        """Weights of (u_{i+m} - u_{i-m}), m = 1, 2, ..., in the first derivative of this order (1/h)."""
+        return _FIRST[self.order]
 
     def second_symbol(self, angle: Float[Tensor, "*angles"]) -> Float[Tensor, "*angles"]:
         """Return the eigenvalue of the second difference along one axis, in units of 1/h².
@@ -50,7 +65,7 @@ class Stencil:
     def first_symbol(self, angle: Float[Tensor, "*angles"]) -> Float[Tensor, "*angles"]:
         """Return the eigenvalue of the first difference along one axis over i, in units of 1/h."""
         result = torch.zeros_like(angle)
-        for reach, weight in enumerate(_FIRST[self.order], start=1):
+        for reach, weight in enumerate(self.first_weights, start=1):
             result = result + 2 * weight * torch.sin(reach * angle)
         return result
 
@@ -65,7 +80,7 @@ class Stencil:
         total = sum(value / h**2 for value, h in zip(per_axis, grid.spacing, strict=True))
         if self.isotropic:
             total += sum(a * b for a, b in itertools.combinations(per_axis, 2)) / (
-                6 * self._common_spacing(grid) ** 2
+                6 * self.common_spacing(grid) ** 2
             )
         return float(total)
 
@@ -78,7 +93,12 @@ class Stencil:
         corners = itertools.product((0.0, torch.pi), repeat=grid.num_dims)
         return max(abs(self.symbol(corner, grid)) for corner in corners)
 
-    def _common_spacing(self, grid: Grid) -> float:
+    def common_spacing(self, grid: Grid) -> float:
+        """Return the spacing of all axes.
+
+        Raises:
+            BadInputError: if they differ.
+        """
         if len(set(grid.spacing)) > 1:
             raise BadInputError(
                 f"the isotropic stencil needs equal spacing on all axes, got {grid.spacing}; "
@@ -103,11 +123,13 @@ _STAGGERED: Final = {2: (1.0,), 4: (9 / 8, -1 / 24), 6: (75 / 64, -25 / 384, 3 /
 _TO_FACES: Final = {2: (1 / 2,), 4: (9 / 16, -1 / 16), 6: (75 / 128, -25 / 256, 3 / 256)}
 
 
-def stencil_from_name(name: str) -> Stencil:
-    """Return the stencil called ``name`` in :data:`STENCILS`; BadInputError if there is none."""
-    if name not in STENCILS:
-        raise BadInputError(f"stencil {name!r} is unknown; expected one of {', '.join(STENCILS)}")
-    return STENCILS[name]
+def as_stencil(stencil: str | Stencil) -> Stencil:
+    """Return the stencil of a name in :data:`STENCILS`, or the given one; BadInputError for other names."""
+    if isinstance(stencil, Stencil):
+        return stencil
+    if stencil not in STENCILS:
+        raise BadInputError(f"stencil {stencil!r} is unknown; expected one of {', '.join(STENCILS)}")
+    return STENCILS[stencil]
 
 
 def laplacian(
@@ -132,12 +154,12 @@ def laplacian(
         BadInputError: for an unknown stencil, a state on another grid, or an axis shorter than the stencil's
             radius.
     """
-    stencil = stencil_from_name(stencil) if isinstance(stencil, str) else stencil
+    stencil = as_stencil(stencil)
     _require_shape(state, grid)
     differences = [_second_difference(state, axis, grid, stencil, function) for axis in range(grid.num_dims)]
     if not stencil.isotropic:
         return _sum([part / h**2 for part, h in zip(differences, grid.spacing, strict=True)])
-    h = stencil._common_spacing(grid)
+    h = stencil.common_spacing(grid)
     walls = grid.with_zero_walls()  # second differences along an edge vanish where the value is held
     mixed = [
         _second_difference(differences[first], second, walls, stencil)
@@ -160,7 +182,7 @@ def first_derivative(
 ) -> Float[Tensor, "batch channel *space"]:
     """Return ∂u/∂x_axis by central differences of the stencil's order."""
     _require_shape(state, grid)
-    weights = _FIRST[stencil.order]
+    weights = stencil.first_weights
     dim, cells, radius = axis + 2, grid.shape[axis], len(weights)
     padded = pad_axis(state, dim, grid.boundaries[axis], radius)
     result = torch.zeros_like(state)

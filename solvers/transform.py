@@ -151,9 +151,14 @@ class _CosineTransform:
         return result
 
 
+def is_spectral(grid: Grid) -> bool:
+    """Tell whether every axis is periodic or no-flux, as spectral methods need."""
+    return set(grid.boundaries) <= {"periodic", "no-flux"}
+
+
 def require_spectral(grid: Grid, purpose: str) -> None:
-    """Raise BadInputError unless every axis is periodic or no-flux; ``purpose`` says who asks."""
-    if not set(grid.boundaries) <= {"periodic", "no-flux"}:
+    """Raise BadInputError unless :func:`is_spectral`; ``purpose`` says who asks."""
+    if not is_spectral(grid):
         raise BadInputError(
             f"{purpose} needs periodic or no-flux boundaries, got {grid.boundaries}; usual cure: a stencil "
             "method ('rk4' or 'adaptive') without refinement"

@@ -11,7 +11,7 @@ from pdenca.core.errors import BadInputError
 
 from .grid import Grid
 from .spectral import wavenumbers
-from .stencils import Stencil, stencil_from_name
+from .stencils import Stencil, as_stencil
 
 
 @dataclass(frozen=True, eq=False)
@@ -139,7 +139,7 @@ def stencil_waves(grid: Grid, stencil: str | Stencil, num_angles: int | None = N
 
 def _of_stencil(stencil: str | Stencil, per_axis: tuple[Tensor, ...], grid: Grid) -> Waves:
     """The eigenvalues for given phase advances per cell along each axis."""
-    stencil = stencil_from_name(stencil) if isinstance(stencil, str) else stencil
+    stencil = as_stencil(stencil)
     seconds = tuple(
         stencil.second_symbol(angle) / h**2 for angle, h in zip(per_axis, grid.spacing, strict=True)
     )
@@ -148,6 +148,6 @@ def _of_stencil(stencil: str | Stencil, per_axis: tuple[Tensor, ...], grid: Grid
     )
     laplacian = sum(seconds[1:], seconds[0])
     if stencil.isotropic:
-        h = stencil._common_spacing(grid)
+        h = stencil.common_spacing(grid)
         laplacian = laplacian + sum(a * b for a, b in itertools.combinations(seconds, 2)) * h**2 / 6
     return Waves(laplacian, seconds, firsts)

@@ -86,7 +86,7 @@ def equation_from_name(name: str, parameters: Mapping[str, Constant | list[float
         The equation.
 
     Raises:
-        BadInputError: for an unknown name, an unknown parameter or a missing one.
+        BadInputError: for an unknown name, an unknown parameter, one that is missing or not finite.
     """
     return equation_class(name).from_parameters(parameters)
 

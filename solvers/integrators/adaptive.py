@@ -118,7 +118,7 @@ class AdaptiveRungeKutta(Integrator):
     order = 5
 
     def __post_init__(self) -> None:
-        if not self.time_step > 0:
+        if not 0 < self.time_step < math.inf:
             raise BadInputError(f"time_step must be positive, got {self.time_step}")
         if not self.longest_step > 0:
             raise BadInputError(f"longest_step must be positive, got {self.longest_step}")

@@ -8,6 +8,15 @@ from torch import Tensor
 from ..equation import Equation
 
 
+def batch_of(equation: Equation) -> int:
+    """Return for how many trajectories an equation has constants, 1 if they are the same for all."""
+    if not dataclasses.is_dataclass(equation):
+        return 1
+    values = [getattr(equation, item.name) for item in dataclasses.fields(equation)]
+    parts = [part for value in values for part in (value if isinstance(value, tuple) else (value,))]
+    return max((len(part) for part in parts if isinstance(part, Tensor) and part.ndim > 0), default=1)
+
+
 def equation_of(equation: Equation, rows: slice | Tensor) -> Equation:
     """Return the equation with the constants of some trajectories only.
 

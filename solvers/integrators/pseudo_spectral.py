@@ -1,5 +1,6 @@
 """What the spectral integrators share: transforms, chunks of trajectories, and the linear part by waves."""
 
+import math
 from abc import abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -65,7 +66,7 @@ class PseudoSpectral(Integrator):
     ) -> None:
         self._name = type(self).__name__
         require_spectral(grid, self._name)
-        if not time_step > 0:
+        if not 0 < time_step < math.inf:
             raise BadInputError(f"time_step must be positive, got {time_step}")
         if not 0 < dealiasing <= 1:
             raise BadInputError(f"dealiasing is the fraction of waves kept, in (0, 1], got {dealiasing}")

@@ -26,7 +26,7 @@ from ..kernels import (
     has_numba,
     trace_rate,
 )
-from ..stencils import Stencil, stencil_from_name
+from ..stencils import Stencil, as_stencil
 from ..waves import stencil_waves
 from .integrator import Integrator
 
@@ -83,7 +83,7 @@ def largest_stable_step(
     Returns:
         The limit (time); infinity without transport.
     """
-    return _stable_step(tableau, _transport(equation, grid, _resolve(stencil)))
+    return _stable_step(tableau, _transport(equation, grid, as_stencil(stencil)))
 
 
 def _transport(equation: Equation, grid: Grid, stencil: Stencil) -> Tensor:
@@ -175,11 +175,11 @@ class RungeKutta(Integrator):
     planned_steps: int = 0
 
     def __post_init__(self) -> None:
-        if not self.time_step > 0:
+        if not 0 < self.time_step < math.inf:
             raise BadInputError(f"time_step must be positive, got {self.time_step}")
         if self.backend not in BACKENDS:
             raise BadInputError(f"backend {self.backend!r} is unknown; expected one of {', '.join(BACKENDS)}")
-        stencil = _resolve(self.stencil)
+        stencil = as_stencil(self.stencil)
         if stencil.radius > min(self.grid.shape):
             raise BadInputError(
                 f"a stencil of radius {stencil.radius} needs axes of at least as many cells, got "
@@ -278,7 +278,7 @@ class RungeKutta(Integrator):
         self,
     ) -> tuple[Grid, Stencil, tuple[tuple[float, ...], ...], tuple[float, ...], float]:
         tableau = self.tableau
-        return self.grid, _resolve(self.stencil), tableau.stages, tableau.weights, self.time_step
+        return self.grid, as_stencil(self.stencil), tableau.stages, tableau.weights, self.time_step
 
     def _has_gradients(self, state: Tensor) -> bool:
         """Whether constants of the equation ask for gradients."""
@@ -307,10 +307,6 @@ def _combine(state: Tensor, time_step: float, weights: tuple[float, ...], slopes
         if weight != 0:
             state = torch.add(state, slope, alpha=time_step * weight)
     return state
-
-
-def _resolve(stencil: str | Stencil) -> Stencil:
-    return stencil_from_name(stencil) if isinstance(stencil, str) else stencil
 
 
 _SAID: Final[set[str]] = set()

@@ -10,7 +10,7 @@ from pdenca.core.compiling import compiled_or_eager
 
 from ..boundary import pad_axis
 from ..grid import Grid
-from ..stencils import _FIRST, Stencil
+from ..stencils import Stencil
 from .program import OPERATIONS, Program
 
 
@@ -92,7 +92,7 @@ def _derivative(state: Tensor, kind: str, axis: int, grid: Grid, stencil: Stenci
     if kind == "first":
         pairs = [
             (weight, _moved(state, axis, reach, grid) - _moved(state, axis, -reach, grid))
-            for reach, weight in enumerate(_FIRST[stencil.order], start=1)
+            for reach, weight in enumerate(stencil.first_weights, start=1)
         ]
         return sum(weight / grid.spacing[axis] * pair for weight, pair in pairs)  # type: ignore[return-value]
     if kind == "second":

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from ..boundary import Dirichlet, Periodic, boundary_from_name
 from ..grid import Grid
-from ..stencils import _FIRST, Stencil
+from ..stencils import Stencil
 from .program import Program, Workspace
 
 
@@ -135,7 +135,7 @@ class InPlaceMarch:
 
     def _first(self, axis: int, result: Tensor) -> None:
         result.zero_()
-        for reach, weight in enumerate(_FIRST[self._stencil.order], start=1):
+        for reach, weight in enumerate(self._stencil.first_weights, start=1):
             torch.sub(self._moved({axis: reach}), self._moved({axis: -reach}), out=self._scratch)
             result.add_(self._scratch, alpha=weight / self._grid.spacing[axis])
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from ..boundary import Dirichlet, NoFlux, Periodic, boundary_from_name
 from ..grid import Grid
-from ..stencils import _FIRST, Stencil
+from ..stencils import Stencil
 from .program import OPERATIONS, Input, Program
 from .recorder import UntraceableError
 
@@ -184,7 +184,7 @@ class _Writer:
         h = self._grid.spacing
         if item.kind == "first":
             terms = []
-            for reach, weight in enumerate(_FIRST[self._stencil.order], start=1):
+            for reach, weight in enumerate(self._stencil.first_weights, start=1):
                 there, here = (self._at(item.field, self._along(item.axis, s * reach)) for s in (1, -1))
                 terms.append(f"{self.number(weight / h[item.axis])} * ({there} - {here})")
             return " + ".join(terms)

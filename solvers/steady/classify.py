@@ -19,8 +19,6 @@ from .shift import best_shift
 
 _SHIFTED_PAIRS: Final = 5
 
-VERDICTS: Final = ("dead", "steady", "travelling", "periodic", "chaotic", "undecided")
-
 
 @dataclass(frozen=True)
 class EndThresholds:
@@ -51,7 +49,7 @@ class EndOfTrajectory:
     """How one trajectory ends, and the numbers that say so.
 
     Arguments:
-        verdict: one of ``VERDICTS``.
+        verdict: "dead", "steady", "travelling", "periodic", "chaotic" or "undecided".
         reason: in words.
         contrast: largest spatial standard deviation of a field at the end, over the field's size.
         rate: rms change per unit of time at the end, over the size of the fields (1/time).

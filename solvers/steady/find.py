@@ -14,9 +14,10 @@ from pdenca.core.errors import BadInputError, NonFiniteError
 from ..derivatives import Derivatives
 from ..equation import Equation
 from ..grid import Grid
-from ..integrators import INTEGRATORS, Integrator
+from ..integrators import INTEGRATORS, Integrator, options_of
+from ..transform import is_spectral
 from .newton import NewtonResult, newton_krylov
-from .operator import ReferenceOperator, Vector, is_spectral, of_trajectory, reference_derivatives
+from .operator import ReferenceOperator, Vector, of_trajectory, reference_derivatives
 from .preconditioner import LinearPart
 
 # of max_time: the first stretch, and the growth of the next ones
@@ -280,7 +281,7 @@ def _integrator(
     name = method or ("etdrk4" if is_spectral(grid) else "rk4")
     if name not in INTEGRATORS:
         raise BadInputError(f"method {name!r} is unknown; expected one of {', '.join(INTEGRATORS)}")
-    options: dict[str, Any] = {"device": state.device} if name == "etdrk4" else {}
+    options: dict[str, Any] = {"device": state.device} if "device" in options_of(name) else {}
     return INTEGRATORS[name](equation, grid, time_step, **options)
 
 

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from pdenca.core.errors import BadInputError
 
 from ..integrators import INTEGRATORS, Integrator, largest_stable_step
-from .operator import ReferenceOperator, Vector, is_spectral
+from ..transform import is_spectral
+from .operator import ReferenceOperator, Vector
 from .preconditioner import LinearPart
 
 # of the flow map, in units of the time of the local dynamics: its length, and its step

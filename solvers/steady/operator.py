@@ -1,9 +1,8 @@
-"""The reference operator F of ∂u/∂t = F(u) for one trajectory, its Jacobian, and a way to precondition it."""
+"""The reference operator F of ∂u/∂t = F(u) for one trajectory, and its Jacobian."""
 
-import dataclasses
 import math
 from collections.abc import Callable
-from typing import Any, Final, cast
+from typing import Any, Final
 
 import numpy as np
 import torch
@@ -16,6 +15,8 @@ from ..boundary import Periodic, boundary_from_name
 from ..derivatives import Derivatives, SpectralDerivatives, StencilDerivatives
 from ..equation import Equation
 from ..grid import Grid
+from ..integrators.batches import batch_of, equation_of
+from ..transform import is_spectral
 
 Vector = NDArray[np.float64]
 
@@ -34,11 +35,6 @@ def reference_derivatives(grid: Grid) -> Derivatives:
     return StencilDerivatives(grid, "order-4")
 
 
-def is_spectral(grid: Grid) -> bool:
-    """Whether every axis is periodic or no-flux."""
-    return set(grid.boundaries) <= {"periodic", "no-flux"}
-
-
 def of_trajectory(equation: Equation, index: int, num_trajectories: int) -> Equation:
     """Return the equation with the constants of one trajectory of several.
 
@@ -50,24 +46,12 @@ def of_trajectory(equation: Equation, index: int, num_trajectories: int) -> Equa
     Raises:
         BadInputError: if a constant is for another number of trajectories.
     """
-
-    def pick(value: Any) -> Any:  # noqa: ANN401
-        if isinstance(value, tuple):
-            return tuple(pick(part) for part in value)
-        if not isinstance(value, Tensor) or value.ndim == 0 or len(value) == 1:
-            return value
-        if len(value) != num_trajectories:
-            raise BadInputError(
-                f"the equation has constants for {len(value)} trajectories, the state has {num_trajectories}"
-            )
-        return value[index : index + 1]
-
-    constants = {
-        item.name: getattr(equation, item.name)
-        for item in dataclasses.fields(cast(Any, equation))
-        if item.init
-    }
-    return equation.with_parameters({name: pick(value) for name, value in constants.items()})
+    batch = batch_of(equation)
+    if batch not in (1, num_trajectories):
+        raise BadInputError(
+            f"the equation has constants for {batch} trajectories, the state has {num_trajectories}"
+        )
+    return equation_of(equation, slice(index, index + 1))
 
 
 class ReferenceOperator:

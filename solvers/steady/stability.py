@@ -115,6 +115,8 @@ def stability_of(
             f"expected num_eigenvalues >= 1 and a trajectory below {len(state)}, got {num_eigenvalues} and "
             f"{trajectory}"
         )
+    if tolerance is not None and not 0 <= tolerance < math.inf:
+        raise BadInputError(f"tolerance must be a rate of at least 0, got {tolerance}; usual cure: None")
     derivatives = reference_derivatives(grid) if derivatives is None else derivatives
     velocity = torch.zeros(grid.num_dims, dtype=torch.float64) if velocity is None else velocity
     if len(velocity) != grid.num_dims:

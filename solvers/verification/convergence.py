@@ -8,7 +8,7 @@ from torch import Tensor
 
 from ..equation import Equation
 from ..grid import Grid
-from ..stencils import Stencil, stencil_from_name
+from ..stencils import Stencil, as_stencil
 from .forcing import Forced
 from .formulas import Formula
 from .in_time import EXACT, Method, build, fewest_stable_steps, name_of
@@ -114,7 +114,7 @@ def order_of_convergence(solution: KnownSolution, method: Method) -> Measurement
         runs = [(solution.num_cells[-1], count) for count in (most // 2, 3 * most // 4, most)]
     else:
         highest = max(1, derivatives_of_highest_order(equation, grid.num_dims))
-        of_stencil = (stencil_from_name(stencil) if isinstance(stencil, str) else stencil).order
+        of_stencil = as_stencil(stencil).order
         power = min(highest, of_stencil / solver.order)
         order = of_stencil if solution.is_steady else power * solver.order
         runs = [(cells, round(most * (cells / grid.shape[0]) ** power)) for cells in solution.num_cells]

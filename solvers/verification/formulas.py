@@ -12,7 +12,8 @@ from pdenca.core.errors import BadInputError
 
 from .problem import Problem
 
-_DECAY = 1.2  # of the Fourier coefficients of "analytic": each is exp(-1.2) of the one before
+ANALYTIC_DECAY: Final = 1.2
+"""Of the Fourier coefficients of "analytic": each is exp(-1.2) of the one before."""
 
 
 def _periodic(x: Tensor, length: float, shift: float) -> Tensor:
@@ -20,8 +21,8 @@ def _periodic(x: Tensor, length: float, shift: float) -> Tensor:
 
 
 def _analytic(x: Tensor, length: float, shift: float) -> Tensor:
-    peak = math.cosh(_DECAY) - 1
-    return 2 * peak / (math.cosh(_DECAY) - torch.cos(2 * math.pi * x / length + shift)) - 1
+    peak = math.cosh(ANALYTIC_DECAY) - 1
+    return 2 * peak / (math.cosh(ANALYTIC_DECAY) - torch.cos(2 * math.pi * x / length + shift)) - 1
 
 
 def _even(x: Tensor, length: float, shift: float) -> Tensor:

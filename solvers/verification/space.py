@@ -8,10 +8,10 @@ from torch import Tensor
 from ..derivatives import Derivatives, SpectralDerivatives, StencilDerivatives
 from ..equation import Equation
 from ..grid import Grid
-from ..stencils import Stencil, stencil_from_name
+from ..stencils import Stencil, as_stencil
 from ..waves import continuum_waves
 from .exact_derivatives import ExactDerivatives
-from .formulas import _DECAY, SHAPES, Formula
+from .formulas import ANALYTIC_DECAY, SHAPES, Formula
 from .measurement import Measurement, fitted_order, fitted_slope, largest_difference, measure
 from .problem import Problem, problem_of
 
@@ -41,7 +41,7 @@ def order_in_space(
     Returns:
         The order, which passes within 0.4 of the expected one.
     """
-    known = stencil_from_name(stencil) if isinstance(stencil, str) else stencil
+    known = as_stencil(stencil)
     order = 2 if shape == "dirichlet, bent" else known.order
     name = stencil if isinstance(stencil, str) else "own stencil"
 
@@ -79,7 +79,9 @@ def decay_of_spectral_error(
             errors.append(_error_of_implicit_step(formula, SpectralDerivatives(grid), problem.duration / 2))
         if not all(math.isfinite(error) and error > 0 for error in errors):
             return math.nan
-        return -fitted_slope([cells / 2 for cells in num_cells], [math.log(e) for e in errors]) / _DECAY
+        return (
+            -fitted_slope([cells / 2 for cells in num_cells], [math.log(e) for e in errors]) / ANALYTIC_DECAY
+        )
 
     setting = f"Fourier, periodic, {problem.num_dims}-D"
     return measure("decay of spectral error", problem.equation.name, setting, (0.7, 1.3), work)
@@ -125,7 +127,7 @@ def _error_of_implicit_step(formula: Formula, derivatives: Derivatives, step: fl
     exact = formula([x.detach() for x in ExactDerivatives(grid).points], 0.0)
     source = -exact_rate(formula, grid)
     state = exact
-    solve = _factorised(problem, derivatives, exact, step)
+    solve = _ImplicitStep(problem, derivatives, exact, step)
     for _ in range(8):
         residual = state - exact - step * (problem.equation.rate(state, derivatives) + source)
         change = solve(residual)
@@ -135,7 +137,7 @@ def _error_of_implicit_step(formula: Formula, derivatives: Derivatives, step: fl
     return largest_difference(state, exact, problem.amplitude)
 
 
-class _factorised:  # noqa: N801  used like a function
+class _ImplicitStep:
     """Applies (1 - Δt J)⁻¹, J by central differences at one state."""
 
     def __init__(self, problem: Problem, derivatives: Derivatives, state: Tensor, step: float) -> None:

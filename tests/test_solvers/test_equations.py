@@ -1,5 +1,7 @@
 """Every equation of the dictionary: the parts agree, constants may differ per trajectory or in space."""
 
+import math
+
 import pytest
 import torch
 
@@ -304,6 +306,9 @@ def test_refusals_of_names():
         equation_from_name("gray-scott", {"feedrate": 0.03})
     with pytest.raises(BadInputError, match="expected feed_rate, kill_rate, diffusivity_a, diffusivity_b"):
         equation_from_name("gray-scott", {"feed_rate": 0.03})
+    for value in (math.nan, math.inf, (0.1, math.nan)):
+        with pytest.raises(BadInputError, match="diffusivity of equation 'heat' must be finite, got"):
+            equation_from_name("heat", {"diffusivity": value})
 
 
 def test_refusals_of_constants(equation, generator):
@@ -330,5 +335,8 @@ def test_refusals_of_what_cannot_vary_or_is_not_there():
         RungeKutta(AdvectionDiffusion(diffusivity=(0.1, 0.1, 0.1)), grid, 0.01)
     with pytest.raises(BadInputError, match="must not be negative"):
         largest_stable_step(AdvectionDiffusion(diffusivity=-0.1), grid)
+    for value in (-0.1, (0.1, -0.1), torch.tensor([0.1, -0.1]), math.nan):
+        with pytest.raises(BadInputError, match="must not be negative"):
+            SpectralETDRK4(Heat(value), grid, 0.01)
     with pytest.raises(BadInputError, match="velocities that are constant in space"):
         AdvectionDiffusion(velocity_x=field).linear_symbol(fourier_waves(grid))

@@ -319,6 +319,8 @@ def test_refusals():
     for name in INTEGRATORS:
         with pytest.raises(BadInputError, match="time_step must be positive, got 0"):
             _build(name, Heat(1e-3), grid, 0.0)
+        with pytest.raises(BadInputError, match="time_step must be positive, got inf"):
+            _build(name, Heat(1e-3), grid, math.inf)
         with pytest.raises(BadInputError, match=r"has shape \(batch, 1, 8, 8\), got \(1, 2, 8, 8\)"):
             _build(name, Heat(1e-3), grid, 0.1).march(torch.zeros(1, 2, 8, 8, dtype=torch.float64), 1)
         with pytest.raises(BadInputError, match="num_steps must be at least 0, got -1"):

@@ -169,5 +169,7 @@ def test_refusals():
         dispersion(Heat(torch.ones(3)), (1.0,), K)
     with pytest.raises(BadInputError, match="largest_wavenumber must be positive, got 0"):
         most_unstable(Schnakenberg(), (1.0, 0.9), 0.0)
+    with pytest.raises(BadInputError, match="has 1 known homogeneous states at supply_b = 1, got"):
+        instability_threshold(Brusselator(), "supply_b", (1.0, 9.0), 3.0, state_number=1)
     with pytest.raises(BadInputError, match="stable at both diffusivity_v = 1 and 2"):
         instability_threshold(Schnakenberg(), "diffusivity_v", (1.0, 2.0), 3.0)

@@ -115,6 +115,8 @@ def test_each_trajectory_has_its_own_constants():
     u = supply + 0.9
     exact = torch.stack((u, 0.9 / u**2), 1)[..., None].expand(2, 2, 16)
     torch.testing.assert_close(found.state, exact, rtol=0, atol=1e-9)
+    with pytest.raises(BadInputError, match="constants for 2 trajectories, the state has 3"):
+        find_steady_state(equation, line(16, 0.5), start[[0, 0, 1]], time_step=0.05, max_time=300.0)
 
 
 def test_what_has_no_time_to_settle_is_not_called_steady(generator):

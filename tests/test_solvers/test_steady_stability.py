@@ -188,6 +188,7 @@ def test_bad_arguments_are_refused():
     for options in (
         {"method": "magic"},
         {"trajectory": 1},
+        {"tolerance": -1e-6},
         {"num_eigenvalues": 0},
         {"velocity": torch.zeros(2, dtype=torch.float64)},
     ):

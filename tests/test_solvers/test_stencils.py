@@ -7,8 +7,8 @@ import pytest
 import torch
 
 from pdenca.core.errors import BadInputError
-from pdenca.solvers import STENCILS, Grid, laplacian
-from pdenca.solvers.stencils import stencil_from_name
+from pdenca.solvers import STENCILS, Grid, Stencil, laplacian
+from pdenca.solvers.stencils import as_stencil
 
 
 def _cosine(grid, modes):
@@ -135,7 +135,11 @@ def test_refusals():
     with pytest.raises(
         BadInputError, match="'order-3' is unknown; expected one of order-2, order-2-isotropic"
     ):
-        stencil_from_name("order-3")
+        as_stencil("order-3")
+    with pytest.raises(BadInputError, match=r"order 2, 4 or 6 .* got order 3"):
+        Stencil(3, 1, False, (-2.0, 1.0))
+    with pytest.raises(BadInputError, match=r"one weight more than its radius, .* radius 2 and 2 weights"):
+        Stencil(2, 2, False, (-2.0, 1.0))
     with pytest.raises(BadInputError, match="equal spacing on all axes"):
         laplacian(torch.zeros(1, 1, 4, 4), Grid((4, 4), (1.0, 0.5), ("periodic",) * 2), "order-2-isotropic")
     with pytest.raises(BadInputError, match="is not the grid's"):
