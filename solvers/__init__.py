@@ -34,6 +34,8 @@ from .function_equation import reaction_diffusion
 from .grid import Grid
 from .initial_conditions import INITIAL_CONDITIONS, initial_state_of
 from .integrators import (
+    BACKENDS,
+    DORMAND_PRINCE,
     EULER,
     INTEGRATORS,
     MIDPOINT,
@@ -58,6 +60,7 @@ from .steady import (
     EndOfTrajectory,
     EndThresholds,
     LyapunovExponent,
+    SearchRecord,
     Stability,
     SteadyState,
     classify_end,
@@ -70,7 +73,9 @@ from .transform import SpectralTransform
 from .waves import Waves, continuum_waves, fourier_waves, stencil_waves, waves_of
 
 __all__ = [
+    "BACKENDS",
     "BOUNDARIES",
+    "DORMAND_PRINCE",
     "EQUATIONS",
     "EULER",
     "INITIAL_CONDITIONS",
@@ -110,6 +115,7 @@ __all__ = [
     "Regime",
     "RungeKutta",
     "Schnakenberg",
+    "SearchRecord",
     "SemiImplicit",
     "SpectralDerivatives",
     "SpectralETDRK2",

@@ -48,7 +48,8 @@ class Preset:
     """Values that work: parameters, a domain that shows the pattern, and how long it takes to form.
 
     Arguments:
-        description: the pattern in a few words.
+        description: the pattern in a few words. "Becomes steady" is said of its shape: without a free energy
+            a pattern that has no mirror symmetry may drift slowly for ever (see ``find_steady_state``).
         parameters: constants of the equation, name -> value; the others keep their defaults.
         initial_condition: a key of ``INITIAL_CONDITIONS``.
         initial_options: its keyword arguments.

@@ -42,7 +42,7 @@ class AllenCahn(ReactionDiffusion):
     fields: ClassVar[tuple[Field, ...]] = (Field("u"),)
     presets: ClassVar[Mapping[str, Preset]] = {
         "coarsening": Preset(
-            description="domains of two phases that grow until one remains",
+            description="domains of two phases that grow, usually until one remains",
             parameters={"diffusivity": 1.0},
             initial_condition="smooth-noise",
             initial_options={"means": (0.0,), "amplitudes": (0.5,), "density": 0.25},

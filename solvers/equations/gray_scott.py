@@ -26,8 +26,9 @@ class GrayScott(ReactionDiffusion):
 
     A is the food, fed at rate F towards A = 1; B eats it, multiplies, and is removed at rate F + k. A = 1, B
     = 0 is always a stable steady state, so patterns need a finite disturbance; what grows from it depends on
-    F and k alone (see ``REGIMES``). Concentrations and lengths are dimensionless, time is in seconds by
-    convention.
+    F and k alone (see ``REGIMES``). Nothing holds a pattern without mirror symmetry in place on a periodic
+    domain: a maze that has settled drifts on, at a speed of the order of 1e-5. Concentrations and lengths are
+    dimensionless, time is in seconds by convention.
 
     The default diffusivities belong to a domain of side 2 with 128 cells (spacing 1/64), where maze and spot
     patterns have a wavelength of about 8.5 cells. The spatial mean obeys the exact budget

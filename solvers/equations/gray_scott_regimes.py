@@ -25,7 +25,7 @@ class Regime:
 REGIMES: Final[dict[str, Regime]] = {
     "gliders": Regime(0.014, 0.054, "spots that travel, collide and split; never steady, may die out"),
     "bubbles": Regime(0.098, 0.057, "holes in a homogeneous reacted background; becomes steady"),
-    "maze": Regime(0.029, 0.057, "a labyrinth of stripes; becomes steady"),
+    "maze": Regime(0.029, 0.057, "a labyrinth of stripes; comes to rest but for a slow drift"),
     "worms": Regime(0.058, 0.065, "stripes that grow at their tips; relaxes slowly"),
     "spirals": Regime(0.018, 0.051, "rotating spiral waves; never steady"),
     "spots": Regime(0.030, 0.062, "spots that divide until they fill the plane; becomes steady"),

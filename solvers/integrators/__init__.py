@@ -11,7 +11,7 @@ from .adaptive import DORMAND_PRINCE, AdaptiveRungeKutta, StepHistory
 from .etdrk2 import SpectralETDRK2
 from .etdrk4 import SpectralETDRK4
 from .integrator import Integrator
-from .runge_kutta import EULER, MIDPOINT, RK4, RungeKutta, Tableau, largest_stable_step
+from .runge_kutta import BACKENDS, EULER, MIDPOINT, RK4, RungeKutta, Tableau, largest_stable_step
 from .semi_implicit import SemiImplicit
 
 INTEGRATORS: Final[dict[str, Callable[..., Integrator]]] = {
@@ -46,6 +46,7 @@ def options_of(method: str) -> tuple[str, ...]:
 
 
 __all__ = [
+    "BACKENDS",
     "DORMAND_PRINCE",
     "EULER",
     "INTEGRATORS",
