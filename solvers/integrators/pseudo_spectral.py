@@ -18,7 +18,7 @@ from ..parameters import Parameter, per_mode, stack_fields
 from ..stencils import Stencil
 from ..transform import SpectralTransform, require_spectral
 from ..waves import Waves, waves_of
-from .batches import equation_of
+from .batches import batch_of, equation_of
 from .integrator import Integrator
 from .multipliers import Coupled, Diagonal, Multiplier
 
@@ -93,6 +93,9 @@ class PseudoSpectral(Integrator):
         self._grows = parts.is_coupled or bool((parts.symbol.real > 0).any())
         self._is_paired = not (parts.is_complex or self._transform.is_real)
         self._coefficients = self._make_coefficients(parts)
+        # constants may be in the multipliers, or in the product alone
+        sizes = (len(multiplier.values) for multiplier in self._coefficients.multipliers)
+        self._batch = max(batch_of(equation), *sizes)
         self._spectral_device = self._coefficients.multipliers[0].values.device
 
     def march(
@@ -116,10 +119,9 @@ class PseudoSpectral(Integrator):
             )
         if state.requires_grad and torch.is_grad_enabled():
             raise BadInputError(f"{self._name} has no gradients; usual cure: state.detach(), or RungeKutta")
-        batch = max(len(multiplier.values) for multiplier in self._coefficients.multipliers)
-        if batch not in (1, len(state)):
+        if self._batch not in (1, len(state)):
             raise BadInputError(
-                f"the equation has parameters for {batch} trajectories, the state has {len(state)}"
+                f"the equation has parameters for {self._batch} trajectories, the state has {len(state)}"
             )
         size = self._trajectories_at_once(len(state))
         with torch.no_grad(), flushed_denormals():

@@ -31,8 +31,8 @@ _WRITTEN_OUT = frozenset(
         "rsqrt",
         "rsub",
         "sigmoid",
+        "square",
     }
-    | {"square"}
 )
 _SAME = frozenset({"alias", "clone", "detach", "contiguous", "lift_fresh"})
 _NEW = frozenset({"zeros_like", "ones_like", "full_like", "new_zeros", "new_ones", "new_full"})

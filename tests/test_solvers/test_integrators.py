@@ -15,6 +15,7 @@ from pdenca.solvers import (
     MIDPOINT,
     RK4,
     STENCILS,
+    Brusselator,
     GrayScott,
     Grid,
     Heat,
@@ -342,6 +343,11 @@ def test_refusals():
     solver = SpectralETDRK4(Heat(torch.tensor([1e-3, 2e-3])), grid, 0.1)
     with pytest.raises(BadInputError, match="parameters for 2 trajectories, the state has 3"):
         solver.march(torch.zeros(3, 1, 8, 8, dtype=torch.float64), 1)
+    # constants of the product alone, which the coefficients of a step do not show
+    crossed = SpectralETDRK4(Brusselator(supply_b=torch.tensor([5.0, 6.0, 7.0])), grid, 0.01)
+    for batch in (1, 2):
+        with pytest.raises(BadInputError, match=f"parameters for 3 trajectories, the state has {batch}"):
+            crossed.march(torch.ones(batch, 2, 8, 8, dtype=torch.float64), 1)
     with pytest.raises(BadInputError, match=r"was built for torch\.float64"):
         solver.march(torch.zeros(2, 1, 8, 8), 1)
     with pytest.raises(BadInputError, match="has no gradients"):
