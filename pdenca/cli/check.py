@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from .door import examples
+from .door import examples, find_modules_here
 from .progress import console
 
 
@@ -34,6 +34,8 @@ def check_command(
     """
     from pdenca.datasets import check
 
+    if equations:
+        find_modules_here()
     findings = check(paths, strict, equations)
     for finding in findings:
         click.echo(str(finding))

@@ -1,13 +1,21 @@
 """`pdenca generate`: from a recipe to a dataset."""
 
-import sys
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from .door import Assignment, BadArgument, KnownName, Names, examples, on_interrupt, plain_value
+from .door import (
+    Assignment,
+    BadArgument,
+    KnownName,
+    Names,
+    examples,
+    find_modules_here,
+    on_interrupt,
+    plain_value,
+)
 from .progress import Progress
 
 if TYPE_CHECKING:
@@ -64,7 +72,7 @@ def _splits() -> Iterable[str]:
     "--regimes",
     type=Names("regime"),
     metavar="A,B",
-    help="Gray-Scott: gliders, bubbles, maze, worms, spirals, spots.",
+    help="Some of the recipe's; gray-scott has gliders, bubbles, maze, worms, spirals, spots.",
 )
 @click.option(
     "--splits",
@@ -164,7 +172,7 @@ def _choose(
     from pdenca.datasets import RECIPES, stored_recipe
 
     if resume is not None or ":" in (equation or ""):
-        sys.path.append(str(Path.cwd()))  # where a user's own module is; last, so that it hides nothing
+        find_modules_here()
     if resume is not None:
         if out is not None or equation is not None or values:
             raise BadArgument(

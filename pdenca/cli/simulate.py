@@ -6,7 +6,15 @@ from typing import Any
 
 import click
 
-from .door import Assignment, BadArgument, KnownName, examples, on_interrupt, plain_value
+from .door import (
+    Assignment,
+    BadArgument,
+    KnownName,
+    examples,
+    find_modules_here,
+    on_interrupt,
+    plain_value,
+)
 from .progress import Progress
 
 
@@ -14,6 +22,17 @@ def _methods() -> Iterable[str]:
     from pdenca.solvers import INTEGRATORS
 
     return ("auto", *INTEGRATORS)
+
+
+def _constants(assignments: Iterable[tuple[str, str]]) -> dict[str, Any]:
+    """Read constants of an equation: numbers, or lists with one per axis."""
+    constants: dict[str, Any] = {}
+    for key, text in assignments:
+        value = constants[key] = plain_value(text)
+        for number in value if isinstance(value, list) and value else [value]:
+            if isinstance(number, bool) or not isinstance(number, int | float):
+                raise BadArgument(f"--set {key}={text}: expected a number, or one per axis: {key}=[1, 2]")
+    return constants
 
 
 def _list_equations(context: click.Context, parameter: click.Parameter, value: bool) -> None:
@@ -141,6 +160,9 @@ def simulate_command(
         raise BadArgument(f"{output.name!r} ends in {output.suffix!r}; expected .hdf5 or .h5")
     if not (png or movie or kymograph or output):
         png = Path(f"{equation.rpartition(':')[2]}.png")
+    constants = _constants(assignments)
+    if ":" in equation:
+        find_modules_here()
     torch.set_num_threads(threads)
     changes = {name: value for name, value in values.items() if value is not None}
     if time_step is not None:
@@ -153,7 +175,7 @@ def simulate_command(
         found = run_simulation(
             equation,
             preset,
-            parameters={key: plain_value(text) for key, text in assignments},
+            parameters=constants,
             changes=changes,
             method=method,
             tolerance=tolerance,

@@ -1,5 +1,6 @@
 """`pdenca simulate`: every output, refusals before any work, a user's own equation."""
 
+import sys
 import textwrap
 
 import numpy as np
@@ -103,7 +104,8 @@ def test_an_equation_of_the_users_own(call, tmp_path, monkeypatch):
             '''
         )
     )
-    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    monkeypatch.chdir(tmp_path)
     out = tmp_path / "u.hdf5"
     result = call("simulate", "my_equations:Bistable", "--set", "threshold=0.35", "-o", out)
     assert result.exit_code == 0, result.output
@@ -118,6 +120,9 @@ def test_an_equation_of_the_users_own(call, tmp_path, monkeypatch):
         (["gray-scott", "--preset", "mazes"], "did you mean 'maze'?"),
         (["gray-scott", "--set", "feed=0.03"], "no parameter 'feed'"),
         (["gray-scott", "--set", "feed_rate"], "expected key=value"),
+        (["gray-scott", "--set", "feed_rate=abc"], "--set feed_rate=abc: expected a number"),
+        (["gray-scott", "--set", "feed_rate=true"], "--set feed_rate=true: expected a number"),
+        (["gray-scott", "--set", "diffusivity_a=[1, true]"], "expected a number, or one per axis"),
         (["gray-scott", "--method", "etdrk3"], "unknown method 'etdrk3': did you mean 'etdrk4'?"),
         (["gray-scott", "--time-step", "1"], "--method auto picks its own steps"),
         (["gray-scott", "--method", "rk4", "--tolerance", "1"], "--method rk4 has fixed steps"),
