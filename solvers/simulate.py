@@ -108,6 +108,8 @@ def simulate(
             f"{', '.join(map(str, expected))}), got {tuple(initial_state.shape)}; usual cure: make it with "
             f"grid.refined({refine})"
         )
+    if len(initial_state) == 0:
+        raise BadInputError("the initial state holds no trajectory; expected a batch of at least 1")
     state = initial_state.to(dtype)
     given = {"stencil": stencil, "dealiasing": dealiasing, "tolerance": tolerance, "backend": backend}
     options = _options(method, given, state)

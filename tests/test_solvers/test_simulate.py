@@ -213,6 +213,7 @@ def test_a_bad_initial_state_is_reported_at_time_zero():
     ("changes", "error", "message"),
     [
         ({"num_frames": 0}, BadInputError, "num_frames must be at least 1"),
+        ({"initial_state": torch.zeros(0, 1, 8, 8)}, BadInputError, "holds no trajectory"),
         ({"time_step": 0.3}, BadInputError, r"0\.3 does not divide frame_interval 1; .* 0\.3333"),
         ({"time_step": 3.0}, BadInputError, "the nearest that does is 1$"),
         ({"time_step": -1.0}, BadInputError, "must be positive times"),
