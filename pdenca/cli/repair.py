@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from .door import KnownName, examples
+from .door import KnownName, examples, find_modules_here
 from .generate import recipe_names
 
 
@@ -29,6 +29,7 @@ def repair_command(dataset: Path, apply: bool, recipe: str | None) -> None:
     """
     from pdenca.datasets import RECIPES, repair
 
+    find_modules_here()  # the recipe may name an equation of one's own
     found = repair(dataset, apply=apply, recipe_class=RECIPES[recipe] if recipe is not None else None)
     for fault in found.faults:
         verb = "moved to" if apply else "would go to"

@@ -223,6 +223,11 @@ def test_an_equation_of_ones_own_in_the_current_folder(call, tmp_path, monkeypat
     with TrajectoryFile(file) as opened:
         np.testing.assert_array_equal(opened.read(), data)
     assert len(file.read_bytes()) == len(before)
+    (tmp_path / "d" / "recipe.json").unlink()
+    sys.path.remove(str(tmp_path))  # as in a program of its own
+    repaired = call("repair", "d", "--apply")
+    assert repaired.exit_code == 0, repaired.output
+    assert "restored" in repaired.stdout
 
 
 def test_an_equation_by_name(call, tmp_path):
