@@ -189,7 +189,13 @@ class Equation(ABC):
                 near = difflib.get_close_matches(name, known, n=1)
                 hint = f"did you mean {near[0]!r}?" if near else f"expected some of {', '.join(known)}"
                 raise BadInputError(f"equation {cls.name!r} has no parameter {name!r}: {hint}")
+        single = _single_constants(cls)
         for name, value in values.items():
+            if isinstance(value, tuple | list) and name in single:
+                raise BadInputError(
+                    f"{name} of equation {cls.name!r} is not one per axis, got {value}; expected a number, "
+                    "or a tensor with one value per trajectory or place"
+                )
             parts = value if isinstance(value, tuple | list) else (value,)
             if not all(math.isfinite(part) for part in parts if isinstance(part, int | float)):
                 raise BadInputError(f"{name} of equation {cls.name!r} must be finite, got {value}")
@@ -206,3 +212,9 @@ def _constant_names(equation_type: type[Equation]) -> list[str]:
     if not dataclasses.is_dataclass(equation_type):
         raise TypeError(f"{equation_type.__name__} must be a frozen dataclass to be an Equation")
     return [item.name for item in dataclasses.fields(equation_type)]
+
+
+def _single_constants(equation_type: type[Equation]) -> list[str]:
+    """The constants that are not one per axis, by how they are annotated."""
+    assert dataclasses.is_dataclass(equation_type)
+    return [item.name for item in dataclasses.fields(equation_type) if item.type == Parameter]

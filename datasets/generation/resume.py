@@ -45,7 +45,13 @@ def recipe_from_settings(text: str, source: Path, recipe_class: type[Recipe] | N
     except (ValueError, TypeError) as error:
         raise _damaged(source, error) from error
     if recipe_class is not None:
-        return recipe_class.parse(recipe_class.complete_settings(values))
+        complete = recipe_class.complete_settings(values)
+        if complete.keys() != recipe_class.model_fields.keys():
+            raise BadInputError(
+                f"{source} holds the settings of another recipe than {recipe_class.name}; usual cure: leave "
+                "the recipe out, the folder knows its own"
+            )
+        return recipe_class.parse(complete)
     fitting: list[Recipe] = []
     for known in RECIPES.values():
         complete = known.complete_settings(values)

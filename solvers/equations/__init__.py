@@ -1,5 +1,6 @@
 """The equations, one file each, told as physics."""
 
+import dataclasses
 import difflib
 import importlib
 from collections.abc import Mapping
@@ -72,7 +73,13 @@ def equation_class(name: str) -> type[Equation]:
     if not (isinstance(found, type) and issubclass(found, Equation)):
         what = "does not exist" if found is None else "is not a subclass of pdenca.solvers.Equation"
         raise BadInputError(f"equation {name!r}: {class_name!r} in module {module_name!r} {what}")
-    return found
+    own: type[Equation] = found
+    if not dataclasses.is_dataclass(found):
+        raise BadInputError(
+            f"equation {name!r}: {class_name!r} in module {module_name!r} is not a dataclass; usual cure: "
+            "@dataclass(frozen=True, eq=False) above the class"
+        )
+    return own
 
 
 def equation_from_name(name: str, parameters: Mapping[str, Constant | list[float]]) -> Equation:

@@ -13,6 +13,7 @@ import pytest
 
 from pdenca.core import BadInputError, FormatError, StorageError
 from pdenca.datasets import (
+    RECIPES,
     GrayScottRecipe,
     TrajectoryFile,
     check,
@@ -245,6 +246,8 @@ def test_a_damaged_part_is_named_and_made_again(small, whole, tmp_path):
 def test_a_folder_says_its_recipe(small, own, tmp_path):
     assert stored_recipe(own) == small
     assert stored_recipe(own, GrayScottRecipe) == small
+    with pytest.raises(BadInputError, match="settings of another recipe than schnakenberg"):
+        stored_recipe(own, RECIPES["schnakenberg"])
     with pytest.raises(FormatError, match="nothing was begun there"):
         stored_recipe(tmp_path / "none")
 

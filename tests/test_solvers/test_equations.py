@@ -1,6 +1,8 @@
 """Every equation of the dictionary: the parts agree, constants may differ per trajectory or in space."""
 
 import math
+import sys
+import types
 
 import pytest
 import torch
@@ -340,3 +342,14 @@ def test_refusals_of_what_cannot_vary_or_is_not_there():
             SpectralETDRK4(Heat(value), grid, 0.01)
     with pytest.raises(BadInputError, match="velocities that are constant in space"):
         AdvectionDiffusion(velocity_x=field).linear_symbol(fourier_waves(grid))
+
+
+def test_a_constant_that_is_not_per_axis_refuses_a_list_and_a_class_must_be_a_dataclass(monkeypatch):
+    with pytest.raises(BadInputError, match=r"feed_rate of equation 'gray-scott' is not one per axis"):
+        equation_from_name("gray-scott", {"feed_rate": [0.03, 0.04], "kill_rate": 0.06})
+
+    module = types.ModuleType("plain_equations")
+    module.Plain = type("Plain", (ReactionDiffusion,), {"name": "plain", "fields": ()})
+    monkeypatch.setitem(sys.modules, "plain_equations", module)
+    with pytest.raises(BadInputError, match="is not a dataclass; usual cure"):
+        equation_class("plain_equations:Plain")
