@@ -1,8 +1,10 @@
 """Snapshots, kymographs and movies of a single trajectory."""
 
 import io
+import subprocess
 import sys
 
+import imageio_ffmpeg
 import numpy as np
 import pytest
 from PIL import Image
@@ -34,11 +36,20 @@ TIMES = np.arange(6.0) * 2.5
 def test_a_movie_has_all_frames_and_both_fields(fields, tmp_path, file_format):
     path = save_movie(fields, TIMES, tmp_path / f"movie.{file_format}", scale=4, frames_per_second=10)
     if file_format == "mp4":
-        import imageio_ffmpeg
-
-        reader = imageio_ffmpeg.read_frames(str(path))
-        width, height = next(reader)["size"]
-        frames = [np.frombuffer(raw, np.uint8).reshape(height, width, 3) for raw in reader]
+        # imageio_ffmpeg's own reader leaves its pipes open
+        command = [
+            imageio_ffmpeg.get_ffmpeg_exe(),
+            "-i",
+            str(path),
+            "-f",
+            "rawvideo",
+            "-pix_fmt",
+            "rgb24",
+            "-",
+        ]
+        raw = subprocess.run(command, capture_output=True, check=True).stdout
+        width, height = 2 * 8 + 2 * 48 + 12, 26 + 8 * 4 + 60  # two panels of 12 x 8 cells, 4 pixels each
+        frames = list(np.frombuffer(raw, np.uint8).reshape(-1, height, width, 3))
     else:
         frames = decoded(path)
     assert len(frames) == 6
