@@ -106,9 +106,11 @@ def _new_header(source: Trajectories, path: Path, chosen: slice, changes: Mappin
     found = source.header
     rows = range(found.num_trajectories)[chosen]
     if not rows or rows.step < 1:
+        parts = (chosen.start, chosen.stop, chosen.step)
+        chosen_text = ":".join("" if part is None else str(part) for part in parts)
         raise BadInputError(
             f"{path} holds {found.num_trajectories} trajectories, none of them in "
-            f"{chosen.start}:{chosen.stop}:{chosen.step}; usual cure: trajectories that are there"
+            f"{chosen_text}; usual cure: trajectories that are there"
         )
     kept = slice(rows.start, rows.stop, rows.step)
     ours = isinstance(source, TrajectoryFile) and source.schema is not None
