@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from pdenca.core import Field
-from pdenca.datasets import GrayScottRecipe, Summary, TrajectorySet, generate
+from pdenca.datasets import GrayScottRecipe, Summary, TrajectoryFile, TrajectorySet, generate
 from pdenca.solvers import Grid
 
 
@@ -95,3 +95,31 @@ def make_set() -> Callable[..., TrajectorySet]:
         return TrajectorySet(**{**values, **changes})
 
     return make
+
+
+def _arrays(folder: Path) -> dict[str, np.ndarray]:
+    result = {}
+    for path in sorted((folder / "data").rglob("*.hdf5")):
+        with TrajectoryFile(path) as file:
+            result[str(path.relative_to(folder))] = file.read()
+    return result
+
+
+@pytest.fixture(scope="session")
+def arrays() -> Callable[[Path], dict[str, np.ndarray]]:
+    """(dataset) -> the data of every file, by its path in the folder."""
+    return _arrays
+
+
+@pytest.fixture(scope="session")
+def assert_same() -> Callable[[Path, Path], None]:
+    """(one, other): the same files with the same bits and the same statistics."""
+
+    def compare(one: Path, other: Path) -> None:
+        first, second = _arrays(one), _arrays(other)
+        assert list(first) == list(second)
+        for name, values in first.items():
+            np.testing.assert_array_equal(values, second[name], err_msg=name)
+        assert (one / "stats.yaml").read_text() == (other / "stats.yaml").read_text()
+
+    return compare

@@ -58,22 +58,6 @@ def own_small(small_dataset, tmp_path) -> Path:
     return shutil.copytree(small_dataset, tmp_path / "own")
 
 
-def arrays(folder: Path) -> dict[str, np.ndarray]:
-    result = {}
-    for path in sorted((folder / "data").rglob("*.hdf5")):
-        with TrajectoryFile(path) as file:
-            result[str(path.relative_to(folder))] = file.read()
-    return result
-
-
-def assert_same(one: Path, other: Path) -> None:
-    first, second = arrays(one), arrays(other)
-    assert list(first) == list(second)
-    for name, values in first.items():
-        np.testing.assert_array_equal(values, second[name], err_msg=name)
-    assert (one / "stats.yaml").read_text() == (other / "stats.yaml").read_text()
-
-
 def test_the_folder_is_laid_out_as_in_the_well(dataset, recipe, summary):
     assert {path.name for path in dataset.iterdir()} == {
         "data",
@@ -157,7 +141,7 @@ def test_frames_are_the_restriction_of_a_finer_solution(dataset, recipe):
     assert (coarse - stored).abs().max() > 1e-3
 
 
-def test_trajectories_do_not_depend_on_their_batch(small, small_dataset, tmp_path):
+def test_trajectories_do_not_depend_on_their_batch(small, small_dataset, tmp_path, arrays):
     generate(small.replace(batch=3), tmp_path / "three")
     one, three = arrays(small_dataset), arrays(tmp_path / "three")
     for name, values in one.items():
@@ -165,7 +149,7 @@ def test_trajectories_do_not_depend_on_their_batch(small, small_dataset, tmp_pat
         np.testing.assert_allclose(values, three[name], rtol=0, atol=1e-6)  # later: but for rounding
 
 
-def test_more_trajectories_keep_the_first_ones(small, small_dataset, tmp_path):
+def test_more_trajectories_keep_the_first_ones(small, small_dataset, tmp_path, arrays):
     generate(small.replace(num_trajectories=6), tmp_path / "six")
     four, six = arrays(small_dataset), arrays(tmp_path / "six")
     for name, values in four.items():
@@ -275,7 +259,7 @@ def test_a_second_run_does_nothing(small, own_small):
     assert {path: path.stat().st_mtime_ns for path in second.files} == times
 
 
-def test_splits_may_be_added_and_never_get_lost(small, own_small):
+def test_splits_may_be_added_and_never_get_lost(small, own_small, arrays):
     out = own_small
     before = arrays(out)
     added = generate(small.replace(splits=("ood_ic",)), out)
@@ -363,7 +347,7 @@ def test_a_blow_up_names_the_file(small, tmp_path):
         generate(recipe, tmp_path / "out")
 
 
-def test_gzip_on_request(small, small_dataset, tmp_path):
+def test_gzip_on_request(small, small_dataset, tmp_path, assert_same):
     import h5py
 
     generate(small, tmp_path / "packed", compression="gzip")
@@ -373,7 +357,7 @@ def test_gzip_on_request(small, small_dataset, tmp_path):
             assert file["t0_fields/A"].compression == "gzip"
 
 
-def test_an_interrupted_run_continues(small, small_dataset, tmp_path):
+def test_an_interrupted_run_continues(small, small_dataset, tmp_path, assert_same):
     out = tmp_path / "out"
 
     def stop(done: int, total: int, message: str) -> None:
@@ -418,7 +402,7 @@ MOMENTS = (("*.npz", 1), ("*.npz", 3), ("*.hdf5", 1))
 @pytest.mark.parametrize(
     "moments", [MOMENTS[::2], pytest.param(MOMENTS + (("*.partial", 1),) * 4, marks=pytest.mark.slow)]
 )
-def test_a_killed_run_continues_bit_for_bit(small, tmp_path, fork_server, moments):
+def test_a_killed_run_continues_bit_for_bit(small, tmp_path, fork_server, moments, assert_same):
     recipe = small.replace(num_cells=16, spacing=1 / 32, num_frames=12)
     whole = tmp_path / "whole"
     generate(recipe, whole)

@@ -5,11 +5,10 @@ import signal
 from collections.abc import Iterator
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from pdenca.core import BadInputError, IncompleteError, NonFiniteError
-from pdenca.datasets import GrayScottRecipe, TrajectoryFile, generate
+from pdenca.datasets import GrayScottRecipe, generate
 from pdenca.datasets.generation import cluster as module
 from pdenca.datasets.generation.parts import Batch
 
@@ -47,24 +46,8 @@ def threads() -> Iterator[str]:
         yield running.scheduler_address
 
 
-def arrays(folder: Path) -> dict[str, np.ndarray]:
-    result = {}
-    for path in sorted((folder / "data").rglob("*.hdf5")):
-        with TrajectoryFile(path) as file:
-            result[str(path.relative_to(folder))] = file.read()
-    return result
-
-
-def assert_same(one: Path, other: Path) -> None:
-    first, second = arrays(one), arrays(other)
-    assert list(first) == list(second)
-    for name, values in first.items():
-        np.testing.assert_array_equal(values, second[name], err_msg=name)
-    assert (one / "stats.yaml").read_text() == (other / "stats.yaml").read_text()
-
-
 @pytest.mark.parametrize("shared", [True, False], ids=["shared folder", "frames sent back"])
-def test_a_cluster_makes_the_same(small, whole, threads, tmp_path, monkeypatch, shared):
+def test_a_cluster_makes_the_same(small, whole, threads, tmp_path, monkeypatch, shared, assert_same):
     monkeypatch.chdir(tmp_path)  # a worker's own folder is another one than the caller's
     looked: list[bool] = []
 
@@ -110,7 +93,7 @@ def test_errors_of_a_batch_arrive(small, threads, tmp_path):
         generate(wild.replace(num_frames=9), tmp_path / "out", cluster=threads)
 
 
-def test_an_interrupt_keeps_what_is_finished(small, whole, threads, tmp_path):
+def test_an_interrupt_keeps_what_is_finished(small, whole, threads, tmp_path, assert_same):
     def stop(done: int, total: int, message: str) -> None:
         if done == 2:
             raise KeyboardInterrupt
@@ -138,7 +121,7 @@ def test_without_the_extra(small, tmp_path, monkeypatch):
 
 
 @pytest.mark.slow
-def test_lost_workers_cost_their_batches_only(small, whole, tmp_path):
+def test_lost_workers_cost_their_batches_only(small, whole, tmp_path, assert_same):
     """One worker is killed in the middle: the result is the same. All are lost for good: it is told."""
     longer = small.replace(num_cells=16, num_frames=40)
     generate(longer, tmp_path / "one", num_workers=1)

@@ -56,22 +56,6 @@ def maze(folder: Path, split: str = "train") -> Path:
     return folder / "data" / split / "gray_scott_maze_F_0.029_k_0.057.hdf5"
 
 
-def arrays(folder: Path) -> dict[str, np.ndarray]:
-    result = {}
-    for path in sorted((folder / "data").rglob("*.hdf5")):
-        with TrajectoryFile(path) as file:
-            result[str(path.relative_to(folder))] = file.read()
-    return result
-
-
-def assert_same(one: Path, other: Path) -> None:
-    first, second = arrays(one), arrays(other)
-    assert list(first) == list(second)
-    for name, values in first.items():
-        np.testing.assert_array_equal(values, second[name], err_msg=name)
-    assert (one / "stats.yaml").read_text() == (other / "stats.yaml").read_text()
-
-
 def contents(folder: Path) -> dict[Path, bytes]:
     return {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
@@ -125,7 +109,7 @@ ACCIDENTS = {
 
 
 @pytest.mark.parametrize("name", ACCIDENTS)
-def test_a_bad_file_is_named_moved_aside_and_made_again(small, whole, own, name):
+def test_a_bad_file_is_named_moved_aside_and_made_again(small, whole, own, name, assert_same):
     harm, told, refused = ACCIDENTS[name]
     path = maze(own)
     harm(path)
@@ -162,7 +146,7 @@ def test_a_sound_dataset_needs_no_repair(own):
     assert contents(own) == before
 
 
-def test_foreign_files_and_broken_statistics_are_moved(small, whole, own):
+def test_foreign_files_and_broken_statistics_are_moved(small, whole, own, assert_same):
     foreign = own / "data" / "train" / "holiday.hdf5"
     shutil.copy(maze(own), foreign)
     (own / "data" / "train" / "notes.txt").write_text("mine")
@@ -200,7 +184,7 @@ def test_checksums_are_those_of_the_files(whole):
 
 
 @pytest.mark.parametrize("content", [None, b"{", b"\xff\xfe", b"[1]", b'{"dataset_nome": "gray_scott"}'])
-def test_a_lost_recipe_is_restored_from_the_files(small, whole, own, content):
+def test_a_lost_recipe_is_restored_from_the_files(small, whole, own, content, assert_same):
     path = own / "recipe.json"
     path.unlink() if content is None else path.write_bytes(content)
     with pytest.raises(FormatError, match=r"recipe.json"):
@@ -220,7 +204,7 @@ def test_a_folder_that_is_no_dataset(tmp_path):
         repair(tmp_path / "none")
 
 
-def test_a_damaged_part_is_named_and_made_again(small, whole, tmp_path):
+def test_a_damaged_part_is_named_and_made_again(small, whole, tmp_path, assert_same):
     out = tmp_path / "out"
 
     def stop(done: int, total: int, message: str) -> None:
@@ -268,7 +252,9 @@ def room_for(num_bytes: int) -> Iterator[None]:
     [(1000, "000000.npz", 0), (50_000, "gray_scott_maze", 3)],
     ids=["a part", "a file"],
 )
-def test_a_full_disk_costs_only_the_unfinished_file(small, whole, tmp_path, num_bytes, file, num_parts):
+def test_a_full_disk_costs_only_the_unfinished_file(
+    small, whole, tmp_path, num_bytes, file, num_parts, assert_same
+):
     out = tmp_path / "out"
     with (
         room_for(num_bytes),
@@ -281,7 +267,7 @@ def test_a_full_disk_costs_only_the_unfinished_file(small, whole, tmp_path, num_
     assert_same(whole, out)
 
 
-def test_a_full_disk_at_the_end_keeps_all_files(small, whole, own):
+def test_a_full_disk_at_the_end_keeps_all_files(small, whole, own, assert_same):
     (own / "stats.yaml").unlink()
     with room_for(100), pytest.raises(StorageError, match=str(own)):
         generate(small, own)

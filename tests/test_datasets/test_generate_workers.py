@@ -8,12 +8,11 @@ import textwrap
 import time
 from pathlib import Path
 
-import numpy as np
 import psutil
 import pytest
 
 from pdenca.core import BadInputError, IncompleteError, NonFiniteError, StorageError
-from pdenca.datasets import GrayScottRecipe, TrajectoryFile, check, generate
+from pdenca.datasets import GrayScottRecipe, check, generate
 from pdenca.datasets.generation import crew, processes
 
 
@@ -39,27 +38,11 @@ def whole(small, tmp_path_factory) -> Path:
     return generate(small, tmp_path_factory.mktemp("small") / "whole", num_workers=1).out
 
 
-def arrays(folder: Path) -> dict[str, np.ndarray]:
-    result = {}
-    for path in sorted((folder / "data").rglob("*.hdf5")):
-        with TrajectoryFile(path) as file:
-            result[str(path.relative_to(folder))] = file.read()
-    return result
-
-
-def assert_same(one: Path, other: Path) -> None:
-    first, second = arrays(one), arrays(other)
-    assert list(first) == list(second)
-    for name, values in first.items():
-        np.testing.assert_array_equal(values, second[name], err_msg=name)
-    assert (one / "stats.yaml").read_text() == (other / "stats.yaml").read_text()
-
-
 def workers_of(process: psutil.Process) -> list[psutil.Process]:
     return [child for child in process.children() if "generation.worker" in " ".join(child.cmdline())]
 
 
-def test_a_worker_that_is_killed_costs_one_batch_once(small, whole, tmp_path):
+def test_a_worker_that_is_killed_costs_one_batch_once(small, whole, tmp_path, assert_same):
     """Two workers, one killed in the middle of a batch: the others go on, every bit is the same."""
     seen: list[tuple[int, int, str]] = []
     killed: list[int] = []
@@ -85,7 +68,9 @@ def test_a_worker_that_is_killed_costs_one_batch_once(small, whole, tmp_path):
     assert not list((tmp_path / "two").rglob("*.partial"))
 
 
-def test_batches_that_cannot_be_made_are_named_and_made_later(small, whole, tmp_path, monkeypatch):
+def test_batches_that_cannot_be_made_are_named_and_made_later(
+    small, whole, tmp_path, monkeypatch, assert_same
+):
     monkeypatch.setattr(processes, "PROGRAM", "raise SystemExit(3)")
     with pytest.raises(
         IncompleteError,
