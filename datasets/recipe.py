@@ -22,7 +22,15 @@ from .shard import SPLITS, Shard, Split
 _CHOICES = ("stencil", "dealiasing", "tolerance")
 """Settings that not every method has."""
 
-_ADDED_LATER = ("num_dims", "boundary", "method", "stencil", "dealiasing", "tolerance")
+_ADDED_LATER = (
+    "num_dims",
+    "boundary",
+    "method",
+    "stencil",
+    "dealiasing",
+    "tolerance",
+    "num_grid_trajectories",
+)
 """Settings that the first datasets did not store; their defaults are what was done then."""
 
 
@@ -57,6 +65,8 @@ class Recipe(Settings, ABC):
             ``ood_params_extrap``; by default as many as for ``test``.
         num_domain_trajectories: likewise for ``ood_domain``, whose frames are 4 times as large.
         num_domain_4x_trajectories: likewise for ``ood_domain_4x``, whose frames are 16 times as large.
+        num_grid_trajectories: likewise for ``ood_resolution_fine``, ``ood_resolution_coarse`` and ``ood_bc``,
+            whose grids are not those of training; by default as many as for ``test``.
         num_frames: stored frames per trajectory, the initial one included.
         num_domain_frames: likewise in the two larger domains; by default ``num_frames``.
         num_horizon_frames: likewise in ``ood_horizon``; by default, and at least, ``horizon_factor`` times
@@ -104,6 +114,7 @@ class Recipe(Settings, ABC):
     num_params_trajectories: pydantic.PositiveInt | None = None
     num_domain_trajectories: pydantic.PositiveInt = 2
     num_domain_4x_trajectories: pydantic.PositiveInt = 1
+    num_grid_trajectories: pydantic.PositiveInt | None = None
     num_frames: int = pydantic.Field(121, ge=2)
     num_domain_frames: int | None = pydantic.Field(None, ge=2)
     num_horizon_frames: int | None = None
@@ -201,6 +212,7 @@ class Recipe(Settings, ABC):
         half = max(2, self.num_trajectories // 2)
         test = self.num_test_trajectories or half
         params = self.num_params_trajectories or test
+        other_grid = self.num_grid_trajectories or test
         domain_frames = self.num_domain_frames or self.num_frames
         sizes: dict[Split, tuple[int, int, int]] = {
             "train": (self.num_cells, self.num_trajectories, self.num_frames),
@@ -215,8 +227,9 @@ class Recipe(Settings, ABC):
             "ood_params": (self.num_cells, params, self.num_frames),
             "ood_params_interp": (self.num_cells, params, self.num_frames),
             "ood_params_extrap": (self.num_cells, params, self.num_frames),
-            "ood_resolution_fine": (2 * self.num_cells, test, self.num_frames),
-            "ood_resolution_coarse": (self.num_cells // 2, test, self.num_frames),
+            "ood_resolution_fine": (2 * self.num_cells, other_grid, self.num_frames),
+            "ood_resolution_coarse": (self.num_cells // 2, other_grid, self.num_frames),
+            "ood_bc": (self.num_cells, other_grid, self.num_frames),
         }
         return sizes.get(split, (self.num_cells, test, self.num_frames))
 

@@ -1,13 +1,14 @@
 """Gray-Scott by The Well's protocol, split so that a test can mean something."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import ClassVar, Final
 
 import pydantic
 
 from pdenca.solvers import REGIMES
 
-from ..shard import Split
+from ..shard import Shard, Split
 from .pattern import PatternRecipe, Point, Start
 
 # The region: at feed rate F, kill rates between the two numbers; linear in between. Drawn inside of where
@@ -91,15 +92,17 @@ def _point(pair: tuple[float, float]) -> Point:
 class GrayScottWellRecipe(PatternRecipe):
     """The Well's Gray-Scott: 128 x 128 cells on [-1, 1]², periodic, a frame every 10 time units to t = 10000.
 
-    ``train``, ``valid`` and ``test`` start from Gaussian blobs at The Well's six regimes and at ``num_pairs``
-    pairs (feed_rate, kill_rate) spread over the region in which blobs grow into living patterns,
-    :data:`REGION`; their files are called pair-01, pair-02, ... ``ood_ic`` starts from Fourier noise, The
+    ``train``, ``valid`` and ``test`` start from Gaussian blobs at The Well's six regimes; ``train`` and
+    ``valid`` also at ``num_pairs`` pairs (feed_rate, kill_rate) spread over the region in which blobs grow
+    into living patterns, :data:`REGION`, in files called pair-01, pair-02, ..., so that a rule can learn what
+    the parameters do. ``ood_ic`` starts from Fourier noise, The
     Well's other family. ``ood_params_interp`` has the six pairs :data:`HELD_OUT` of the same region,
     ``ood_params_extrap`` the six pairs :data:`BEYOND` its hull. The other ``ood_*`` splits are about the six
     regimes. For The Well's own layout, see ``gray-scott-well-original``.
 
     Arguments:
-        num_pairs: how many of the 30 pairs to train, validate and test on beside the six regimes.
+        num_pairs: how many of the 30 pairs to train and validate on beside the six regimes.
+        num_pair_trajectories: training trajectories of each pair; for validation there is one.
 
     See :class:`pdenca.datasets.recipes.PatternRecipe` for the splits and settings.
     """
@@ -122,6 +125,7 @@ class GrayScottWellRecipe(PatternRecipe):
 
     dataset_name: str = "gray_scott_well"
     num_pairs: int = pydantic.Field(len(PAIRS), ge=0, le=len(PAIRS))
+    num_pair_trajectories: pydantic.PositiveInt = 2
     num_cells: int = pydantic.Field(128, ge=4)
     spacing: float = pydantic.Field(1 / 64, gt=0)
     num_trajectories: pydantic.PositiveInt = 4
@@ -136,7 +140,17 @@ class GrayScottWellRecipe(PatternRecipe):
     def points(self, split: Split) -> dict[str, Point]:
         """Return the parameters of a split, regime -> parameters, one file each."""
         points = super().points(split)
-        if split in ("train", "valid", "test"):
-            pairs = PAIRS[: self.num_pairs]
-            points |= {f"pair-{number:02d}": _point(pair) for number, pair in enumerate(pairs, start=1)}
-        return points
+        return points | self._pairs() if split in ("train", "valid") else points
+
+    def shards(self) -> list[Shard]:
+        """Return one file per split and set of parameters."""
+        pairs = self._pairs()
+        counts = {"train": self.num_pair_trajectories, "valid": 1}
+        return [
+            replace(shard, num_trajectories=counts[shard.split]) if shard.regime in pairs else shard
+            for shard in super().shards()
+        ]
+
+    def _pairs(self) -> dict[str, Point]:
+        chosen = PAIRS[: self.num_pairs]
+        return {f"pair-{number:02d}": _point(pair) for number, pair in enumerate(chosen, start=1)}
