@@ -2,18 +2,21 @@
 
 from .automaton import Automaton, BoundAutomaton
 from .codec import HiddenChannels
+from .emission import Emission
 from .perception import FixedKernels, IsotropicKernels, Perception, require_isotropic
-from .rule import LocalRule, PointwiseMLP, ProductRule, Standardised, TransportReaction
+from .rule import LocalRule, ParameterAffineMLP, PointwiseMLP, ProductRule, Standardised, TransportReaction
 from .update import Increment, Replace, Update
 
 __all__ = [
     "Automaton",
     "BoundAutomaton",
+    "Emission",
     "FixedKernels",
     "HiddenChannels",
     "Increment",
     "IsotropicKernels",
     "LocalRule",
+    "ParameterAffineMLP",
     "Perception",
     "PointwiseMLP",
     "ProductRule",

@@ -12,8 +12,9 @@ from pdenca.core import BadInputError, Context
 from pdenca.solvers.grid import Grid
 
 from .codec import HiddenChannels
+from .emission import Emission
 from .perception import Gathered, Perception, spacing_of
-from .rule import LocalRule
+from .rule import LocalRule, TransportReaction
 from .update import Update
 
 
@@ -23,6 +24,9 @@ class Automaton(nn.Module):
         features = perception(state),  proposal = rule(features, parameters)
         state <- update(state, proposal)
 
+    With an emission the rule's two parts, transport and reaction, are told apart, and the second is handed to
+    the neighbours before both are added: proposal = transport + emission(reaction).
+
     It knows no domain: :meth:`bind` gives it a grid, parameter values and randomness and returns a Step, so
     another domain, spacing or parameter set is just another bind.
 
@@ -31,12 +35,14 @@ class Automaton(nn.Module):
         rule: how it decides.
         update: how the decision becomes the next state.
         codec: how observed fields become the state's channels.
+        emission: how the products of the reaction spread within a step; None: they stay in their cell.
         context_names: parameters of the equation that the rule is told, in its input order.
         time_step: physical time of one automaton step.
         steps_per_frame: automaton steps per stored frame.
 
     Raises:
-        BadInputError: for a time step or count that is not positive.
+        BadInputError: for a time step or count that is not positive, or an emission beside a rule that does
+            not tell transport and reaction apart.
     """
 
     def __init__(
@@ -46,6 +52,7 @@ class Automaton(nn.Module):
         update: Update,
         codec: HiddenChannels,
         *,
+        emission: Emission | None = None,
         context_names: Sequence[str] = (),
         time_step: float = 1.0,
         steps_per_frame: int = 1,
@@ -56,7 +63,13 @@ class Automaton(nn.Module):
                 f"the time step must be positive and a frame at least one step, got {time_step} and "
                 f"{steps_per_frame}"
             )
+        if emission is not None and not isinstance(rule, TransportReaction):
+            raise BadInputError(
+                f"an emission needs a rule with a transport and a reaction, got {type(rule).__name__}; usual "
+                "cure: TransportReaction"
+            )
         self.perception, self.rule, self.update, self.codec = perception, rule, update, codec
+        self.emission = emission
         self.context_names = tuple(context_names)
         self.time_step, self.steps_per_frame = float(time_step), int(steps_per_frame)
         self._step: Callable[..., Tensor] = self._step_eagerly
@@ -66,8 +79,21 @@ class Automaton(nn.Module):
         """Number of learned numbers."""
         return sum(parameter.numel() for parameter in self.parameters() if parameter.requires_grad)
 
+    @property
+    def radius(self) -> int:
+        """How far a step looks (cells), the emission's second look included."""
+        if self.emission is None:
+            return self.perception.radius
+        sampled = getattr(self.perception, "sample_radius", self.perception.radius)
+        return max(self.perception.radius, sampled + self.emission.radius)
+
+    @property
+    def evaluations_per_step(self) -> int:
+        """How often a step reads a neighbourhood: twice with an emission."""
+        return 1 if self.emission is None else 2
+
     def forward(self, gathered: Gathered, parameters: Tensor, spacing: float) -> Tensor:
-        """Return the proposal of cells whose neighbourhood was gathered: everything learned, pointwise."""
+        """Return the proposal of cells whose neighbourhood was gathered: pointwise, so without emission."""
         proposal: Tensor = self.rule(self.perception.combine(gathered, spacing), parameters)
         return proposal
 
@@ -147,7 +173,13 @@ class Automaton(nn.Module):
         self, current: Tensor, parameters: Tensor, lattice: Grid, mask: Tensor | None
     ) -> Tensor:
         gathered = self.perception.gather(current, lattice)
-        proposal = self(gathered, parameters, spacing_of(lattice))
+        if self.emission is None:
+            proposal = self(gathered, parameters, spacing_of(lattice))
+        else:
+            assert isinstance(self.rule, TransportReaction), "checked when it was made"
+            features = self.perception.combine(gathered, spacing_of(lattice))
+            transport, reaction = self.rule.parts(features, parameters)
+            proposal = transport + self.emission(reaction, lattice)
         following: Tensor = self.update(current, proposal, mask, self.time_step)
         return following
 

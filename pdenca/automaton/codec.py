@@ -1,6 +1,7 @@
 """Codecs: between the fields of a file and the channels of an automaton."""
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 from jaxtyping import Float
@@ -17,6 +18,8 @@ class HiddenChannels:
         num_observed: observed fields.
         num_hidden: hidden channels.
     """
+
+    num_given: ClassVar[int] = 1  # an automaton remembers in its hidden channels, which start empty
 
     num_observed: int
     num_hidden: int = 0

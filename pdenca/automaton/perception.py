@@ -15,7 +15,8 @@ from torch import Tensor, nn
 from pdenca.core import BadInputError
 from pdenca.solvers.grid import Grid
 
-from .lattice import as_tensor, common_spacing, first_differences, moment_weights, shell_sums, shells
+from .lattice import common_spacing, first_differences, shell_sums, shells
+from .moments import UNIT, kernel_from_moments, weigh_shells
 
 Gathered = tuple[Tensor, ...]
 """Tensors ``"batch *space channel"`` (or ``"cell channel"``) that ``gather`` hands to ``combine``."""
@@ -120,7 +121,7 @@ class IsotropicKernels(Perception):
 
     Arguments:
         num_channels: channels of the state.
-        radius: reach of the transport kernel, 1 to 3 cells.
+        radius: reach of the transport kernel, 1 to ``LARGEST_RADIUS`` cells.
         sample_radius: reach of the sample kernel, 0 (the cell itself) to ``radius``.
         num_dims: space axes.
         reference_spacing: h0, the spacing of the training data (length).
@@ -132,7 +133,8 @@ class IsotropicKernels(Perception):
     Strang, SIAM J. Numer. Anal. 5 (1968).
     """
 
-    UNIT: Final = 0.05  # moments of order one mean a diffusion number D dt / h² of this size
+    LARGEST_RADIUS: Final = 6
+    UNIT: Final = UNIT
 
     def __init__(
         self,
@@ -143,8 +145,10 @@ class IsotropicKernels(Perception):
         reference_spacing: float = 1.0,
     ) -> None:
         super().__init__()
-        if not 1 <= radius <= 3:
-            raise BadInputError(f"the reach of the transport kernel must be 1, 2 or 3 cells, got {radius}")
+        if not 1 <= radius <= self.LARGEST_RADIUS:
+            raise BadInputError(
+                f"the reach of the transport kernel must be 1 to {self.LARGEST_RADIUS} cells, got {radius}"
+            )
         if not 0 <= sample_radius <= radius:
             raise BadInputError(f"the sample kernel's reach must be 0 to {radius}, got {sample_radius}")
         self.radius, self.sample_radius, self.num_dims = radius, sample_radius, num_dims
@@ -163,27 +167,19 @@ class IsotropicKernels(Perception):
 
     def shell_kernels(self, spacing: float) -> tuple[Tensor, Tensor]:
         """Return the sample and transport kernels, ``"shell channel"``, on a lattice of this spacing."""
-        return self._kernel(self.sample, self.sample_radius, spacing), self._kernel(
-            self.transport, self.radius, spacing
-        )
-
-    def _kernel(self, moments: Tensor, radius: int, spacing: float) -> Tensor:
-        names = shells(radius, self.num_dims)
         ratio = self.reference_spacing / spacing
-        scales = as_tensor(tuple((self.UNIT * ratio ** (2 * sum(name)),) for name in names), moments)
-        weights = as_tensor(moment_weights(radius, self.num_dims), moments)
-        return weights[1:].T @ (moments * scales[1:])
+        return (
+            kernel_from_moments(self.sample, self.sample_radius, self.num_dims, ratio),
+            kernel_from_moments(self.transport, self.radius, self.num_dims, ratio),
+        )
 
     def combine(self, gathered: Gathered, spacing: float) -> Tensor:
         """Weigh the shells: features are [sampled | transport]."""
         sample, transport = self.shell_kernels(spacing)
-        sampled, flow = gathered[0], _weigh(gathered[0], transport[0])
+        sampled = gathered[0]
         if self.sample_radius:
-            for sums, weight in zip(gathered, sample, strict=False):
-                sampled = sampled + _weigh(sums, weight)
-        for sums, weight in zip(gathered[1:], transport[1:], strict=True):
-            flow = flow + _weigh(sums, weight)
-        return torch.cat((sampled, flow), dim=-1)
+            sampled = sampled + weigh_shells(gathered, sample)
+        return torch.cat((sampled, weigh_shells(gathered, transport)), dim=-1)
 
     def kernel_images(self, spacing: float | None = None) -> Float[Tensor, "kind channel *taps"]:
         """Return the kernels as arrays of taps, kinds (sample, transport), for pictures."""
@@ -198,13 +194,6 @@ class IsotropicKernels(Perception):
                 images[kind] += weight.view(-1, *(1,) * self.num_dims) * total[0, ..., 0]
         images[0] += impulse[0, ..., 0]
         return images
-
-
-def _weigh(sums: Tensor, weight: Tensor) -> Tensor:
-    # same as sums * weight; two channels make a short last axis, so a row of cells is multiplied at once
-    if sums.ndim < 3:
-        return sums * weight
-    return (sums.flatten(-2) * weight.repeat(sums.shape[-2])).view_as(sums)
 
 
 def require_isotropic(perception: Perception) -> IsotropicKernels:

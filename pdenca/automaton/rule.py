@@ -93,6 +93,64 @@ class PointwiseMLP(LocalRule):
         return proposal
 
 
+class ParameterAffineMLP(LocalRule):
+    """One hidden layer that sees the features alone; the parameters weigh its outputs:
+
+        proposal = Σ_j p_j [W_j φ(W1 x + b1) + S_j x + c_j],   p_0 = 1.
+
+    Most equations are affine in their constants, and then so is their rate: two parameters are determined by
+    three sets of values, and values between and beyond them follow. No feature multiplies another one. The
+    output layer starts at zero.
+
+    Arguments:
+        num_features: size of x.
+        num_parameters: size of p.
+        num_channels: size of the proposal.
+        num_hidden: hidden units.
+        activation: φ, one of ``tanh``, ``relu``, ``silu``, ``linear``.
+        spread: standard deviation of the first layer's weights and bias at the start.
+        generator: source of the first layer's random weights.
+
+    Raises:
+        BadInputError: for an unknown activation.
+    """
+
+    def __init__(
+        self,
+        num_features: int,
+        num_parameters: int,
+        num_channels: int,
+        num_hidden: int,
+        *,
+        activation: str = "tanh",
+        spread: float = 1.0,
+        generator: torch.Generator | None = None,
+    ) -> None:
+        super().__init__()
+        if activation not in ACTIVATIONS:
+            raise BadInputError(f"activation {activation!r} is unknown; expected one of {list(ACTIVATIONS)}")
+        self.activation = activation
+        self.num_features, self.num_channels = num_features, num_channels
+        outputs = (1 + num_parameters) * num_channels
+        self.hidden_weight = nn.Parameter(spread * torch.randn(num_hidden, num_features, generator=generator))
+        self.hidden_bias = nn.Parameter(spread * torch.randn(num_hidden, generator=generator))
+        self.output_weight = nn.Parameter(torch.zeros(outputs, num_hidden))
+        self.output_bias = nn.Parameter(torch.zeros(outputs))
+        self.skip_weight = nn.Parameter(torch.zeros(outputs, num_features))
+
+    def forward(
+        self, features: Float[Tensor, "*cells feature"], parameters: Float[Tensor, "*cells_or_1 parameter"]
+    ) -> Float[Tensor, "*cells channel"]:
+        """Return the proposal of every cell."""
+        hidden = ACTIVATIONS[self.activation](
+            nn.functional.linear(features, self.hidden_weight, self.hidden_bias)
+        )
+        outputs = nn.functional.linear(hidden, self.output_weight, self.output_bias)
+        outputs = outputs + nn.functional.linear(features, self.skip_weight)
+        parts = outputs.unflatten(-1, (-1, self.num_channels))
+        return parts[..., 0, :] + (parameters[..., :, None] * parts[..., 1:, :]).sum(-2)
+
+
 class ProductRule(LocalRule):
     """Products of three 1 x 1 maps, a cubic polynomial of features and parameters:
 
@@ -203,9 +261,15 @@ class TransportReaction(LocalRule):
         self, features: Float[Tensor, "*cells feature"], parameters: Float[Tensor, "*cells_or_1 parameter"]
     ) -> Float[Tensor, "*cells channel"]:
         """Return transport plus reaction."""
+        transport, reaction = self.parts(features, parameters)
+        return transport + reaction
+
+    def parts(
+        self, features: Float[Tensor, "*cells feature"], parameters: Float[Tensor, "*cells_or_1 parameter"]
+    ) -> tuple[Float[Tensor, "*cells channel"], Float[Tensor, "*cells channel"]]:
+        """Return transport and reaction apart."""
         sampled, transport = features.chunk(2, dim=-1)
-        proposal: Tensor = transport + self.reaction(sampled, parameters)
-        return proposal
+        return transport, self.reaction(sampled, parameters)
 
 
 def _affine(features: Tensor, parameters: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:

@@ -10,11 +10,13 @@ from torch import Tensor
 
 from pdenca.automaton import (
     Automaton,
+    Emission,
     FixedKernels,
     HiddenChannels,
     Increment,
     IsotropicKernels,
     LocalRule,
+    ParameterAffineMLP,
     Perception,
     PointwiseMLP,
     ProductRule,
@@ -69,17 +71,31 @@ def build_automaton(
             spread=model.spread,
             generator=generator,
         )
+    elif model.rule == "affine-mlp":
+        rule = ParameterAffineMLP(
+            features,
+            len(told),
+            channels,
+            model.num_hidden_units,
+            activation=model.activation,
+            spread=model.spread,
+            generator=generator,
+        )
     else:
         rule = ProductRule(features, len(told), channels, model.num_products, generator=generator)
     if model.standardise:
         rule = _standardised(rule, model, scales, len(told))
+    emission = None
     if model.perception == "isotropic-kernels":
         rule = TransportReaction(rule)
+        if model.emission_radius:
+            emission = Emission(channels, model.emission_radius, scales.num_dims, scales.spacing)
     automaton = Automaton(
         perception,
         rule,
         Increment(model.fire_rate),
         HiddenChannels(len(scales.field_names), model.num_hidden_channels),
+        emission=emission,
         context_names=told,
         time_step=scales.frame_interval / model.steps_per_frame,
         steps_per_frame=model.steps_per_frame,
@@ -136,12 +152,12 @@ class NeuralEmulator:
     @property
     def evaluations_per_frame(self) -> int:
         """How often a frame looks at the neighbourhood."""
-        return self.automaton.steps_per_frame
+        return self.automaton.steps_per_frame * self.automaton.evaluations_per_step
 
     @property
     def radius(self) -> int:
         """Reach of the neighbourhood (cells)."""
-        return self.automaton.perception.radius
+        return self.automaton.radius
 
     def bind(
         self,

@@ -16,10 +16,13 @@ class ModelSettings(Settings):
 
     Arguments:
         perception: ``isotropic-kernels`` (learned, by moments) or ``fixed-kernels``.
-        radius: reach of the learned transport kernels, 1 to 3 cells.
+        radius: reach of the learned transport kernels, 1 to 6 cells.
         sample_radius: reach of the learned sample kernels, 0 to ``radius``.
+        emission_radius: reach of the learned emission kernels through which the products of the reaction
+            spread within a step; 0: they stay in their cell.
         kernels: fixed kernels: ``identity``, ``laplacian``, ``gradient``, ``gradient-norm``.
-        rule: ``mlp`` or ``products`` (a cubic polynomial).
+        rule: ``mlp``, ``affine-mlp`` (an MLP of the fields, its outputs weighed by the parameters) or
+            ``products`` (a cubic polynomial).
         num_hidden_units: of the MLP.
         num_products: of the polynomial.
         activation: of the MLP.
@@ -34,10 +37,11 @@ class ModelSettings(Settings):
     """
 
     perception: Literal["isotropic-kernels", "fixed-kernels"] = "isotropic-kernels"
-    radius: int = pydantic.Field(default=3, ge=1, le=3)
-    sample_radius: int = pydantic.Field(default=1, ge=0, le=3)
+    radius: int = pydantic.Field(default=3, ge=1, le=6)
+    sample_radius: int = pydantic.Field(default=1, ge=0, le=6)
+    emission_radius: int = pydantic.Field(default=0, ge=0, le=6)
     kernels: tuple[str, ...] = ("identity", "laplacian")
-    rule: Literal["mlp", "products"] = "mlp"
+    rule: Literal["mlp", "affine-mlp", "products"] = "mlp"
     num_hidden_units: pydantic.PositiveInt = 16
     num_products: pydantic.PositiveInt = 6
     activation: Literal["tanh", "relu", "silu", "linear"] = "tanh"
@@ -56,6 +60,11 @@ class ModelSettings(Settings):
             raise ValueError(
                 f"the sample kernels reach {self.sample_radius} cells, further than the transport kernels "
                 f"with {self.radius}; usual cure: a sample_radius of at most radius"
+            )
+        if self.perception != "isotropic-kernels" and self.emission_radius:
+            raise ValueError(
+                f"emission kernels need isotropic kernels, got perception {self.perception!r}; usual cure: "
+                "emission_radius = 0"
             )
         if self.num_hidden_channels and self.standardise:
             raise ValueError(
