@@ -9,7 +9,7 @@ from torch import Tensor
 from .lattice import as_tensor, moment_weights, shells
 
 UNIT: Final = 0.05
-"""A second moment of 1 means a diffusion number D dt / h² of this size, so that learned moments are of order 1."""
+"""A second moment of 1 means a diffusion number D dt / h² of this size: learned moments are of order 1."""
 
 
 def kernel_from_moments(
