@@ -1,4 +1,4 @@
-"""Groups, their actions on fields, and tests of equivariance."""
+"""Groups, their actions on fields, layers that commute with them, and tests of it."""
 
 if __name__ != "pdenca.symmetry":
     raise ImportError(
@@ -6,14 +6,33 @@ if __name__ != "pdenca.symmetry":
     )
 
 from .actions import act, translate
-from .groups import C1, C2, C4, CUBE, CUBE_ROTATIONS, D1_0, D1_1, D2, D4, GROUPS, LINE, Element, Group
+from .differences import DifferenceBasis
+from .groups import (
+    C1,
+    C2,
+    C4,
+    CUBE,
+    CUBE_ROTATIONS,
+    D1_0,
+    D1_1,
+    D2,
+    D4,
+    GROUPS,
+    LINE,
+    Element,
+    Group,
+    trivial_group,
+)
 from .kernels import kernel_basis
+from .layers import CONVOLUTIONS, ConstrainedLayer, Convolution, KernelLayer
+from .nonlinear import GatedLayer, determinants, inner_products
 from .testing import assert_equivariant, equivariance_residuals, round_off
 
 __all__ = [
     "C1",
     "C2",
     "C4",
+    "CONVOLUTIONS",
     "CUBE",
     "CUBE_ROTATIONS",
     "D1_0",
@@ -22,12 +41,20 @@ __all__ = [
     "D4",
     "GROUPS",
     "LINE",
+    "ConstrainedLayer",
+    "Convolution",
+    "DifferenceBasis",
     "Element",
+    "GatedLayer",
     "Group",
+    "KernelLayer",
     "act",
     "assert_equivariant",
+    "determinants",
     "equivariance_residuals",
+    "inner_products",
     "kernel_basis",
     "round_off",
     "translate",
+    "trivial_group",
 ]

@@ -194,6 +194,15 @@ C4 = Group("C4", (_IDENTITY, _ROTATE_90, _ROTATE_180, _ROTATE_270))
 D4 = Group("D4", (*C4.elements, _FLIP_0, _FLIP_1, _TRANSPOSE, _ANTI_TRANSPOSE))
 """All eight symmetries of the square."""
 
+
+def trivial_group(num_dims: int) -> Group:
+    """Return the group of the identity alone, which constrains nothing; C1 in two dimensions."""
+    if num_dims == C1.num_dims:
+        return C1
+    rows = tuple(tuple(int(row == column) for column in range(num_dims)) for row in range(num_dims))
+    return Group(f"C1 of {num_dims} axes", (Element("identity", rows),))
+
+
 LINE = Group("line", (Element("identity", ((1,),)), Element("flip axis 0", ((-1,),))))
 """The two symmetries of an interval."""
 

@@ -51,7 +51,7 @@ def kernel_basis(
             f"a kernel needs a radius of at least 0 and fields on both sides, got radius {radius}, "
             f"{tuple(kinds_in)} -> {tuple(kinds_out)}"
         )
-    num_out, num_in = (_count_channels(kinds, group.num_dims) for kinds in (kinds_out, kinds_in))
+    num_out, num_in = (count_channels(kinds, group.num_dims) for kinds in (kinds_out, kinds_in))
     moves = [_Move(element, kinds_in, kinds_out) for element in group]
     shape = (num_out, num_in, *(2 * radius + 1,) * group.num_dims)
     seen: set[Index] = set()
@@ -87,7 +87,7 @@ class _Move:
 
 
 def _destinations(element: Element, kinds: Sequence[Kind]) -> dict[int, tuple[int, int]]:
-    sources, signs = channel_map(element, kinds, _count_channels(kinds, element.num_dims))
+    sources, signs = channel_map(element, kinds, count_channels(kinds, element.num_dims))
     return {
         source: (channel, sign) for channel, (source, sign) in enumerate(zip(sources, signs, strict=True))
     }
@@ -99,5 +99,11 @@ def _indices(num_out: int, num_in: int, radius: int, num_dims: int) -> Iterator[
         yield (out, into, *offset)
 
 
-def _count_channels(kinds: Sequence[Kind], num_dims: int) -> int:
+def count_channels(kinds: Sequence[Kind], num_dims: int) -> int:
+    """Return how many channels fields of these kinds take: a vector one per space axis, the others one."""
     return sum(num_dims if kind == "vector" else 1 for kind in kinds)
+
+
+def field_blocks(kinds: Sequence[Kind], num_dims: int) -> list[int]:
+    """Return, for every channel, the number of the field that it belongs to."""
+    return [number for number, kind in enumerate(kinds) for _ in range(num_dims if kind == "vector" else 1)]

@@ -172,12 +172,11 @@ class Automaton(nn.Module):
     def _step_eagerly(
         self, current: Tensor, parameters: Tensor, lattice: Grid, mask: Tensor | None
     ) -> Tensor:
-        gathered = self.perception.gather(current, lattice)
+        features = self.perception(current, lattice)
         if self.emission is None:
-            proposal = self(gathered, parameters, spacing_of(lattice))
+            proposal: Tensor = self.rule(features, parameters)
         else:
             assert isinstance(self.rule, TransportReaction), "checked when it was made"
-            features = self.perception.combine(gathered, spacing_of(lattice))
             transport, reaction = self.rule.parts(features, parameters)
             proposal = transport + self.emission(reaction, lattice)
         following: Tensor = self.update(current, proposal, mask, self.time_step)

@@ -8,6 +8,7 @@ them.
 
 import itertools
 import math
+from collections.abc import Sequence
 from functools import cache
 
 import torch
@@ -57,6 +58,27 @@ def shell_sums(
     Raises:
         BadInputError: if the state is not on the grid or the reach exceeds the cells of an axis.
     """
+    members = tuple(_members(shell) for shell in shells(radius, grid.num_dims)[1:])
+    return (state, *offset_sums(state, grid, radius, members))
+
+
+def offset_sums(
+    state: Float[Tensor, "batch *space channel"], grid: Grid, radius: int, sets: Sequence[Sequence[Offset]]
+) -> tuple[Float[Tensor, "batch *space channel"], ...]:
+    """Sum sets of neighbours of every cell.
+
+    Arguments:
+        state: channels last, on the grid.
+        grid: the domain; its boundaries say what lies beyond the walls.
+        radius: largest part of any offset (cells).
+        sets: offsets to sum, at least one each.
+
+    Returns:
+        One tensor per set.
+
+    Raises:
+        BadInputError: if the state is not on the grid or the reach exceeds the cells of an axis.
+    """
     padded = pad(state, grid, radius, channels_last=True)
 
     def shifted(offset: Offset) -> Tensor:
@@ -65,11 +87,10 @@ def shell_sums(
             view = view.narrow(axis, radius + part, cells)
         return view
 
-    sums = [state]
-    for shell in shells(radius, grid.num_dims)[1:]:
-        members = _members(shell)
-        total = shifted(members[0]) + shifted(members[1])
-        for member in members[2:]:
+    sums = []
+    for members in sets:
+        total = shifted(members[0])
+        for member in members[1:]:
             total = total + shifted(member)
         sums.append(total)
     return tuple(sums)
