@@ -1,8 +1,11 @@
 """Finite differences on cell-centred grids."""
 
 import itertools
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from fractions import Fraction
+from functools import cache
 from typing import Final
 
 import torch
@@ -25,7 +28,7 @@ class Stencil:
     is the nine-point "Mehrstellen" stencil [1 4 1; 4 -20 4; 1 4 1] / 6h².
 
     Arguments:
-        order: order of accuracy in the spacing: 2, 4 or 6, for which the first derivative is known too.
+        order: order of accuracy in the spacing: 2, 4, ... 12.
         radius: cells reached on each side.
         isotropic: whether the leading error is the same in every direction.
         weights: c_0, c_1, ... c_radius.
@@ -40,16 +43,16 @@ class Stencil:
     weights: tuple[float, ...]
 
     def __post_init__(self) -> None:
-        if self.order not in (2, 4, 6) or len(self.weights) != self.radius + 1:
+        if self.order not in _ORDERS or len(self.weights) != self.radius + 1:
             raise BadInputError(
-                f"a stencil has order 2, 4 or 6 and one weight more than its radius, got order {self.order}, "
-                f"radius {self.radius} and {len(self.weights)} weights"
+                f"a stencil has order 2, 4, ... or 12 and one weight more than its radius, got order "
+                f"{self.order}, radius {self.radius} and {len(self.weights)} weights"
             )
 
     @property
     def first_weights(self) -> tuple[float, ...]:
         """Weights of (u_{i+m} - u_{i-m}), m = 1, 2, ..., in the first derivative of this order (1/h)."""
-        return _FIRST[self.order]
+        return _first_weights(self.order)
 
     def second_symbol(self, angle: Float[Tensor, "*angles"]) -> Float[Tensor, "*angles"]:
         """Return the eigenvalue of the second difference along one axis, in units of 1/h².
@@ -107,20 +110,61 @@ class Stencil:
         return grid.spacing[0]
 
 
+_ORDERS: Final = range(2, 13, 2)
+
+
+def _second_weights(order: int) -> tuple[float, ...]:
+    """c_0, ... c_p of the second derivative: c_m = 2 (-1)^(m+1) p!² / (m² (p-m)! (p+m)!), order 2p."""
+    half = order // 2
+    sides = [2 * _sign(m) * _binomial_ratio(half, m) / m**2 for m in range(1, half + 1)]
+    return tuple(float(weight) for weight in (-2 * sum(sides), *sides))
+
+
+@cache
+def _first_weights(order: int) -> tuple[float, ...]:
+    """Antisymmetric weights of ∂u/∂x in units of 1/h: (-1)^(m+1) p!² / (m (p-m)! (p+m)!), order 2p."""
+    half = order // 2
+    return tuple(float(_sign(m) * _binomial_ratio(half, m) / m) for m in range(1, half + 1))
+
+
+@cache
+def _staggered_weights(order: int) -> tuple[float, ...]:
+    """Weights of ∂u/∂x at faces between cells, from centres 1/2, 3/2, ... cells away, in units of 1/h."""
+    return tuple(float(_half_way(order, m) / (m - Fraction(1, 2))) for m in range(1, order // 2 + 1))
+
+
+@cache
+def _face_weights(order: int) -> tuple[float, ...]:
+    """Symmetric weights of interpolation to faces between cells."""
+    return tuple(float(_half_way(order, m)) for m in range(1, order // 2 + 1))
+
+
+def _sign(number: int) -> int:
+    return 1 if number % 2 else -1
+
+
+def _binomial_ratio(half: int, m: int) -> Fraction:
+    """p!² / ((p - m)! (p + m)!)."""
+    return Fraction(math.factorial(half) ** 2, math.factorial(half - m) * math.factorial(half + m))
+
+
+def _half_way(order: int, m: int) -> Fraction:
+    """The m-th centre's weight in the polynomial through the 2p nearest ones, at the face between them."""
+    half, mine = order // 2, Fraction(2 * m - 1, 2)
+    centres = [Fraction(2 * number - 1, 2) for number in range(1 - half, half + 1)]
+    weight = Fraction(1)
+    for centre in centres:
+        if centre != mine:
+            weight *= -centre / (mine - centre)
+    return weight
+
+
 STENCILS: Final[dict[str, Stencil]] = {
-    "order-2": Stencil(2, 1, False, (-2.0, 1.0)),
-    "order-2-isotropic": Stencil(2, 1, True, (-2.0, 1.0)),
-    "order-4": Stencil(4, 2, False, (-5 / 2, 4 / 3, -1 / 12)),
-    "order-6": Stencil(6, 3, False, (-49 / 18, 3 / 2, -3 / 20, 1 / 90)),
+    "order-2": Stencil(2, 1, False, _second_weights(2)),
+    "order-2-isotropic": Stencil(2, 1, True, _second_weights(2)),
+    **{f"order-{order}": Stencil(order, order // 2, False, _second_weights(order)) for order in _ORDERS[1:]},
 }
-
-
-# by order of accuracy, for reaches 1, 2, ...: antisymmetric weights of ∂u/∂x at cell centres in units of
-# 1/h, the same at faces between cells (from centres half a cell away and more), and symmetric weights of
-# interpolation to faces
-_FIRST: Final = {2: (1 / 2,), 4: (2 / 3, -1 / 12), 6: (3 / 4, -3 / 20, 1 / 60)}
-_STAGGERED: Final = {2: (1.0,), 4: (9 / 8, -1 / 24), 6: (75 / 64, -25 / 384, 3 / 640)}
-_TO_FACES: Final = {2: (1 / 2,), 4: (9 / 16, -1 / 16), 6: (75 / 128, -25 / 256, 3 / 256)}
+"""Plain stencils of order 2p reach p cells."""
 
 
 def as_stencil(stencil: str | Stencil) -> Stencil:
@@ -212,7 +256,7 @@ def divergence_of_flux(
         stencil: gives the order of accuracy.
     """
     _require_shape(state, grid)
-    staggered, to_faces = _STAGGERED[stencil.order], _TO_FACES[stencil.order]
+    staggered, to_faces = _staggered_weights(stencil.order), _face_weights(stencil.order)
     radius = len(staggered)
     dim, reach, h = axis + 2, 2 * radius - 1, grid.spacing[axis]
     boundary = grid.boundaries[axis]

@@ -108,7 +108,7 @@ def _stable_step(tableau: Tableau, eigenvalues: Tensor) -> float:
         return gain <= math.exp(growing * step) * (1 + 1e-10)
 
     real = float(eigenvalues.imag.abs().max()) <= 1e-12 * stiffness
-    if real and growing == 0:
+    if real and growing <= 1e-12 * stiffness:  # not above zero but for rounding
         return tableau.real_axis_limit / stiffness
     # the stable steps need not be an interval, so the search goes up from small ones, with some of the waves
     few = eigenvalues[:: max(1, len(eigenvalues) // 1000)]

@@ -41,7 +41,8 @@ class Scope:
 
     methods: Sequence[str] = tuple(INTEGRATORS)
     boundaries: Sequence[str] = ("periodic", "no-flux", "dirichlet")
-    stencils: Sequence[str] = tuple(STENCILS)
+    # on the grids used here errors of higher orders are soon rounding
+    stencils: Sequence[str] = tuple(name for name, stencil in STENCILS.items() if stencil.order <= 6)
     num_dims: int = 1
 
 

@@ -105,7 +105,11 @@ def test_etdrk4_solves_the_heat_equation_exactly(dtype, cells, num_dims):
     )
 
 
-@pytest.mark.parametrize("stencil", STENCILS)
+# errors in space of higher orders lie below those in time here; test_stencils measures the orders themselves
+MARCHED = [name for name, stencil in STENCILS.items() if stencil.order <= 6]
+
+
+@pytest.mark.parametrize("stencil", MARCHED)
 @pytest.mark.parametrize("boundary", ["periodic", "no-flux"])
 @pytest.mark.parametrize("num_dims", [1, 2, 3])
 def test_stencil_methods_solve_the_heat_equation_at_their_order(fitted_order, stencil, boundary, num_dims):
@@ -124,7 +128,7 @@ def test_stencil_methods_solve_the_heat_equation_at_their_order(fitted_order, st
     assert STENCILS[stencil].order - 0.3 < order < STENCILS[stencil].order + 0.3
 
 
-@pytest.mark.parametrize("stencil", STENCILS)
+@pytest.mark.parametrize("stencil", MARCHED)
 def test_stencil_and_spectral_solutions_meet_at_the_order_of_the_stencil(fitted_order, smooth_field, stencil):
     equation = GrayScott(0.029, 0.057, diffusivity_a=4e-4, diffusivity_b=2e-4)
     coarsest, cells = Grid.uniform(16, 1 / 8), [24, 32, 48]
