@@ -13,6 +13,7 @@ from .errors import (
 from .field import Field
 from .settings import Settings
 from .step import Codec, Context, Emulator, LastFrame, Repeated, Step, rollout
+from .trainable import FrameCodec, Trainable
 
 __all__ = [
     "BadInputError",
@@ -21,6 +22,7 @@ __all__ = [
     "Emulator",
     "Field",
     "FormatError",
+    "FrameCodec",
     "IncompleteError",
     "LastFrame",
     "NonFiniteError",
@@ -30,6 +32,7 @@ __all__ = [
     "StabilityError",
     "Step",
     "StorageError",
+    "Trainable",
     "atomic_path",
     "rollout",
     "write_text",

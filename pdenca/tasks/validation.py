@@ -6,8 +6,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from pdenca.automaton import Automaton
-from pdenca.core import BadInputError, rollout
+from pdenca.core import BadInputError, Emulator, rollout
 from pdenca.datasets import load_split
 from pdenca.evaluation import pooled_vrmse
 from pdenca.training import step_generator
@@ -28,7 +27,7 @@ class Validation:
         regimes: which regimes; all by default.
         scales: of the training data.
         num_frames: frames to predict.
-        dtype: floating point type of the automaton.
+        dtype: floating point type of the model.
     """
 
     WINDOWS = ((1, 1), (6, 12), (13, 30))
@@ -53,18 +52,18 @@ class Validation:
             context = {name: value.to(dtype) for name, value in header.context(len(frames)).items()}
             self.parts.append((header.grid, context, frames[:, : NUM_GIVEN + wanted].to(dtype)))
 
-    def __call__(self, automaton: Automaton) -> float:
-        """Return the error of the automaton as it is now."""
+    def __call__(self, model: Emulator) -> float:
+        """Return the error of a model as it is now."""
         std = torch.tensor(self.scales.field_std, dtype=torch.float64)
         predictions: list[Tensor] = []
         truths: list[Tensor] = []
         generator = step_generator(0, "validation")
         with torch.no_grad():
             for grid, context, frames in self.parts:
-                step = automaton.bind(grid, context, generator)
-                state = automaton.codec.lift(frames[:, :NUM_GIVEN])
+                step = model.bind(grid, context, generator)
+                state = model.codec.lift(frames[:, :NUM_GIVEN])
                 wanted = frames.shape[1] - NUM_GIVEN
-                predictions.append(rollout(step, state, wanted, automaton.codec.observe))
+                predictions.append(rollout(step, state, wanted, model.codec.observe))
                 truths.append(frames[:, NUM_GIVEN:])
         shortest = min(truth.shape[1] for truth in truths)
         prediction = torch.cat([part[:, :shortest] for part in predictions]).double()

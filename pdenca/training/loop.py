@@ -17,8 +17,7 @@ from typing import Any, Final
 import torch
 from torch import Tensor
 
-from pdenca.automaton import Automaton
-from pdenca.core import BadInputError, NonFiniteError, write_text
+from pdenca.core import BadInputError, NonFiniteError, Trainable, write_text
 
 from .checkpoint import copy_tree, load_tree, save_tree
 from .fitters import Fitter
@@ -37,14 +36,17 @@ class Stage:
     Attributes:
         name: shown and logged.
         num_steps: at most this many steps of the fitter; it may converge earlier.
-        build: makes the objective and the fitter for the automaton as it is when the stage begins.
+        build: makes the objective and the fitter for the model as it is when the stage begins.
         validate_every: steps between validations; the stage's end is always validated.
+        patience: end the stage after so many validations in a row none of which was lower than the stage's
+            best by ``PLATEAU``; None: never.
     """
 
     name: str
     num_steps: int
-    build: Callable[[Automaton], tuple[Objective, Fitter]]
+    build: Callable[[Trainable], tuple[Objective, Fitter]]
     validate_every: int = 1
+    patience: int | None = None
 
     def __post_init__(self) -> None:
         if self.num_steps < 1 or self.validate_every < 1:
@@ -52,6 +54,34 @@ class Stage:
                 f"stage {self.name!r} needs at least one step and a validation interval of at least 1, got "
                 f"{self.num_steps} and {self.validate_every}"
             )
+        if self.patience is not None and self.patience < 1:
+            raise BadInputError(f"stage {self.name!r} needs a patience of at least 1, got {self.patience}")
+
+
+class Plateau:
+    """Whether validation has stopped improving.
+
+    Arguments:
+        patience: how many validations in a row may stay above (1 - ``least_gain``) times the best before
+            them; None: any number.
+        least_gain: relative.
+    """
+
+    def __init__(self, patience: int | None, least_gain: float) -> None:
+        self.patience, self.least_gain = patience, least_gain
+        self.best, self.num_stale = math.inf, 0
+
+    def see(self, score: float) -> None:
+        """Take note of a validation; one that is not finite is no improvement."""
+        if score < (1 - self.least_gain) * self.best:
+            self.best, self.num_stale = score, 0
+        else:
+            self.num_stale += 1
+
+    @property
+    def reached(self) -> bool:
+        """Whether patience is at its end."""
+        return self.patience is not None and self.num_stale >= self.patience
 
 
 @dataclass(frozen=True)
@@ -78,13 +108,18 @@ class Training:
     them the run stops with an error.
 
     Arguments:
-        automaton: the model; changed in place.
+        model: an automaton or a network; changed in place.
         stages: what to do, in order.
-        validate: automaton -> error on validation data, lower is better; NaN or infinity if it diverges.
+        validate: model -> error on validation data, lower is better; NaN or infinity if it diverges.
         folder: the run folder.
         progress: called after every step.
         checkpoint_seconds: least time between two checkpoints within a stage.
+        max_seconds: time budget of the whole run, earlier sittings included; the step under way is finished,
+            the model validated and saved, and a later sitting with a larger budget goes on from there. None:
+            no limit.
     """
+
+    PLATEAU: Final = 0.01
 
     EXPLOSION: Final = 1e3
     MOST_DIVERGENCES: Final = 10
@@ -92,14 +127,16 @@ class Training:
 
     def __init__(
         self,
-        automaton: Automaton,
+        model: Trainable,
         stages: Sequence[Stage],
-        validate: Callable[[Automaton], float],
+        validate: Callable[[Trainable], float],
         folder: Path,
         progress: Callable[[TrainingProgress], None] | None = None,
         checkpoint_seconds: float = 5.0,
+        max_seconds: float | None = None,
     ) -> None:
-        self.automaton, self.stages, self.validate = automaton, list(stages), validate
+        self.model, self.stages, self.validate = model, list(stages), validate
+        self.max_seconds = max_seconds
         self.folder, self.progress, self.checkpoint_seconds = folder, progress, checkpoint_seconds
         self.rows: list[dict[str, Any]] = []
         self.best_score = math.inf
@@ -117,7 +154,7 @@ class Training:
     def run(self, resume: bool = False) -> float:
         """Run all stages, or those still to do; return the best validation score.
 
-        The automaton ends with the best parameters.
+        The model ends with the best parameters.
 
         Raises:
             BadInputError: if the folder holds a run and ``resume`` is not set.
@@ -135,7 +172,8 @@ class Training:
         else:
             self._validate("start", None, None)
         for index in range(first, len(self.stages)):
-            self._run_stage(index, resumed if index == first else None)
+            if not self._run_stage(index, resumed if index == first else None):
+                break
             resumed = None
             self._save(index + 1, None)
         if not math.isfinite(self.best_score):
@@ -146,13 +184,15 @@ class Training:
         self._load_parameters(self.best)
         return self.best_score
 
-    def _run_stage(self, index: int, resumed: dict[str, Any] | None) -> None:
+    def _run_stage(self, index: int, resumed: dict[str, Any] | None) -> bool:
+        """Run a stage, or what is left of it; return whether it came to its end."""
         stage = self.stages[index]
         if resumed is not None:
             self._load_parameters(resumed["start"])
         start = self._parameters()
-        objective, fitter = stage.build(self.automaton)
+        objective, fitter = stage.build(self.model)
         step, best_loss = 0, math.inf
+        plateau = Plateau(stage.patience, self.PLATEAU)
 
         def snapshot() -> dict[str, Any]:
             return {
@@ -170,11 +210,20 @@ class Training:
 
         if resumed is not None:
             step, best_loss = restore(resumed["now"]), float(resumed["best_loss"])
+            plateau.best, plateau.num_stale = resumed.get("plateau", (math.inf, 0))
         # what a divergence falls back to belongs to the run's state: a resumed run falls back to the same
         good = snapshot() if resumed is None else resumed["good"]
         candidate = None  # good as soon as the step from it went well
         saved_at = time.perf_counter()
-        while step < stage.num_steps:
+
+        def within() -> dict[str, Any]:
+            state = [plateau.best, plateau.num_stale]
+            return {"start": start, "best_loss": best_loss, "now": snapshot(), "good": good, "plateau": state}
+
+        while step < stage.num_steps and not plateau.reached:
+            if self.max_seconds is not None and self.seconds >= self.max_seconds:
+                self._spent(index, step, within())
+                return False
             if step % self.SNAPSHOT_STEPS == 0 and step > good["step"]:
                 candidate = snapshot()
             batch = objective.batch(step)
@@ -201,21 +250,33 @@ class Training:
             self.total_steps += 1
             best_loss = min(best_loss, report.loss)
             last = step == stage.num_steps or report.converged
-            score = None
+            score, message = None, "converged" if report.converged else None
             if last or step % stage.validate_every == 0:
                 score = self._validate(stage.name, report.loss, report.rate)
+                plateau.see(score)
+                if plateau.reached and not last:
+                    message = f"no better by {self.PLATEAU:.0%} in {stage.patience} validations, stage ended"
+                    self.rows[-1]["event"] = message
             else:
                 self._log(stage.name, report.loss, None, report.rate, "")
-            self._report(index, step, report.loss, score, "converged" if report.converged else None)
+            self._report(index, step, report.loss, score, message)
             if last:
                 break
             if time.perf_counter() - saved_at > self.checkpoint_seconds:
-                within = {"start": start, "best_loss": best_loss, "now": snapshot(), "good": good}
-                self._save(index, within)
+                self._save(index, within())
                 saved_at = time.perf_counter()
+        return True
+
+    def _spent(self, index: int, step: int, within: dict[str, Any]) -> None:
+        """Validate, log and save where the time budget ended."""
+        event = f"the time budget of {self.max_seconds:g} s ended at step {step} of {self.stages[index].name}"
+        score = self._validate(self.stages[index].name, None, None)
+        self.rows[-1]["event"] = event
+        self._save(index, within)
+        self._report(index, step, math.nan, score, event)
 
     def _validate(self, stage: str, loss: float | None, rate: float | None) -> float:
-        score = self.validate(self.automaton)
+        score = self.validate(self.model)
         event = "" if math.isfinite(score) else "validation roll-out diverged"
         self._log(stage, loss, score, rate, event)
         if score < self.best_score:
@@ -247,10 +308,10 @@ class Training:
             )
 
     def _parameters(self) -> dict[str, Tensor]:
-        return {name: value.detach().clone() for name, value in trainable(self.automaton).items()}
+        return {name: value.detach().clone() for name, value in trainable(self.model).items()}
 
     def _load_parameters(self, parameters: dict[str, Tensor]) -> None:
-        own = trainable(self.automaton)
+        own = trainable(self.model)
         if own.keys() != parameters.keys():
             raise BadInputError(
                 "the checkpoint belongs to another model; usual cure: resume with the settings of the run"

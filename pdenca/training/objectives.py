@@ -6,17 +6,17 @@ standard deviation.
 """
 
 from collections.abc import Mapping
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, Final, Protocol, runtime_checkable
 
 import torch
 from jaxtyping import Float
-from torch import Tensor
+from torch import Tensor, nn
 from torch.func import functional_call
 
 from pdenca.automaton import Automaton
 from pdenca.automaton.perception import Gathered, spacing_of
 from pdenca.automaton.pool import PropagationPool
-from pdenca.core import BadInputError, Context
+from pdenca.core import BadInputError, Context, Trainable
 from pdenca.solvers.grid import Grid
 
 from .losses import overflow
@@ -55,6 +55,19 @@ class LeastSquares(Objective, Protocol):
         self, parameters: Mapping[str, Tensor], *sample: Tensor
     ) -> Float[Tensor, " residual"]:
         """Return the residuals of one sample under these parameters."""
+        ...
+
+
+@runtime_checkable
+class Residuals(Objective, Protocol):
+    """An objective whose loss is the mean of squared residuals, differentiable in the parameters."""
+
+    def residuals(self, parameters: Mapping[str, Tensor], batch: Any) -> Float[Tensor, " residual"]:  # noqa: ANN401
+        """Return the residuals of the batch under these parameters."""
+        ...
+
+    def part(self, batch: Any) -> Any:  # noqa: ANN401
+        """Return a small part of the batch that stands for all of it, to estimate curvature from."""
         ...
 
 
@@ -170,6 +183,14 @@ class DerivativeMatching(_Stateless):
         )
         return (proposal - target) / self.rate_scale
 
+    def residuals(self, parameters: Mapping[str, Tensor], batch: tuple[Tensor, ...]) -> Tensor:
+        """Return the residuals of all samples."""
+        return self.sample_residuals(parameters, *batch).flatten()
+
+    def part(self, batch: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+        """Return one sample of eight."""
+        return tuple(tensor[::8] for tensor in batch)
+
     def loss(self, batch: tuple[Tensor, ...]) -> Tensor:
         """Return the mean squared residual."""
         target, told = batch[0], batch[1]
@@ -180,19 +201,19 @@ class DerivativeMatching(_Stateless):
 
 
 class RolloutMatching(_Stateless):
-    """Roll the automaton out over some frames and compare each with the data.
+    """Roll a model out over some frames and compare each with the data.
 
         loss = mean over windows, frames, channels, cells of ((prediction - truth) / field_std)²
                + overflow_weight · overflow(states)
 
     Arguments:
-        automaton: the model.
-        windows: one given frame and ``horizon`` frames to predict.
+        automaton: the model, an automaton or a network.
+        windows: as many given frames as the model's codec reads, then the frames to predict.
         context: parameters of each window.
         grid: the domain.
         field_std: training standard deviation of each field.
         batch_size: windows per step; None: all of them in every step, as line searches need.
-        noise: standard deviation of noise added to the given frame, in units of ``field_std``.
+        noise: standard deviation of noise added to the given frames, in units of ``field_std``.
         overflow_weight: weight of the penalty on leaving the data's range.
         low, high: the data's range per field, for the penalty.
         seed: of batches, noise and firing masks.
@@ -201,9 +222,11 @@ class RolloutMatching(_Stateless):
         BadInputError: if a window holds no frame to predict.
     """
 
+    NUM_PART: Final = 6  # windows from which curvature is estimated
+
     def __init__(
         self,
-        automaton: Automaton,
+        automaton: Trainable,
         windows: Float[Tensor, "window time channel *space"],
         context: Context,
         grid: Grid,
@@ -216,8 +239,11 @@ class RolloutMatching(_Stateless):
         overflow_weight: float = 0.0,
         seed: int = 0,
     ) -> None:
-        if windows.shape[1] < 2:
-            raise BadInputError(f"a window needs a frame to predict, got {windows.shape[1]} frame(s)")
+        self.num_given = automaton.codec.num_given
+        if windows.shape[1] <= self.num_given:
+            raise BadInputError(
+                f"a window needs a frame to predict after {self.num_given} given, got {windows.shape[1]} in all"
+            )
         self.automaton, self.grid, self.context = automaton, grid, context
         axes = (1,) * grid.num_dims
         self.windows, self.field_std = windows, field_std.view(-1, *axes)
@@ -237,21 +263,47 @@ class RolloutMatching(_Stateless):
         chosen = torch.randperm(self.windows.shape[0], generator=generator)[: self.batch_size]
         return self.windows[chosen], {name: value[chosen] for name, value in self.context.items()}, step
 
+    def residuals(self, parameters: Mapping[str, Tensor], batch: tuple[Tensor, Context, int]) -> Tensor:
+        """Return the scaled errors of all predicted frames.
+
+        Raises:
+            BadInputError: with an overflow penalty, which is no square.
+        """
+        if self.overflow_weight:
+            raise BadInputError(
+                "a least-squares fitter cannot weigh an overflow penalty; usual cure: overflow_weight = 0, or "
+                "a first-order fitter"
+            )
+        named = {f"automaton.{name}": value for name, value in parameters.items()}
+        errors: Tensor = functional_call(_Rollout(self.automaton), named, (self, batch), strict=False)
+        return errors
+
+    def part(self, batch: tuple[Tensor, Context, int]) -> tuple[Tensor, Context, int]:
+        """Return a few windows, evenly taken, one frame ahead."""
+        windows, context, step = batch
+        chosen = slice(None, None, max(1, len(windows) // self.NUM_PART))
+        told = {name: value[chosen] for name, value in context.items()}
+        return windows[chosen, : self.num_given + 1], told, step
+
     def loss(self, batch: tuple[Tensor, Context, int]) -> Tensor:
         """Return the mean squared error over the predicted frames plus the penalty."""
+        errors, penalty = self.roll(self.automaton, batch)
+        return errors.square().mean() + penalty
+
+    def roll(self, automaton: Trainable, batch: tuple[Tensor, Context, int]) -> tuple[Tensor, Tensor]:
+        """Roll a model out over the windows; return the scaled errors of all frames and the mean penalty."""
         windows, context, step = batch
         generator = step_generator(self.seed, "noise", step)
-        given = windows[:, :1]
+        given = windows[:, : self.num_given]
         if self.noise:
             # drawn in float64 and rounded, so that the same seed means the same noise in every dtype
             drawn = torch.randn(given.shape, generator=generator, dtype=torch.float64).to(given)
             given = given + self.noise * self.field_std * drawn
-        state = self.automaton.codec.lift(given)
-        total = state.new_zeros(())
-        horizon = windows.shape[1] - 1
-        for frame in range(1, horizon + 1):
+        state = automaton.codec.lift(given)
+        errors, penalties = [], []
+        for frame in range(self.num_given, windows.shape[1]):
             state, penalty = advance_frame(
-                self.automaton,
+                automaton,
                 state,
                 context,
                 self.grid,
@@ -261,9 +313,21 @@ class RolloutMatching(_Stateless):
                 self.overflow_weight,
                 windows.shape[2],
             )
-            error = (self.automaton.codec.observe(state) - windows[:, frame]) / self.field_std
-            total = total + error.square().mean() + penalty
-        return total / horizon
+            errors.append((automaton.codec.observe(state) - windows[:, frame]) / self.field_std)
+            penalties.append(penalty)
+        return torch.stack(errors, 1), torch.stack(penalties).mean()
+
+
+class _Rollout(nn.Module):
+    """A roll-out as the forward of a module, so that a model can be run under other parameters."""
+
+    def __init__(self, automaton: Trainable) -> None:
+        super().__init__()
+        self.automaton = automaton
+
+    def forward(self, objective: RolloutMatching, batch: tuple[Tensor, Context, int]) -> Tensor:
+        """Return the errors as one vector."""
+        return objective.roll(self.automaton, batch)[0].flatten()
 
 
 class PropagatedPairs:
@@ -372,7 +436,7 @@ class PropagatedPairs:
 
 
 def advance_frame(
-    automaton: Automaton,
+    automaton: Trainable,
     state: Tensor,
     context: Context,
     grid: Grid,

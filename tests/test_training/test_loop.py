@@ -353,7 +353,7 @@ def undisturbed(make_training, tmp_path):
     watch = Watch()
     training = make_training(tmp_path / "undisturbed", watch)
     training.run()
-    return training, vector(training.automaton), watch.count
+    return training, vector(training.model), watch.count
 
 
 def test_the_run_that_is_interrupted_below_has_it_all(undisturbed):
@@ -384,7 +384,7 @@ def test_a_run_interrupted_at_any_step_ends_the_same(
     for at in range(2 % every + 1, calls + 1, every):
         folder = tmp_path / str(at)
         training = resumed_run(make_training, folder, at, checkpoint_seconds)
-        assert torch.equal(vector(training.automaton), expected), at
+        assert torch.equal(vector(training.model), expected), at
         assert without_seconds(training.rows) == without_seconds(reference.rows), at
         for name in (BEST, LAST):
             ours, theirs = load_tree(folder / name), load_tree(tmp_path / "undisturbed" / name)
@@ -405,7 +405,7 @@ def test_a_run_may_be_interrupted_again_and_again(make_training, undisturbed, tm
     assert attempt > 5
     final = make_training(folder)
     final.run(resume=True)
-    assert torch.equal(vector(final.automaton), expected)
+    assert torch.equal(vector(final.model), expected)
 
 
 def test_the_time_of_earlier_sittings_counts(make_training, tmp_path):
@@ -413,3 +413,62 @@ def test_the_time_of_earlier_sittings_counts(make_training, tmp_path):
     seconds = [row["seconds"] for row in training.rows]
     assert seconds == sorted(seconds)
     assert training.seconds >= seconds[-1] > 0
+
+
+def test_a_stage_on_a_plateau_ends(automaton, tmp_path):
+    stages = [
+        Stage("first", 50, Count(automaton).build, 1, patience=2),
+        Stage("second", 3, Count(automaton).build),
+    ]
+    seen: list[TrainingProgress] = []
+    validations = scores([9.0, 5.0, 4.0, 3.99, 3.98, 2.0, 1.0, 0.5])
+    training = Training(automaton, stages, validations, tmp_path, seen.append)
+    assert training.run() == 0.5
+    first = [now for now in seen if now.stage == "first"]
+    # 3.99 and 3.98 are lower than 4, but by less than one per cent
+    assert [now.step for now in first] == [1, 2, 3, 4]
+    assert first[-1].message == "no better by 1% in 2 validations, stage ended"
+    assert training.rows[4]["event"] == first[-1].message
+    assert [now.step for now in seen if now.stage == "second"] == [1, 2, 3]
+
+
+def test_patience_goes_on_where_it_was_after_a_resume(automaton, tmp_path):
+    stages = [Stage("one", 50, Count(automaton).build, 1, patience=3)]
+    left = [9.0, 5.0, 5.0, 5.0]
+
+    def cut_short(model):
+        if not left:
+            raise KeyboardInterrupt
+        return left.pop(0)
+
+    with pytest.raises(KeyboardInterrupt):
+        Training(automaton, stages, cut_short, tmp_path, checkpoint_seconds=0.0).run()
+    again = Training(automaton, stages, scores([5.0]), tmp_path)
+    assert again.run(resume=True) == 5.0
+    assert again.total_steps == 4  # the fourth validation is the third without a gain
+
+
+def test_a_time_budget_ends_a_run_which_a_larger_one_continues(automaton, tmp_path):
+    def stages():
+        return [Stage("one", 3, Count(automaton).build), Stage("two", 5, Count(automaton).build)]
+
+    seen: list[TrainingProgress] = []
+    short = Training(
+        automaton, stages(), lambda model: 1.0, tmp_path, seen.append, checkpoint_seconds=0.0, max_seconds=0.0
+    )
+    assert short.run() == 1.0
+    assert short.total_steps == 0
+    assert seen[-1].message == "the time budget of 0 s ended at step 0 of one"
+    assert short.rows[-1]["event"] == seen[-1].message
+    # the same budget: nothing more is done
+    same = Training(automaton, stages(), lambda model: 1.0, tmp_path, max_seconds=0.0)
+    same.run(resume=True)
+    assert same.total_steps == 0
+    longer = Training(automaton, stages(), lambda model: 1.0, tmp_path, max_seconds=1e6)
+    longer.run(resume=True)
+    assert longer.total_steps == 8
+
+
+def test_patience_of_nothing_is_refused(automaton):
+    with pytest.raises(BadInputError, match="patience of at least 1, got 0"):
+        Stage("one", 3, Count(automaton).build, patience=0)

@@ -270,7 +270,7 @@ def test_firing_is_of_the_seed_and_step(frames):
 
 
 def test_a_window_without_a_frame_to_predict_is_refused(frames):
-    with pytest.raises(BadInputError, match=r"needs a frame to predict, got 1 frame\(s\)"):
+    with pytest.raises(BadInputError, match=r"needs a frame to predict after 1 given, got 1 in all"):
         rollouts(drift(), frames[:, :1])
 
 

@@ -7,6 +7,8 @@ from typing import Any, Protocol, runtime_checkable
 import torch
 from torch import Tensor, nn
 
+from pdenca.core import Trainable
+
 
 @dataclass(frozen=True)
 class FitReport:
@@ -44,7 +46,7 @@ class Fitter(Protocol):
         ...
 
 
-def trainable(model: nn.Module) -> dict[str, Tensor]:
+def trainable(model: nn.Module | Trainable) -> dict[str, Tensor]:
     """Return the learned parameters by name."""
     return {name: value for name, value in model.named_parameters() if value.requires_grad}
 

@@ -5,7 +5,7 @@ from typing import Any, Final
 import torch
 from torch import nn
 
-from pdenca.core import BadInputError
+from pdenca.core import BadInputError, Trainable
 
 from ..objectives import Objective
 from ..schedules import SCHEDULES
@@ -38,7 +38,7 @@ class FirstOrder:
 
     def __init__(
         self,
-        automaton: nn.Module,
+        automaton: nn.Module | Trainable,
         *,
         optimizer: str = "adam",
         learning_rate: float = 1e-3,
