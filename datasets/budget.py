@@ -67,7 +67,7 @@ def budget_residual(
     residual = (change - frame_interval / 2 * (flow[:-1] + flow[1:]) - correction).abs()
     disagreement = torch.zeros_like(residual)
     if len(flow) >= len(CUBIC_START):
-        other = (change - frame_interval * _cubic(flow)).abs()
+        other = (change - frame_interval * mean_flow(flow)).abs()
         disagreement = (residual - other).abs()
         residual = torch.minimum(residual, other)
     error = torch.nn.functional.max_pool1d(correction.abs()[None, None], 3, stride=1, padding=1)[0, 0]
@@ -79,11 +79,16 @@ def budget_residual(
     return residual, FLOOR * scale + torch.where(trusted, error, FACTOR_UNRESOLVED * error), resolved
 
 
-def _cubic(flow: Tensor) -> Tensor:
-    """Return the mean of b over each interval, b interpolated by a cubic through four frames."""
+def mean_flow(flow: Float[Tensor, "*batch frame"]) -> Float[Tensor, "*batch interval"]:
+    """Return the mean of b over each interval, b interpolated by a cubic through four frames.
+
+    Arguments:
+        flow: b of at least four frames, the last axis.
+    """
     start, middle = flow.new_tensor(CUBIC_START) / 24, flow.new_tensor(CUBIC_MIDDLE) / 24
-    inner = flow.unfold(0, 4, 1) @ middle
-    return torch.cat([(flow[:4] @ start)[None], inner, (flow[-4:].flip(0) @ start)[None]])
+    inner = flow.unfold(-1, 4, 1) @ middle
+    first, last = flow[..., :4] @ start, flow[..., -4:].flip(-1) @ start
+    return torch.cat([first[..., None], inner, last[..., None]], dim=-1)
 
 
 def _balance(equation: Equation, grid: Grid, frames: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:

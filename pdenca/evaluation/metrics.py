@@ -149,13 +149,13 @@ def well_vrmse(
     return (mean_squared_error(prediction, truth) / (unbiased + WELL_EPSILON)).sqrt()
 
 
-def nrmse(
+def well_nrmse(
     prediction: Float[Tensor, "batch time channel *space"], truth: Float[Tensor, "batch time channel *space"]
 ) -> Float[Tensor, "batch time channel"]:
     """NRMSE as The Well defines it: sqrt( <(u - v)^2> / (<v^2> + 1e-7) ) of every frame and field.
 
     The error relative to the size of the field itself, its mean included: a field close to a constant scores
-    well here even if its pattern is wrong.
+    well here even if its pattern is wrong. :func:`~pdenca.evaluation.pdebench_nrmse` is without the constant.
     """
     return (mean_squared_error(prediction, truth) / (_space_mean(truth.square()) + WELL_EPSILON)).sqrt()
 

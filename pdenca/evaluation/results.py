@@ -19,6 +19,7 @@ ROWS_FILE = "rows.json"
 CURVES_FILE = "curves.csv"
 EXAMPLES_FILE = "examples.npz"
 SETTINGS_FILE = "settings.json"
+REMARKS_FILE = "remarks.json"
 
 
 @dataclass(frozen=True)
@@ -108,6 +109,23 @@ class Example:
     predictions: dict[str, Float32[np.ndarray, "time channel *space"]]
 
 
+@dataclass(frozen=True)
+class Refusal:
+    """A model that could not be scored on a case, and why: it has no rows there.
+
+    Attributes:
+        model: name of the emulator.
+        split: which data.
+        regime: which regime of it.
+        reason: what it said.
+    """
+
+    model: str
+    split: str
+    regime: str
+    reason: str
+
+
 @dataclass(frozen=True, eq=False)
 class Results:
     """Everything :func:`~pdenca.evaluation.evaluate` found out.
@@ -117,15 +135,19 @@ class Results:
         curves: pooled VRMSE of every predicted frame.
         examples: one trajectory per split and regime.
         settings: the protocol behind them.
+        refusals: which models are missing where, and why.
+        notes: split -> what is to be known about its truth, for derived splits.
     """
 
     rows: list[Row]
     curves: list[CurvePoint]
     examples: list[Example] = field(default_factory=list)
     settings: EvaluationSettings = field(default_factory=EvaluationSettings)
+    refusals: list[Refusal] = field(default_factory=list)
+    notes: dict[str, str] = field(default_factory=dict)
 
     def save(self, folder: Path | str) -> None:
-        """Write rows.json, curves.csv, examples.npz and settings.json, each atomically.
+        """Write rows.json, curves.csv, examples.npz, settings.json and remarks.json, each atomically.
 
         In rows.json a value that is not finite is ``null``: the model diverged there (a ``low`` or ``high``
         of ``null`` beside a number means that one trajectory gives no interval). In curves.csv it is empty.
@@ -136,6 +158,8 @@ class Results:
         folder = Path(folder)
         write_text(folder / ROWS_FILE, rows_to_json(self.rows))
         write_text(folder / SETTINGS_FILE, self.settings.to_json() + "\n")
+        remarks = {"refusals": [asdict(refusal) for refusal in self.refusals], "notes": self.notes}
+        write_text(folder / REMARKS_FILE, json.dumps(remarks, indent=1) + "\n")
         with atomic_path(folder / CURVES_FILE) as path, path.open("w", newline="", encoding="utf-8") as file:
             writer = csv.writer(file)
             writer.writerow(CurvePoint.__dataclass_fields__)
@@ -184,11 +208,12 @@ class Results:
             settings = EvaluationSettings.from_json((folder / SETTINGS_FILE).read_text(encoding="utf-8"))
             curves = _load_curves(folder / CURVES_FILE)
             examples = _load_examples(folder / EXAMPLES_FILE)
+            refusals, notes = _load_remarks(folder / REMARKS_FILE)
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise FormatError(
                 f"{folder} does not hold whole evaluation results ({error}); usual cure: evaluate again"
             ) from error
-        return cls(rows, curves, examples, settings)
+        return cls(rows, curves, examples, settings, refusals, notes)
 
 
 def rows_to_json(rows: Iterable[Row]) -> str:
@@ -224,6 +249,13 @@ def load_rows(path: Path | str) -> list[Row]:
 
 def _is_blank(value: str | int | float) -> bool:
     return isinstance(value, float) and not math.isfinite(value)
+
+
+def _load_remarks(path: Path) -> tuple[list[Refusal], dict[str, str]]:
+    if not path.is_file():  # results of the first version had none
+        return [], {}
+    content = json.loads(path.read_text(encoding="utf-8"))
+    return [Refusal(**item) for item in content["refusals"]], dict(content["notes"])
 
 
 def _load_curves(path: Path) -> list[CurvePoint]:

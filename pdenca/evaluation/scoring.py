@@ -14,15 +14,18 @@ from torch import Tensor
 from pdenca.core import BadInputError
 from pdenca.solvers.power_spectrum import RadialSpectrum, SpectrumShells
 
+from .budgets import LEAST_FRAMES, budget_terms, relative_budget_residual
 from .metrics import (
     correlation_time,
     is_patterned,
-    nrmse,
     pearson_correlation,
     range_violation,
     vrmse_parts,
+    well_nrmse,
     well_vrmse,
 )
+from .patterns import DISTANCES
+from .pdebench import BANDS, bands_of, fourier_rmse, pdebench_nrmse
 from .settings import Case, EvaluationSettings, window_label
 from .spectra import log_spectral_distance, wavelength_error
 
@@ -32,13 +35,20 @@ Pair = tuple[Tensor, Tensor]
 METRICS: dict[str, Callable[[Tensor], Tensor]] = {
     "pooled_vrmse": torch.sqrt,
     "well_vrmse": torch.clone,
-    "nrmse": torch.clone,
+    "well_nrmse": torch.clone,
+    "pdebench_nrmse": torch.clone,
+    **{f"fourier_rmse_{band}": torch.clone for band in BANDS},
     "correlation_time": torch.clone,
     "correlation_censored": torch.clone,
     "spectrum_distance": torch.clone,
     "wavelength_error": torch.clone,
     "range_violation": torch.clone,
+    "budget_residual": torch.clone,
     "diverged": torch.clone,
+    "lyapunov_exponent": torch.clone,
+    "equivariance_residual": torch.clone,
+    **dict.fromkeys(DISTANCES, torch.clone),
+    "patterns_within": torch.clone,
 }
 """Metric name in the rows -> what turns its pooled ratio into the reported value."""
 
@@ -51,24 +61,33 @@ class FrameScores:
         error: numerator of pooled VRMSE.
         variance: its denominator.
         well: The Well's VRMSE of each field.
-        nrmse: The Well's NRMSE of each field.
+        well_nrmse: The Well's NRMSE of each field.
+        pdebench_nrmse: PDEBench's NRMSE of each field.
+        fourier: PDEBench's fRMSE of each field in three bands of wavenumbers.
         correlation: Pearson correlation of each field.
         spectrum: log-spectral distance of each field.
         wavelength: relative error of the dominant wavelength of each field.
         violation: range violation; None if the range is unknown.
+        budget: relative residual of the equation's budget in the interval before each frame; None if the
+            equation is unknown or has none, or there are too few frames.
         diverged: some value of the frame is not finite.
+        bands: which of the three bands the grid has.
         patterned: the true frame has a pattern, so that the three before ``violation`` are defined.
     """
 
     error: Float[Tensor, "batch time"]
     variance: Float[Tensor, "batch time"]
     well: Float[Tensor, "batch time channel"]
-    nrmse: Float[Tensor, "batch time channel"]
+    well_nrmse: Float[Tensor, "batch time channel"]
+    pdebench_nrmse: Float[Tensor, "batch time channel"]
+    fourier: Float[Tensor, "batch time channel band"]
     correlation: Float[Tensor, "batch time channel"]
     spectrum: Float[Tensor, "batch time channel"]
     wavelength: Float[Tensor, "batch time channel"]
     violation: Float[Tensor, "batch time"] | None
+    budget: Float[Tensor, "batch time"] | None
     diverged: Bool[Tensor, "batch time"]
+    bands: tuple[str, ...]
     patterned: Bool[Tensor, "batch time channel"]
 
 
@@ -103,9 +122,24 @@ class CaseScorer:
             self._spectra.append(self._shells.spectrum(truth))
             patterned.append(is_patterned(truth, settings.std_floor * self._std))
         self._patterned = torch.cat(patterned, dim=1)
+        self.equation = case.equation
+        self.given_budget = self.budget(self.truth(-1)[:, 0])
+        self.size = torch.zeros(0, dtype=torch.float64)
+        if self.given_budget is not None:
+            sizes = [self.budget(self.truth(number)[:, 0]) for number in range(-1, self.num_frames)]
+            self.size = torch.stack([terms[2] for terms in sizes if terms is not None], 1).amax(1)
+
+    def budget(self, state: Float[Tensor, "batch channel *space"]) -> tuple[Tensor, Tensor, Tensor] | None:
+        """Return the terms of the budget of one frame, None if there is none to keep."""
+        if self.equation is None or self.num_frames + 1 < LEAST_FRAMES:
+            return None
+        return budget_terms(self.equation, state.cpu())  # where the equation's constants are
 
     def truth(self, number: int) -> Float[Tensor, "batch 1 channel *space"]:
-        """Return the true frame that predicted frame ``number`` (0-based) is compared with, in float64."""
+        """Return the true frame that predicted frame ``number`` (0-based) is compared with, in float64.
+
+        Frame -1 is the last given one.
+        """
         index = self.offset + number
         return self.case.truth[:, index : index + 1].to(self.device, torch.float64)
 
@@ -125,7 +159,9 @@ class CaseScorer:
             "error": parts.error,
             "variance": parts.variance,
             "well": well_vrmse(predicted, truth),
-            "nrmse": nrmse(predicted, truth),
+            "well_nrmse": well_nrmse(predicted, truth),
+            "pdebench_nrmse": pdebench_nrmse(predicted, truth),
+            "fourier": fourier_rmse(predicted, truth),
             "correlation": pearson_correlation(predicted, truth),
             "spectrum": log_spectral_distance(spectrum, self._spectra[number]),
             "wavelength": wavelength_error(spectrum, self._spectra[number]),
@@ -134,6 +170,9 @@ class CaseScorer:
         }
         if self._range is not None:
             scores["violation"] = range_violation(predicted, *self._range)
+        terms = self.budget(predicted[:, 0])
+        if terms is not None:
+            scores["total"], scores["flow"] = terms[0][:, None], terms[1][:, None]
         return scores
 
 
@@ -170,7 +209,23 @@ class Recorder:
             for name in self._scores[0]
         }
         violation = stacked.pop("violation", None)
-        return FrameScores(violation=violation, **stacked)
+        budget = self._budget(stacked)
+        bands = bands_of(self._scorer.case.grid.shape)
+        return FrameScores(violation=violation, budget=budget, bands=bands, **stacked)
+
+    def _budget(self, stacked: dict[str, Tensor]) -> Tensor | None:
+        """Take the terms of the budget out of the scores and return its residual."""
+        given = self._scorer.given_budget
+        if given is None:
+            return None
+        terms = [
+            torch.cat([first[:, None].cpu(), stacked.pop(name)], dim=1)
+            for first, name in zip(given, ("total", "flow"), strict=False)
+        ]
+        if terms[0].shape[1] < LEAST_FRAMES:
+            return None
+        interval = self._scorer.case.frame_interval
+        return relative_budget_residual(terms[0], terms[1] * interval, self._scorer.size.cpu())
 
 
 def window_pairs(
@@ -196,8 +251,16 @@ def window_pairs(
         label = window_label(first, last)
         one = torch.ones_like(scores.error[:, 0])
         pairs["pooled_vrmse", label] = scores.error[:, inside].sum(1), scores.variance[:, inside].sum(1)
-        for metric, values in (("well_vrmse", scores.well), ("nrmse", scores.nrmse)):
+        for metric, values in (
+            ("well_vrmse", scores.well),
+            ("well_nrmse", scores.well_nrmse),
+            ("pdebench_nrmse", scores.pdebench_nrmse),
+        ):
             pairs[metric, label] = values[:, inside].flatten(1).mean(1), one
+        for number, band in enumerate(BANDS):
+            if band in scores.bands:
+                values = scores.fourier[:, inside, :, number]
+                pairs[f"fourier_rmse_{band}", label] = values.flatten(1).mean(1), one
         counts = scores.patterned[:, inside]
         for metric, values in (
             ("spectrum_distance", scores.spectrum),
@@ -207,6 +270,8 @@ def window_pairs(
             pairs[metric, label] = defined.flatten(1).sum(1), counts.flatten(1).sum(1).to(one)
         if scores.violation is not None:
             pairs["range_violation", label] = scores.violation[:, inside].amax(1), one
+        if scores.budget is not None:
+            pairs["budget_residual", label] = scores.budget[:, inside].mean(1), one
         pairs["diverged", label] = scores.diverged[:, inside].any(1).to(one), one
     kept = correlation_time(
         scores.correlation, scores.patterned, frame_interval, settings.correlation_threshold

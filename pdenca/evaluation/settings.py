@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, Self
 
 import pydantic
 import torch
@@ -10,6 +10,8 @@ from jaxtyping import Float
 from torch import Tensor
 
 from pdenca.core import BadInputError, Context, NonFiniteError, Settings
+from pdenca.core.field import Kind
+from pdenca.solvers.equation import Equation
 from pdenca.solvers.grid import Grid
 
 ALL_REGIMES = "all"
@@ -35,6 +37,14 @@ class EvaluationSettings(Settings):
         device: where rollouts run and frames are scored.
         example_frames: predicted frames (from 1) of the example trajectories that are kept for pictures;
             None for the first and last frame of every window and the last one of all, () for none.
+        pattern_window: predicted frames over which patterns are compared as statistics, for long and chaotic
+            runs; None for none. Costs a sort of every frame looked at.
+        pattern_stride: every how many frames of that window are looked at.
+        lyapunov_frames: over how many frames the largest Lyapunov exponent is measured, from the last given
+            frame on; 0 for none. Costs two roll-outs more, and needs dtype float64.
+        lyapunov_discarded: frames before those.
+        symmetry_frames: after how many frames the equivariance residual is measured; 0 for none. Costs a
+            roll-out of so many frames for every symmetry of the grid.
     """
 
     num_given: int = pydantic.Field(default=4, ge=1)
@@ -48,6 +58,11 @@ class EvaluationSettings(Settings):
     dtype: Literal["float32", "float64"] = "float32"
     device: str = "cpu"
     example_frames: tuple[int, ...] | None = None
+    pattern_window: tuple[int, int] | None = None
+    pattern_stride: int = pydantic.Field(default=10, ge=1)
+    lyapunov_frames: int = pydantic.Field(default=0, ge=0)
+    lyapunov_discarded: int = pydantic.Field(default=10, ge=0)
+    symmetry_frames: int = pydantic.Field(default=0, ge=0)
 
     @pydantic.field_validator("windows")
     @classmethod
@@ -62,12 +77,33 @@ class EvaluationSettings(Settings):
             raise ValueError("a window is listed twice; usual cure: list each window once")
         return windows
 
+    @pydantic.field_validator("pattern_window")
+    @classmethod
+    def _check_pattern_window(cls, window: tuple[int, int] | None) -> tuple[int, int] | None:
+        return None if window is None else cls._check_windows((window,))[0]
+
+    @pydantic.model_validator(mode="after")
+    def _check_lyapunov(self) -> Self:
+        if 0 < self.lyapunov_frames < 10:
+            raise ValueError("a Lyapunov exponent needs at least 10 frames; usual cure: lyapunov_frames=100")
+        if self.lyapunov_frames and self.dtype != "float64":
+            raise ValueError(
+                "a Lyapunov exponent needs float64: the twin starts 1e-7 away; usual cure: dtype float64"
+            )
+        return self
+
     @pydantic.field_validator("example_frames")
     @classmethod
     def _check_example_frames(cls, frames: tuple[int, ...] | None) -> tuple[int, ...] | None:
         if frames is not None and any(frame < 1 for frame in frames):
             raise ValueError("predicted frames are counted from 1")
         return frames
+
+    def pattern_frames(self, num_frames: int) -> tuple[int, ...]:
+        """Return the predicted frames that are compared as patterns; () if the window exceeds them."""
+        if self.pattern_window is None or self.pattern_window[1] > num_frames:
+            return ()
+        return tuple(range(self.pattern_window[0], self.pattern_window[1] + 1, self.pattern_stride))
 
     def kept_frames(self, num_frames: int) -> tuple[int, ...]:
         """Return which of the predicted frames 1..num_frames an example keeps, in order."""
@@ -102,6 +138,10 @@ class Case:
         field_std: standard deviation of each field over the *training* data.
         field_low: smallest training value of each field; without it there are no range violations to report.
         field_high: largest training value of each field.
+        families: family of starts of each trajectory, for rows by family; None if there is one only.
+        equation: what the truth solves, with the parameters of the context; without it there is no budget.
+        kinds: how the fields transform, as in :func:`pdenca.symmetry.act`; None: all scalars.
+        note: what is to be known about this truth, e.g. that it was derived from another case.
 
     Raises:
         BadInputError: if names and numbers do not fit the channels, or a name cannot be used.
@@ -118,6 +158,10 @@ class Case:
     field_std: Sequence[float] | Float[Tensor, " channel"]
     field_low: Sequence[float] | Float[Tensor, " channel"] | None = None
     field_high: Sequence[float] | Float[Tensor, " channel"] | None = None
+    families: Sequence[str] | None = None
+    equation: Equation | None = None
+    kinds: Sequence[Kind] | None = None
+    note: str = ""
 
     def __post_init__(self) -> None:
         batch, _, channels = self.truth.shape[:3]
@@ -140,6 +184,8 @@ class Case:
             raise BadInputError(
                 f"truth has {tuple(self.truth.shape[3:])} cells but the grid {tuple(self.grid.shape)}"
             )
+        if self.families is not None and len(self.families) != batch:
+            raise BadInputError(f"families has {len(self.families)} entries for {batch} trajectories")
         for name, value in self.context.items():
             if value.ndim == 0 or value.shape[0] != batch:
                 raise BadInputError(

@@ -19,10 +19,10 @@ from .shifts import Degradation
 
 Columns = Literal["window", "split", "regime", "metric"]
 
-LARGER_IS_BETTER = frozenset({"correlation_time"})
+LARGER_IS_BETTER = frozenset({"correlation_time", "patterns_within"})
 """Metrics whose best value is the largest."""
 
-UNRANKED = frozenset({"correlation_censored"})
+UNRANKED = frozenset({"correlation_censored", "lyapunov_exponent"})
 """Metrics that describe a row without ranking it."""
 
 DIVERGED = "diverged"

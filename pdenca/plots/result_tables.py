@@ -13,10 +13,10 @@ from .style import format_number
 ROW_KEYS = ("model", "split", "regime", "metric", "window", "value", "low", "high")
 """The keys of one row of results."""
 
-HIGHER_IS_BETTER = ("correlation_time",)
+HIGHER_IS_BETTER = ("correlation_time", "patterns_within")
 """Metrics of which the largest value is the best."""
 
-NO_BEST = ("correlation_censored",)
+NO_BEST = ("correlation_censored", "lyapunov_exponent")
 """Metrics that describe a row without ranking it."""
 
 ALL = "all"

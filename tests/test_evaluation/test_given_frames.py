@@ -24,7 +24,7 @@ def test_what_is_given_has_no_part_in_the_score(make_case, decay, num_given, sta
     models = {"m": decay(factor)}
     rows = evaluate([case], models, settings).rows
     assert rows == evaluate([replace(case, truth=spoilt)], models, settings).rows
-    assert {row.window for row in rows if row.metric == "nrmse"} == {"1", f"1:{rest}"}
+    assert {row.window for row in rows if row.metric == "well_nrmse"} == {"1", f"1:{rest}"}
     for frame in range(start + num_given, start + num_given + rest):
         other = case.truth.clone()
         other[:, frame] += torch.linspace(1, 2, 8)

@@ -10,12 +10,12 @@ from pdenca.evaluation import (
     correlation_time,
     is_patterned,
     mean_squared_error,
-    nrmse,
     pearson_correlation,
     pooled_vrmse,
     range_violation,
     spatial_variance,
     vrmse_parts,
+    well_nrmse,
     well_vrmse,
 )
 from pdenca.evaluation.metrics import require_same_shape
@@ -56,7 +56,7 @@ def test_pooled_vrmse_is_the_root_of_the_ratio_of_sums(pair):
 
 def test_well_vrmse_and_nrmse_frame_by_frame(pair):
     prediction, truth = pair
-    vrmse, relative = well_vrmse(prediction, truth), nrmse(prediction, truth)
+    vrmse, relative = well_vrmse(prediction, truth), well_nrmse(prediction, truth)
     for (place, u), (_, v) in zip(frames(prediction), frames(truth), strict=True):
         error = mean([(a - b) ** 2 for a, b in zip(u, v, strict=True)])
         unbiased = math.fsum((b - mean(v)) ** 2 for b in v) / (len(v) - 1)
@@ -111,7 +111,7 @@ def test_a_constant_offset_has_a_closed_form(dtype):
     std = torch.ones(1)
     assert float(pooled_vrmse(truth + 0.25, truth, std)) == pytest.approx(0.5, rel=1e-6)
     assert float(well_vrmse(truth + 0.25, truth)) == pytest.approx(0.25 / math.sqrt(16 / 60 + 1e-7), rel=1e-6)
-    assert float(nrmse(truth + 0.25, truth)) == pytest.approx(0.25 / math.sqrt(0.5 + 1e-7), rel=1e-6)
+    assert float(well_nrmse(truth + 0.25, truth)) == pytest.approx(0.25 / math.sqrt(0.5 + 1e-7), rel=1e-6)
     assert float(mean_squared_error(truth + 0.25, truth)) == pytest.approx(0.0625, rel=1e-6)
     assert float(pearson_correlation(truth + 0.25, truth)) == pytest.approx(1.0, rel=1e-6)
     assert pooled_vrmse(truth, truth, std).dtype == dtype
@@ -156,7 +156,7 @@ def test_pooled_vrmse_does_not_care_for_units_or_offsets(pair):
 def test_moving_both_frames_alike_changes_no_metric(pair):
     prediction, truth = pair
     moved = [values.roll(1, dims=-1).flip(-1) for values in pair]
-    for metric in (well_vrmse, nrmse, pearson_correlation, lambda u, v: pooled_vrmse(u, v, STD)):
+    for metric in (well_vrmse, well_nrmse, pearson_correlation, lambda u, v: pooled_vrmse(u, v, STD)):
         torch.testing.assert_close(metric(*moved), metric(prediction, truth))
 
 
@@ -173,7 +173,7 @@ def test_what_is_not_finite_is_never_averaged_away(small_state, bad):
     assert not pooled_vrmse(prediction, truth, STD).isfinite()
     clean = torch.ones(2, 2, 2, dtype=torch.bool)
     clean[1, 1, 0] = False
-    for metric in (well_vrmse, nrmse, pearson_correlation):
+    for metric in (well_vrmse, well_nrmse, pearson_correlation):
         assert torch.equal(metric(prediction, truth).isfinite(), clean)
     violation = range_violation(prediction, torch.zeros(2), torch.ones(2))
     assert torch.equal(violation.isfinite(), clean.all(-1))
@@ -266,4 +266,4 @@ def test_the_well_itself_agrees(generator):
     )
     last = [values.movedim(2, -1) for values in (prediction, truth)]
     torch.testing.assert_close(spatial.VRMSE.eval(*last, meta), well_vrmse(prediction, truth))
-    torch.testing.assert_close(spatial.NRMSE.eval(*last, meta), nrmse(prediction, truth))
+    torch.testing.assert_close(spatial.NRMSE.eval(*last, meta), well_nrmse(prediction, truth))

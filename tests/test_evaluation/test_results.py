@@ -126,7 +126,7 @@ ROWS = [
     row("broken", "test", "1", 0.1),
     row("broken", "ood", "1", NAN),
     row("model", "ood", "1", 7.0, regime="spots"),
-    row("model", "ood", "1", 7.0, metric="nrmse"),
+    row("model", "ood", "1", 7.0, metric="well_nrmse"),
 ]
 
 
