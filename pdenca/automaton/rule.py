@@ -250,12 +250,13 @@ class TransportReaction(LocalRule):
     stable when it is rolled out.
 
     Arguments:
-        reaction: rule on the sampled half of the features.
+        reaction: rule on the sampled part of the features.
+        num_transported: how many of the features, the last ones, are transport; None: half of them.
     """
 
-    def __init__(self, reaction: LocalRule) -> None:
+    def __init__(self, reaction: LocalRule, num_transported: int | None = None) -> None:
         super().__init__()
-        self.reaction = reaction
+        self.reaction, self.num_transported = reaction, num_transported
 
     def forward(
         self, features: Float[Tensor, "*cells feature"], parameters: Float[Tensor, "*cells_or_1 parameter"]
@@ -268,8 +269,8 @@ class TransportReaction(LocalRule):
         self, features: Float[Tensor, "*cells feature"], parameters: Float[Tensor, "*cells_or_1 parameter"]
     ) -> tuple[Float[Tensor, "*cells channel"], Float[Tensor, "*cells channel"]]:
         """Return transport and reaction apart."""
-        sampled, transport = features.chunk(2, dim=-1)
-        return transport, self.reaction(sampled, parameters)
+        count = self.num_transported or features.shape[-1] // 2
+        return features[..., -count:], self.reaction(features[..., :-count], parameters)
 
 
 def _affine(features: Tensor, parameters: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:

@@ -92,7 +92,7 @@ def train_emulator(
     automaton = build_automaton(settings.model, scales, seed=settings.seed, dtype=dtype)
     if compile_steps:
         automaton.compile_steps()
-    windows = TrainingWindows(data, regimes, dtype)
+    windows = TrainingWindows(data, regimes, dtype, settings.train_trajectories)
     stages = [
         Stage(
             f"{number + 1} {item.objective}",

@@ -11,23 +11,24 @@ from torch import Tensor
 from pdenca.automaton import (
     Automaton,
     Emission,
-    FixedKernels,
+    GatedRule,
     HiddenChannels,
     Increment,
-    IsotropicKernels,
     LocalRule,
     ParameterAffineMLP,
-    Perception,
     PointwiseMLP,
     ProductRule,
     Standardised,
     TransportReaction,
+    VectorKernels,
 )
 from pdenca.core import BadInputError, Context, FormatError, Settings, Step
+from pdenca.core.field import Kind as FieldKind
 from pdenca.solvers.grid import Grid
 from pdenca.training.checkpoint import load_tree
 from pdenca.training.loop import BEST
 
+from .perceptions import PERCEPTIONS, Perceived, is_chiral, num_channels, state_kinds
 from .settings import EmulationSettings, ModelSettings
 from .training_data import DataScales
 
@@ -47,17 +48,9 @@ def build_automaton(
         dtype: of the weights; the random start is the same for all types, up to rounding.
     """
     generator = torch.Generator().manual_seed(seed)
-    channels = len(scales.field_names) + model.num_hidden_channels
+    seen = PERCEPTIONS[model.perception](model, scales)
+    features, channels = seen.num_features, num_channels(model, scales)
     told = scales.parameter_names if model.parameters_as_input else ()
-    perception: Perception
-    if model.perception == "isotropic-kernels":
-        perception = IsotropicKernels(
-            channels, model.radius, model.sample_radius, scales.num_dims, scales.spacing
-        )
-        features = channels
-    else:
-        perception = FixedKernels(channels, model.kernels, scales.num_dims)
-        features = perception.num_features
     rule: LocalRule
     if model.rule == "mlp":
         rule = PointwiseMLP(
@@ -81,20 +74,32 @@ def build_automaton(
             spread=model.spread,
             generator=generator,
         )
+    elif isinstance(seen.perception, VectorKernels):
+        rule = GatedRule(
+            seen.perception.num_scalars,
+            seen.perception.num_vectors,
+            len(told),
+            len(scales.field_names) + model.num_hidden_channels,
+            model.num_hidden_vectors,
+            model.num_hidden_units,
+            num_dims=scales.num_dims,
+            chiral=is_chiral(seen.perception.group),
+            generator=generator,
+        )
     else:
         rule = ProductRule(features, len(told), channels, model.num_products, generator=generator)
     if model.standardise:
-        rule = _standardised(rule, model, scales, len(told))
+        rule = _standardised(rule, seen, scales, len(told))
     emission = None
-    if model.perception == "isotropic-kernels":
-        rule = TransportReaction(rule)
+    if seen.transports:
+        rule = TransportReaction(rule, channels)
         if model.emission_radius:
             emission = Emission(channels, model.emission_radius, scales.num_dims, scales.spacing)
     automaton = Automaton(
-        perception,
+        seen.perception,
         rule,
         Increment(model.fire_rate),
-        HiddenChannels(len(scales.field_names), model.num_hidden_channels),
+        HiddenChannels(len(scales.field_names), channels - len(scales.field_names)),
         emission=emission,
         context_names=told,
         time_step=scales.frame_interval / model.steps_per_frame,
@@ -103,24 +108,11 @@ def build_automaton(
     return automaton.to(dtype)
 
 
-def _standardised(rule: LocalRule, model: ModelSettings, scales: DataScales, num_told: int) -> Standardised:
-    mean, std = (
-        torch.tensor(values, dtype=torch.float64) for values in (scales.field_mean, scales.field_std)
-    )
-    if model.perception == "isotropic-kernels":
-        centre, scale = mean, std
-    else:
-        # only features of the identity have a mean; the others are differences
-        blocks = [
-            mean if name == "identity" else 0 * mean
-            for name in model.kernels
-            for _ in range(scales.num_dims if name == "gradient" else 1)
-        ]
-        centre, scale = torch.cat(blocks), std.repeat(len(blocks))
+def _standardised(rule: LocalRule, seen: Perceived, scales: DataScales, num_told: int) -> Standardised:
     rate = torch.tensor(scales.rate_scale, dtype=torch.float64)
     parameter_centre = torch.tensor(scales.parameter_centre[:num_told], dtype=torch.float64)
     parameter_scale = torch.tensor(scales.parameter_scale[:num_told], dtype=torch.float64)
-    return Standardised(rule, centre, scale, parameter_centre, parameter_scale, rate)
+    return Standardised(rule, seen.centre, seen.scale, parameter_centre, parameter_scale, rate)
 
 
 @dataclass(frozen=True, eq=False)
@@ -143,6 +135,11 @@ class NeuralEmulator:
     def codec(self) -> HiddenChannels:
         """Observed fields first, hidden channels empty at the start."""
         return self.automaton.codec
+
+    @property
+    def kinds(self) -> tuple[FieldKind, ...]:
+        """How the fields of its state transform, hidden ones included, for ``pdenca.symmetry``."""
+        return state_kinds(self.settings.model, self.scales)
 
     @property
     def num_parameters(self) -> int:

@@ -9,20 +9,39 @@ from typing import Any, Final, Literal
 import pydantic
 
 from pdenca.core import BadInputError, Settings
+from pdenca.symmetry import GROUPS
+
+WHOLE_GROUPS: Final = ("D4", "C4", "line", "cube", "cube-rotations")
+"""Groups with all rotations of their lattice, which isotropic kernels have in any case."""
+
+
+def known_group(name: str) -> str:
+    """Return the name if it is one of ``pdenca.symmetry.GROUPS``.
+
+    Raises:
+        ValueError: if not, with the known ones: what a validator of settings raises.
+    """
+    if name not in GROUPS:
+        raise ValueError(f"there is no group {name!r}; expected one of {', '.join(GROUPS)}")
+    return name
 
 
 class ModelSettings(Settings):
     """The parts of an automaton.
 
     Arguments:
-        perception: ``isotropic-kernels`` (learned, by moments) or ``fixed-kernels``.
+        perception: ``isotropic-kernels`` (learned, by moments), ``group-kernels`` (learned, with the symmetry
+            of ``group``), ``gradient-invariants`` (isotropic, and products of gradients), ``fixed-kernels``,
+            or ``vector-kernels`` (all kernels between scalars and vectors, for the rule ``gated``).
+        group: the symmetry of group and vector kernels, a key of ``pdenca.symmetry.GROUPS``; of gradient
+            invariants whether there are reflections (``D4``) or rotations alone (``C4``).
         radius: reach of the learned transport kernels, 1 to 6 cells.
         sample_radius: reach of the learned sample kernels, 0 to ``radius``.
         emission_radius: reach of the learned emission kernels through which the products of the reaction
             spread within a step; 0: they stay in their cell.
         kernels: fixed kernels: ``identity``, ``laplacian``, ``gradient``, ``gradient-norm``.
-        rule: ``mlp``, ``affine-mlp`` (an MLP of the fields, its outputs weighed by the parameters) or
-            ``products`` (a cubic polynomial).
+        rule: ``mlp``, ``affine-mlp`` (an MLP of the fields, its outputs weighed by the parameters),
+            ``products`` (a cubic polynomial) or ``gated`` (scalars open and close vectors).
         num_hidden_units: of the MLP.
         num_products: of the polynomial.
         activation: of the MLP.
@@ -31,17 +50,21 @@ class ModelSettings(Settings):
         spread: standard deviation of the MLP's first layer at the start.
         standardise: scale inputs and rates by the statistics of the training data.
         num_hidden_channels: channels beside the observed fields.
+        num_hidden_vectors: hidden vector fields, one channel per axis each (vector kernels).
         parameters_as_input: whether the rule is told the equation's parameters.
         fire_rate: chance of a cell to act in a step.
         steps_per_frame: automaton steps per stored frame.
     """
 
-    perception: Literal["isotropic-kernels", "fixed-kernels"] = "isotropic-kernels"
+    perception: Literal[
+        "isotropic-kernels", "group-kernels", "gradient-invariants", "fixed-kernels", "vector-kernels"
+    ] = "isotropic-kernels"
+    group: str = "D4"
     radius: int = pydantic.Field(default=3, ge=1, le=6)
     sample_radius: int = pydantic.Field(default=1, ge=0, le=6)
     emission_radius: int = pydantic.Field(default=0, ge=0, le=6)
     kernels: tuple[str, ...] = ("identity", "laplacian")
-    rule: Literal["mlp", "affine-mlp", "products"] = "mlp"
+    rule: Literal["mlp", "affine-mlp", "products", "gated"] = "mlp"
     num_hidden_units: pydantic.PositiveInt = 16
     num_products: pydantic.PositiveInt = 6
     activation: Literal["tanh", "relu", "silu", "linear"] = "tanh"
@@ -50,13 +73,15 @@ class ModelSettings(Settings):
     spread: float = pydantic.Field(default=1.0, gt=0)
     standardise: bool = True
     num_hidden_channels: int = pydantic.Field(default=0, ge=0)
+    num_hidden_vectors: int = pydantic.Field(default=0, ge=0)
     parameters_as_input: bool = True
     fire_rate: float = pydantic.Field(default=1.0, gt=0, le=1)
     steps_per_frame: pydantic.PositiveInt = 10
 
     @pydantic.model_validator(mode="after")
     def _consistent(self) -> "ModelSettings":
-        if self.perception == "isotropic-kernels" and self.sample_radius > self.radius:
+        learned = ("isotropic-kernels", "group-kernels", "gradient-invariants")
+        if self.perception in learned and self.sample_radius > self.radius:
             raise ValueError(
                 f"the sample kernels reach {self.sample_radius} cells, further than the transport kernels "
                 f"with {self.radius}; usual cure: a sample_radius of at most radius"
@@ -73,6 +98,33 @@ class ModelSettings(Settings):
             )
         return self
 
+    @pydantic.model_validator(mode="after")
+    def _symmetric(self) -> "ModelSettings":
+        known_group(self.group)
+        chosen = {"group-kernels": GROUPS, "vector-kernels": GROUPS, "gradient-invariants": WHOLE_GROUPS}
+        if self.group not in chosen.get(self.perception, ("D4",)):
+            raise ValueError(
+                f"perception {self.perception!r} cannot have the symmetry {self.group}; expected "
+                f"{', '.join(chosen.get(self.perception, ('D4',)))}; usual cure: perception = 'group-kernels'"
+            )
+        if self.perception in ("group-kernels", "vector-kernels") and self.radius > 3:
+            raise ValueError(f"{self.perception} reach at most 3 cells, got radius {self.radius}")
+        if (self.perception == "vector-kernels") != (self.rule == "gated"):
+            raise ValueError(
+                f"vector kernels and the rule 'gated' need each other, got {self.perception!r} and "
+                f"{self.rule!r}"
+            )
+        if self.perception == "vector-kernels" and self.standardise:
+            raise ValueError(
+                "the features of vector kernels are not standardised; set standardise = false"
+            )
+        if self.num_hidden_vectors and self.perception != "vector-kernels":
+            raise ValueError(
+                f"hidden vectors need vector kernels, got perception {self.perception!r}; usual cure: "
+                "num_hidden_vectors = 0"
+            )
+        return self
+
 
 class StageSettings(Settings):
     """One stage of training.
@@ -80,8 +132,8 @@ class StageSettings(Settings):
     Arguments:
         objective: ``derivative`` (rates, cell by cell), ``rollout`` (frames ahead) or ``propagation`` (the
             founding paper's pairs).
-        fitter: ``levenberg-marquardt`` (derivative only), ``lbfgs`` (in the metric of derivative matching) or
-            ``first-order``.
+        fitter: ``levenberg-marquardt`` (derivative only), ``gauss-newton`` (derivative, rollout), ``lbfgs`` (in
+            the metric of derivative matching) or ``first-order``.
         num_steps: at most this many steps of the fitter.
         validate_every: steps between validations.
         num_windows: training windows taken from the data (derivative, rollout).
@@ -93,11 +145,13 @@ class StageSettings(Settings):
         early_share: share of the windows that start at the first ``early_frames`` frames, one after the
             other: there patterns form fastest. The others start anywhere.
         early_frames: see ``early_share``.
+        augment: a key of ``pdenca.symmetry.GROUPS``: every window is moved by an element drawn from this
+            group; None: the windows are taken as they are (derivative, rollout).
         optimizer, learning_rate, schedule, gradient: of first-order fitters.
     """
 
     objective: Literal["derivative", "rollout", "propagation"]
-    fitter: Literal["levenberg-marquardt", "lbfgs", "first-order"]
+    fitter: Literal["levenberg-marquardt", "gauss-newton", "lbfgs", "first-order"]
     num_steps: pydantic.PositiveInt
     validate_every: pydantic.PositiveInt = 1
     num_windows: pydantic.PositiveInt = 24
@@ -108,18 +162,26 @@ class StageSettings(Settings):
     overflow_weight: float = pydantic.Field(default=0.0, ge=0)
     early_share: float = pydantic.Field(default=0.5, ge=0, le=1)
     early_frames: pydantic.PositiveInt = 6
+    augment: str | None = None
     optimizer: Literal["adam", "nadam", "adamw", "sgd"] = "adam"
     learning_rate: float = pydantic.Field(default=1e-3, gt=0)
     schedule: Literal["constant", "cosine", "exponential"] = "constant"
     gradient: Literal["plain", "normalise", "clip"] = "plain"
+
+    @pydantic.field_validator("augment")
+    @classmethod
+    def _known_group(cls, name: str | None) -> str | None:
+        return None if name is None else known_group(name)
 
     @pydantic.model_validator(mode="after")
     def _fits(self) -> "StageSettings":
         if self.fitter == "levenberg-marquardt" and self.objective != "derivative":
             raise ValueError(
                 f"levenberg-marquardt fits the derivative objective, not {self.objective}; "
-                "use lbfgs or first-order"
+                "use gauss-newton"
             )
+        if self.fitter == "gauss-newton" and self.objective == "propagation":
+            raise ValueError("gauss-newton needs a sum of squares, propagation is none; use first-order")
         if self.fitter == "lbfgs" and (self.objective == "propagation" or self.batch_size is not None):
             raise ValueError(
                 "lbfgs needs the same batch in every step: no propagation objective, no batch_size; "
@@ -139,11 +201,13 @@ class StageSettings(Settings):
         if self.objective == "derivative":
             idle |= {"batch_size", "noise", "overflow_weight"}
         if self.objective == "propagation":
-            idle |= {"num_windows", "early_share", "early_frames"}
+            idle |= {"num_windows", "early_share", "early_frames", "augment"}
         if self.objective != "rollout":
             idle |= {"horizon"}
-        if self.objective != "derivative" and self.fitter != "lbfgs":
+        if self.objective != "derivative" and self.fitter not in ("lbfgs", "gauss-newton"):
             idle |= {"cells_per_window"}
+        if self.fitter == "gauss-newton":
+            idle |= {"overflow_weight"}
         if self.fitter != "first-order":
             idle |= {"optimizer", "learning_rate", "schedule", "gradient"}
         return idle
@@ -157,6 +221,8 @@ class EmulationSettings(Settings):
         stages: what to do, in order.
         seed: of initial weights, windows, noise and masks.
         validation_frames: frames rolled out on every validation trajectory.
+        train_trajectories: use only the first so many trajectories of every training file; None: all. Scales
+            are measured on all of them in any case.
         dtype: floating point type of training.
     """
 
@@ -164,6 +230,7 @@ class EmulationSettings(Settings):
     stages: tuple[StageSettings, ...]
     seed: int = pydantic.Field(default=0, ge=0)
     validation_frames: pydantic.PositiveInt = 30
+    train_trajectories: pydantic.PositiveInt | None = None
     dtype: Literal["float32", "float64"] = "float64"
 
     @pydantic.field_validator("stages")

@@ -118,12 +118,30 @@ class TrainingWindows:
         data: the dataset's folder.
         regimes: which of its regimes; all by default.
         dtype: floating point type of the tensors handed out.
+        num_trajectories: use only the first so many of every file; None: all.
+
+    Raises:
+        BadInputError: if a file has fewer.
     """
 
-    def __init__(self, data: Path, regimes: Iterable[str] | None, dtype: torch.dtype) -> None:
+    def __init__(
+        self,
+        data: Path,
+        regimes: Iterable[str] | None,
+        dtype: torch.dtype,
+        num_trajectories: int | None = None,
+    ) -> None:
         self.paths = data_files(data, "train", None if regimes is None else list(regimes))
         self.dtype = dtype
-        self.grid: Grid = read_header(self.paths[0]).grid
+        headers = [read_header(path) for path in self.paths]
+        self.grid: Grid = headers[0].grid
+        fewest = min(header.num_trajectories for header in headers)
+        if num_trajectories is not None and num_trajectories > fewest:
+            raise BadInputError(
+                f"train_trajectories is {num_trajectories}, but a training file has only {fewest}; usual "
+                "cure: fewer, or more data"
+            )
+        self.num_trajectories = num_trajectories
 
     def draw(
         self,
@@ -153,8 +171,8 @@ class TrainingWindows:
         # per file: start frame -> windows (one per trajectory)
         starts: list[dict[int, list[int]]] = [{} for _ in self.paths]
         for index in range(len(windows)):
-            number, _, start = windows.locate(index)
-            if start >= first:
+            number, trajectory, start = windows.locate(index)
+            if start >= first and self._uses(trajectory):
                 starts[number].setdefault(start, []).append(index)
         if not all(starts):
             raise BadInputError(
@@ -181,10 +199,16 @@ class TrainingWindows:
         }
         return frames, context
 
+    def _uses(self, trajectory: int) -> bool:
+        return self.num_trajectories is None or trajectory < self.num_trajectories
+
     def trajectories(self) -> tuple[Float[Tensor, "trajectory time channel *space"], dict[str, Tensor]]:
         """Return all training trajectories whole, for training on propagated states."""
         windows = Windows(self.paths, min(read_header(path).num_frames for path in self.paths))
-        items = [windows[index] for index in range(len(windows)) if windows.locate(index)[2] == 0]
+        places = [(index, *windows.locate(index)) for index in range(len(windows))]
+        items = [
+            windows[index] for index, _, trajectory, start in places if start == 0 and self._uses(trajectory)
+        ]
         windows.close()
         frames = torch.stack([item[0] for item in items]).to(self.dtype)
         names = items[0][1]
