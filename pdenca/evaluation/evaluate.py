@@ -269,7 +269,8 @@ class _Run:
                 self.probes["lyapunov_exponent", window] = lyapunov_pair(step, state, settings)
             if settings.symmetry_frames:
                 window = window_label(1, settings.symmetry_frames)
-                residual = equivariance_pair(step, state, case, settings.symmetry_frames)
+                kinds = getattr(emulator, "kinds", None)
+                residual = equivariance_pair(step, state, case, settings.symmetry_frames, kinds)
                 if residual is not None:
                     self.probes["equivariance_residual", window] = residual
         empty = np.zeros((0, *case.truth.shape[2:]), dtype=np.float32)

@@ -1,10 +1,13 @@
 """What is measured on a model's step itself, beside its roll-outs: sensitivity and symmetry."""
 
+from collections.abc import Sequence
+
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
 from pdenca.core import BadInputError, NonFiniteError, Step
+from pdenca.core.field import Kind
 from pdenca.solvers.steady import largest_lyapunov_exponent
 from pdenca.symmetry import equivariance_residuals
 
@@ -49,13 +52,24 @@ def lyapunov_pair(
 
 
 def equivariance_pair(
-    step: Step, state: Float[Tensor, "batch channel *space"], case: Case, num_frames: int
+    step: Step,
+    state: Float[Tensor, "batch channel *space"],
+    case: Case,
+    num_frames: int,
+    kinds: Sequence[Kind] | None = None,
 ) -> tuple[Float[Tensor, " batch"], Float[Tensor, " batch"]] | None:
     """Largest equivariance residual over the symmetries of the grid, as a pair for pooling.
 
     max over g of max |step(g x) - g step(x)| / max |step(x)| after ``num_frames`` frames, of all trajectories
     of the case together (each gets the same number); see :func:`pdenca.symmetry.equivariance_residuals`. The
     larger the exponent of the dynamics, the more of it is amplified rounding.
+
+    Arguments:
+        step: advances one frame.
+        state: where it starts.
+        case: for the grid, the parameters and how its fields transform.
+        num_frames: at least 1.
+        kinds: how the channels of the state transform; None: those of the case, hidden channels as scalars.
 
     Returns:
         None where it means nothing: for a step that draws random numbers, parameters that vary in space, a
@@ -64,8 +78,7 @@ def equivariance_pair(
     if any(value.ndim > 1 for value in case.context.values()) or not step.deterministic:
         return None
     one = torch.ones(len(state), dtype=torch.float64)
-    kinds = None
-    if case.kinds is not None:
+    if kinds is None and case.kinds is not None:
         widths = [case.grid.num_dims if kind == "vector" else 1 for kind in case.kinds]
         hidden = state.shape[1] - sum(widths)
         kinds = [*case.kinds, *["scalar" for _ in range(hidden)]]

@@ -1,53 +1,17 @@
 """Trained models and their rivals on the same trajectories."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
 from pdenca.baselines import EquationsOnGrid, Persistence, SpatialMean, SpectralOnGrid
 from pdenca.core import Emulator
-from pdenca.datasets import load_split, splits_of
-from pdenca.evaluation import Case, EvaluationSettings, Results, evaluate
+from pdenca.evaluation import EvaluationSettings, Results, evaluate
 
 from .models import NeuralEmulator, RegimeSwitch, load_run
+from .splits import expand_splits, list_splits, load_cases
 from .training_data import DataScales, measure_scales
 
-
-def list_splits(data: Path) -> tuple[str, ...]:
-    """Return the splits that models are scored on: ``test`` and all ``ood_*``."""
-    return tuple(name for name in splits_of(data) if name not in ("train", "valid"))
-
-
-def load_cases(
-    data: Path,
-    splits: Sequence[str],
-    regimes: Iterable[str] | None = None,
-    max_trajectories: int | None = None,
-) -> Iterator[Case]:
-    """Yield the cases of some splits, one file at a time.
-
-    Arguments:
-        data: the dataset's folder; its training split gives standard deviations and ranges.
-        splits: which splits.
-        regimes: which regimes; all by default.
-        max_trajectories: at most this many of each file.
-    """
-    chosen = None if regimes is None else list(regimes)
-    scales = measure_scales(data)
-    for split in splits:
-        for header, frames in load_split(data, split, chosen):
-            truth = frames[:max_trajectories]
-            yield Case(
-                split,
-                header.regime,
-                truth,
-                header.grid,
-                header.context(len(truth)),
-                header.frame_interval,
-                header.channel_names,
-                scales.field_std,
-                scales.field_low,
-                scales.field_high,
-            )
+__all__ = ["baseline_rows", "evaluate_runs", "list_splits", "load_cases"]
 
 
 def baseline_rows(emulators: Iterable[NeuralEmulator], scales: DataScales) -> dict[str, Emulator]:
@@ -91,7 +55,7 @@ def evaluate_runs(
     Arguments:
         runs: name -> run folder; several folders under one name are one network per regime.
         data: the dataset's folder.
-        splits: which splits; all but train and valid by default.
+        splits: which splits, stored or derived; all stored ones but train and valid by default.
         settings: the protocol.
         out: where to save rows, curves and examples; nowhere by default.
         progress: called with (text, frames done, frames in all).
@@ -111,7 +75,8 @@ def evaluate_runs(
         ]
         members += loaded
         models[name] = loaded[0] if len(loaded) == 1 else RegimeSwitch(loaded)
-    cases = load_cases(data, splits or list_splits(data), None, max_trajectories)
+    chosen = expand_splits(data, splits) if splits else list_splits(data)
+    cases = load_cases(data, chosen, None, max_trajectories, settings)
     rivals = baseline_rows(members, measure_scales(data)) if with_baselines else {}
     results = evaluate(cases, {**models, **rivals}, settings, progress)
     if out is not None:

@@ -18,11 +18,20 @@ from pdenca import plots
 from pdenca.baselines import EquationsOnGrid
 from pdenca.core import BadInputError, Emulator, FormatError, write_text
 from pdenca.datasets import Header, data_files, read_header, splits_of
-from pdenca.evaluation import ALL_REGIMES, Case, EvaluationSettings, Example, Results, radial_spectrum
+from pdenca.evaluation import (
+    ALL_REGIMES,
+    DERIVED,
+    Case,
+    EvaluationSettings,
+    Example,
+    Results,
+    radial_spectrum,
+)
 
 from .emulation import baseline_rows, learned_kernels, load_cases, load_run, symmetry_residuals
 from .models import SCALES, SETTINGS
 from .prediction import load_model
+from .splits import count_cases
 from .training_data import measure_scales
 
 EVALUATION_FOLDER = "evaluation"
@@ -107,8 +116,8 @@ def count_rollouts(
     Returns:
         What to give :func:`~pdenca.tasks.emulation.evaluate_runs` as ``progress``.
     """
-    num_files = sum(len(data_files(data, split)) for split in splits)
-    total = num_files * (num_models + len(baseline_rows([], measure_scales(Path(data)))))
+    num_cases = sum(count_cases(Path(data), split) for split in splits)
+    total = num_cases * (num_models + len(baseline_rows([], measure_scales(Path(data)))))
     finished = 0
 
     def progress(message: str, done: int, of: int) -> None:
@@ -182,8 +191,16 @@ class Subject:
         return inside[pick("regime", choice.regime, list(inside))]
 
     def header(self, split: str, regime: str) -> Header:
-        """Return the header of the data file an example is from."""
-        return read_header(data_files(self.data, split, [regime])[0])
+        """Return the header of the data file an example is from; of a derived split, of its base."""
+        stored = split in splits_of(self.data) or split not in DERIVED
+        return read_header(data_files(self.data, split if stored else DERIVED[split].base, [regime])[0])
+
+    def frame_interval(self, split: str, regime: str) -> float:
+        """Return the time between the predicted frames of a split."""
+        for point in self.results.curves:
+            if (point.split, point.regime) == (split, regime):
+                return point.time / point.frame
+        return self.header(split, regime).frame_interval
 
     def case(self, split: str, regime: str) -> Case:
         """Return the first trajectory of a regime, and what models are told about it."""
@@ -223,7 +240,7 @@ def draw_frames(subject: Subject, choice: Choice) -> Figure:
     return plots.frames(
         example.truth[:, channel],
         {name: example.predictions[name][:, channel] for name in models},
-        subject.times(example.frames.tolist(), header.frame_interval),
+        subject.times(example.frames.tolist(), subject.frame_interval(example.split, example.regime)),
         header.grid.spacing,
         field_name=example.field_names[channel],
         time_unit="1",
@@ -272,7 +289,8 @@ def draw_spectra(subject: Subject, choice: Choice) -> Figure:
     spectra = {name: radial_spectrum(frame.to(torch.float64), header.grid) for name, frame in last.items()}
     wavenumbers = spectra["reference"].wavenumber
     whole = wavenumbers < spectra["reference"].nyquist  # beyond it only the corners of Fourier space are left
-    (time,) = subject.times(example.frames[-1:].tolist(), header.frame_interval)
+    interval = subject.frame_interval(example.split, example.regime)
+    (time,) = subject.times(example.frames[-1:].tolist(), interval)
     return plots.spectra(
         wavenumbers[whole],
         {name: spectrum.energy[0, 0, 0, whole] for name, spectrum in spectra.items()},

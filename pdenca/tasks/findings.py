@@ -47,6 +47,17 @@ def tables(results: Results, metric: str = METRIC) -> list[ResultsTable]:
     return found
 
 
+def remarks(results: Results) -> list[str]:
+    """Say which models are missing where and why, and what is special about the truth of a split."""
+    said = [f"{split}: {note}" for split, note in results.notes.items()]
+    reasons: dict[tuple[str, str, str], list[str]] = {}
+    for refusal in results.refusals:
+        reasons.setdefault((refusal.model, refusal.split, refusal.reason), []).append(refusal.regime)
+    for (model, split, reason), regimes in reasons.items():
+        said.append(f"{model} was not scored on {split} ({', '.join(dict.fromkeys(regimes))}): {reason}")
+    return said
+
+
 def degradation_table(results: Results, models: Collection[str]) -> ResultsTable | None:
     """Return how much worse the models are out of distribution, beside the solver of the same reach.
 
