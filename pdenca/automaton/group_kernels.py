@@ -144,6 +144,8 @@ class GroupKernels(Perception):
         Raises:
             BadInputError: if it does not.
         """
+        if group.num_dims != self.num_dims:
+            raise BadInputError(f"{group.name} acts on {group.num_dims} axes, the kernels on {self.num_dims}")
         other = GroupKernels(
             self.num_sampled, group, self.radius, self.sample_radius, self.reference_spacing
         ).to(self.transport)
