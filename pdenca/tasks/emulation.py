@@ -18,7 +18,7 @@ from pdenca.training import Stage, Training, TrainingProgress
 
 from .comparison import baseline_rows, evaluate_runs, list_splits, load_cases
 from .inspection import learned_kernels, symmetry_residuals
-from .models import SCALES, SETTINGS, NeuralEmulator, build_automaton, load_run, read_run
+from .models import SCALES, SETTINGS, NeuralEmulator, build_model, load_run, read_run
 from .settings import EXPERIMENTS, EmulationSettings, load_experiment
 from .stages import build_stage
 from .training_data import TrainingWindows, measure_scales
@@ -58,8 +58,9 @@ def train_emulator(
     Arguments:
         data: the dataset's folder.
         run: the run's folder: settings, scales, environment, metrics table, checkpoints.
-        settings: model, stages, seed.
-        resume: continue a run that was cut short; the result is that of an undisturbed run.
+        settings: model or network, stages, seed, time budget.
+        resume: continue a run that was cut short; the result is that of an undisturbed run. A run that ended
+            at its time budget goes on if ``settings`` has a larger one.
         regimes: train and validate on these regimes only.
         progress: called after every training step.
         compile_steps: compile the roll-outs with torch.compile (slower to start; rounding may differ).
@@ -79,7 +80,8 @@ def train_emulator(
             raise BadInputError(
                 f"{run} already holds a training run; usual cure: --resume to continue it, or another --out"
             )
-        if read_run(run) != (settings, scales):
+        before = read_run(run)
+        if (before[0].replace(max_seconds=settings.max_seconds), before[1]) != (settings, scales):
             raise BadInputError(
                 f"{run} was made with other settings or data; usual cure: resume with the same ones, or "
                 "another --out"
@@ -89,9 +91,9 @@ def train_emulator(
     write_text(run / SETTINGS, settings.to_json())
     write_text(run / SCALES, scales.to_json())
     write_text(run / "environment.json", json.dumps(environment(), indent=1))
-    automaton = build_automaton(settings.model, scales, seed=settings.seed, dtype=dtype)
+    model = build_model(settings, scales, dtype)
     if compile_steps:
-        automaton.compile_steps()
+        model.compile_steps()
     windows = TrainingWindows(data, regimes, dtype, settings.train_trajectories)
     stages = [
         Stage(
@@ -99,11 +101,12 @@ def train_emulator(
             item.num_steps,
             partial(build_stage, number=number, item=item, windows=windows, scales=scales, settings=settings),
             item.validate_every,
+            item.patience,
         )
         for number, item in enumerate(settings.stages)
     ]
     validate = Validation(data, regimes, scales, settings.validation_frames, dtype)
-    Training(automaton, stages, validate, run, progress).run(resume)
+    Training(model, stages, validate, run, progress, max_seconds=settings.max_seconds).run(resume)
     return run
 
 

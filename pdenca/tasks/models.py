@@ -1,4 +1,4 @@
-"""From settings and scales to automata, and from run folders to emulators."""
+"""From settings and scales to automata and networks, and from run folders to emulators."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -22,6 +22,7 @@ from pdenca.automaton import (
     TransportReaction,
     VectorKernels,
 )
+from pdenca.baselines.networks import FrameHistory, FrameNetwork, build_body
 from pdenca.core import BadInputError, Context, FormatError, Settings, Step
 from pdenca.core.field import Kind as FieldKind
 from pdenca.solvers.grid import Grid
@@ -108,6 +109,51 @@ def build_automaton(
     return automaton.to(dtype)
 
 
+def build_network(
+    settings: EmulationSettings, scales: DataScales, *, dtype: torch.dtype = torch.float64
+) -> FrameNetwork:
+    """Build an untrained network that predicts whole frames.
+
+    Arguments:
+        settings: its ``network`` says which; its seed is that of the initial weights.
+        scales: of the training data.
+        dtype: floating point type to work in; the random start is the same for all types, up to rounding.
+
+    Raises:
+        BadInputError: if the settings have no network, or it needs a package that is not installed.
+    """
+    if settings.network is None:
+        raise BadInputError("these settings describe an automaton; usual cure: a [network] table")
+    num_fields, frames = len(scales.field_names), settings.network.num_given_frames
+    told = scales.parameter_names if settings.network.parameters_as_input else ()
+    inputs = num_fields * frames + len(told)
+
+    def vector(values: Sequence[float]) -> Tensor:
+        return torch.tensor(values, dtype=torch.float64)
+
+    network = FrameNetwork(
+        build_body(settings.network, inputs, num_fields, scales.num_dims, settings.seed),
+        FrameHistory(num_fields, frames),
+        context_names=told,
+        frame_interval=scales.frame_interval,
+        field_centre=vector(scales.field_mean),
+        field_scale=vector(scales.field_std),
+        parameter_centre=vector(scales.parameter_centre[: len(told)]),
+        parameter_scale=vector(scales.parameter_scale[: len(told)]),
+        change_scale=vector(scales.rate_scale) * scales.frame_interval,
+    )
+    return network.cast(dtype)
+
+
+def build_model(
+    settings: EmulationSettings, scales: DataScales, dtype: torch.dtype
+) -> Automaton | FrameNetwork:
+    """Build the untrained automaton or network of the settings."""
+    if settings.network is not None:
+        return build_network(settings, scales, dtype=dtype)
+    return build_automaton(settings.model, scales, seed=settings.seed, dtype=dtype)
+
+
 def _standardised(rule: LocalRule, seen: Perceived, scales: DataScales, num_told: int) -> Standardised:
     rate = torch.tensor(scales.rate_scale, dtype=torch.float64)
     parameter_centre = torch.tensor(scales.parameter_centre[:num_told], dtype=torch.float64)
@@ -117,7 +163,7 @@ def _standardised(rule: LocalRule, seen: Perceived, scales: DataScales, num_told
 
 @dataclass(frozen=True, eq=False)
 class NeuralEmulator:
-    """A trained automaton with what it was trained on: an Emulator.
+    """A trained automaton or network with what it was trained on: an Emulator.
 
     Arguments:
         name: for tables.
@@ -127,19 +173,20 @@ class NeuralEmulator:
     """
 
     name: str
-    automaton: Automaton
+    automaton: Automaton | FrameNetwork
     settings: EmulationSettings
     scales: DataScales
 
     @property
-    def codec(self) -> HiddenChannels:
-        """Observed fields first, hidden channels empty at the start."""
+    def codec(self) -> HiddenChannels | FrameHistory:
+        """Observed fields first; then hidden channels, empty at the start, or earlier frames."""
         return self.automaton.codec
 
     @property
     def kinds(self) -> tuple[FieldKind, ...]:
         """How the fields of its state transform, hidden ones included, for ``pdenca.symmetry``."""
-        return state_kinds(self.settings.model, self.scales)
+        kinds = state_kinds(self.settings.model, self.scales)
+        return kinds * self.codec.num_given  # a network's state is as many frames
 
     @property
     def num_parameters(self) -> int:
@@ -148,12 +195,14 @@ class NeuralEmulator:
 
     @property
     def evaluations_per_frame(self) -> int:
-        """How often a frame looks at the neighbourhood."""
+        """How often a frame looks at the neighbourhood; a network passes over the cells once."""
+        if isinstance(self.automaton, FrameNetwork):
+            return 1
         return self.automaton.steps_per_frame * self.automaton.evaluations_per_step
 
     @property
-    def radius(self) -> int:
-        """Reach of the neighbourhood (cells)."""
+    def radius(self) -> int | None:
+        """Reach of the neighbourhood (cells); None: the whole domain."""
         return self.automaton.radius
 
     def bind(
@@ -196,7 +245,7 @@ class RegimeSwitch:
             raise BadInputError("the networks of a switch must have the same channels")
 
     @property
-    def codec(self) -> HiddenChannels:
+    def codec(self) -> HiddenChannels | FrameHistory:
         """That of the members."""
         return self.members[0].codec
 
@@ -254,15 +303,16 @@ def load_run(run: Path, dtype: torch.dtype = torch.float64) -> NeuralEmulator:
         FormatError: if it is no run, training has not got far enough, or a file is damaged.
     """
     settings, scales = read_run(run)
-    automaton = build_automaton(settings.model, scales, seed=settings.seed)
+    model = build_model(settings, scales, torch.float64)
     parameters: Mapping[str, Tensor] = load_tree(run / BEST)["parameters"]
-    own = dict(automaton.named_parameters())
+    own = dict(model.named_parameters())
     if own.keys() != parameters.keys() or any(own[key].shape != parameters[key].shape for key in own):
         raise FormatError(f"{run / BEST} does not fit {run / SETTINGS}; usual cure: train again")
     with torch.no_grad():
         for name, value in parameters.items():
             own[name].copy_(value)
-    return NeuralEmulator(run.name, automaton.to(dtype), settings, scales)
+    ready = model.cast(dtype) if isinstance(model, FrameNetwork) else model.to(dtype)
+    return NeuralEmulator(run.name, ready, settings, scales)
 
 
 def read_run(run: Path) -> tuple[EmulationSettings, DataScales]:

@@ -8,6 +8,7 @@ from typing import Any, Final, Literal
 
 import pydantic
 
+from pdenca.baselines.networks import NetworkSettings
 from pdenca.core import BadInputError, Settings
 from pdenca.symmetry import GROUPS
 
@@ -115,9 +116,7 @@ class ModelSettings(Settings):
                 f"{self.rule!r}"
             )
         if self.perception == "vector-kernels" and self.standardise:
-            raise ValueError(
-                "the features of vector kernels are not standardised; set standardise = false"
-            )
+            raise ValueError("the features of vector kernels are not standardised; set standardise = false")
         if self.num_hidden_vectors and self.perception != "vector-kernels":
             raise ValueError(
                 f"hidden vectors need vector kernels, got perception {self.perception!r}; usual cure: "
@@ -132,8 +131,8 @@ class StageSettings(Settings):
     Arguments:
         objective: ``derivative`` (rates, cell by cell), ``rollout`` (frames ahead) or ``propagation`` (the
             founding paper's pairs).
-        fitter: ``levenberg-marquardt`` (derivative only), ``gauss-newton`` (derivative, rollout), ``lbfgs`` (in
-            the metric of derivative matching) or ``first-order``.
+        fitter: ``levenberg-marquardt`` (derivative only), ``gauss-newton`` (derivative, rollout), ``lbfgs``
+            (in the metric of derivative matching) or ``first-order``.
         num_steps: at most this many steps of the fitter.
         validate_every: steps between validations.
         num_windows: training windows taken from the data (derivative, rollout).
@@ -145,6 +144,7 @@ class StageSettings(Settings):
         early_share: share of the windows that start at the first ``early_frames`` frames, one after the
             other: there patterns form fastest. The others start anywhere.
         early_frames: see ``early_share``.
+        patience: end the stage after so many validations in a row without a gain of 1 %; None: never.
         augment: a key of ``pdenca.symmetry.GROUPS``: every window is moved by an element drawn from this
             group; None: the windows are taken as they are (derivative, rollout).
         optimizer, learning_rate, schedule, gradient: of first-order fitters.
@@ -162,6 +162,7 @@ class StageSettings(Settings):
     overflow_weight: float = pydantic.Field(default=0.0, ge=0)
     early_share: float = pydantic.Field(default=0.5, ge=0, le=1)
     early_frames: pydantic.PositiveInt = 6
+    patience: pydantic.PositiveInt | None = None
     augment: str | None = None
     optimizer: Literal["adam", "nadam", "adamw", "sgd"] = "adam"
     learning_rate: float = pydantic.Field(default=1e-3, gt=0)
@@ -177,8 +178,7 @@ class StageSettings(Settings):
     def _fits(self) -> "StageSettings":
         if self.fitter == "levenberg-marquardt" and self.objective != "derivative":
             raise ValueError(
-                f"levenberg-marquardt fits the derivative objective, not {self.objective}; "
-                "use gauss-newton"
+                f"levenberg-marquardt fits the derivative objective, not {self.objective}; use gauss-newton"
             )
         if self.fitter == "gauss-newton" and self.objective == "propagation":
             raise ValueError("gauss-newton needs a sum of squares, propagation is none; use first-order")
@@ -218,20 +218,39 @@ class EmulationSettings(Settings):
 
     Arguments:
         model: the automaton.
+        network: a network that predicts whole frames, instead of an automaton.
         stages: what to do, in order.
         seed: of initial weights, windows, noise and masks.
         validation_frames: frames rolled out on every validation trajectory.
         train_trajectories: use only the first so many trajectories of every training file; None: all. Scales
             are measured on all of them in any case.
+        max_seconds: time budget of training; a run that has spent it ends with its best model so far, and
+            may be resumed with a larger one. None: no limit.
         dtype: floating point type of training.
     """
 
     model: ModelSettings = ModelSettings()
+    network: NetworkSettings | None = None
     stages: tuple[StageSettings, ...]
     seed: int = pydantic.Field(default=0, ge=0)
     validation_frames: pydantic.PositiveInt = 30
     train_trajectories: pydantic.PositiveInt | None = None
+    max_seconds: float | None = pydantic.Field(default=None, gt=0)
     dtype: Literal["float32", "float64"] = "float64"
+
+    @pydantic.model_validator(mode="after")
+    def _one_kind(self) -> "EmulationSettings":
+        if self.network is None:
+            return self
+        if self.model != ModelSettings():
+            raise ValueError("a run trains an automaton or a network; usual cure: leave out [model]")
+        for stage in self.stages:
+            if (stage.objective, stage.fitter) != ("rollout", "first-order"):
+                raise ValueError(
+                    f"a network is trained by the objective rollout and the fitter first-order, got "
+                    f"{stage.objective} and {stage.fitter}"
+                )
+        return self
 
     @pydantic.field_validator("stages")
     @classmethod
@@ -247,6 +266,16 @@ EXPERIMENTS: Final[dict[str, Path]] = {
     "mlp": _FOLDER / "mlp.toml",
     "polynomial": _FOLDER / "polynomial.toml",
     "founding-paper": _FOLDER / "founding-paper.toml",
+    "cnn": _FOLDER / "cnn.toml",
+    "unet": _FOLDER / "unet.toml",
+    "fno": _FOLDER / "fno.toml",
+    "tfno": _FOLDER / "tfno.toml",
+    "unet-well": _FOLDER / "unet-well.toml",
+    "cnextunet-well": _FOLDER / "cnextunet-well.toml",
+    "fno-well": _FOLDER / "fno-well.toml",
+    "tfno-well": _FOLDER / "tfno-well.toml",
+    "fno-pdebench": _FOLDER / "fno-pdebench.toml",
+    "unet-pdebench": _FOLDER / "unet-pdebench.toml",
 }
 
 

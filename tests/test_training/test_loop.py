@@ -420,7 +420,7 @@ def test_a_stage_on_a_plateau_ends(automaton, tmp_path):
         Stage("first", 50, Count(automaton).build, 1, patience=2),
         Stage("second", 3, Count(automaton).build),
     ]
-    seen: list[TrainingProgress] = []
+    seen = []
     validations = scores([9.0, 5.0, 4.0, 3.99, 3.98, 2.0, 1.0, 0.5])
     training = Training(automaton, stages, validations, tmp_path, seen.append)
     assert training.run() == 0.5
@@ -452,7 +452,7 @@ def test_a_time_budget_ends_a_run_which_a_larger_one_continues(automaton, tmp_pa
     def stages():
         return [Stage("one", 3, Count(automaton).build), Stage("two", 5, Count(automaton).build)]
 
-    seen: list[TrainingProgress] = []
+    seen = []
     short = Training(
         automaton, stages(), lambda model: 1.0, tmp_path, seen.append, checkpoint_seconds=0.0, max_seconds=0.0
     )
