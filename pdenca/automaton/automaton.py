@@ -88,6 +88,11 @@ class Automaton(nn.Module):
         return max(self.perception.radius, sampled + self.emission.radius)
 
     @property
+    def has_rates(self) -> bool:
+        """Whether data tell the rate of every channel: no hidden channels, and all cells fire."""
+        return not self.codec.num_hidden and self.update.deterministic
+
+    @property
     def evaluations_per_step(self) -> int:
         """How often a step reads a neighbourhood: twice with an emission."""
         return 1 if self.emission is None else 2

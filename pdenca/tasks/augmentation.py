@@ -1,4 +1,4 @@
-"""Training windows turned and mirrored at random: symmetry learned from data instead of built in."""
+"""Training windows turned, mirrored and cut at random."""
 
 from collections.abc import Mapping
 
@@ -6,6 +6,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from pdenca.core import BadInputError
 from pdenca.symmetry import Group, act
 
 
@@ -41,3 +42,42 @@ def turned_at_random(
         for name, value in context.items()
     }
     return moved, parameters
+
+
+def cut_at_random(
+    frames: Float[Tensor, "window time channel *space"],
+    context: Mapping[str, Tensor],
+    num_cells: int,
+    generator: torch.Generator,
+) -> tuple[Float[Tensor, "window time channel *cut"], dict[str, Tensor]]:
+    """Cut a smaller square (cube) out of every window, each at a random place of the periodic box.
+
+    Large frames hold more of the same; many small pieces of different trajectories teach more for the same
+    number of cells. What flows in through the cut edges is unknown, so a strip along them must not be scored.
+
+    Arguments:
+        frames: windows of periodic frames.
+        context: parameters of each window; those that vary in space are cut alike.
+        num_cells: cells along each side of the pieces.
+        generator: chooses the places.
+
+    Raises:
+        BadInputError: if the pieces are larger than the frames.
+    """
+    space = frames.shape[3:]
+    if num_cells > min(space):
+        raise BadInputError(
+            f"pieces of {num_cells} cells cannot be cut out of frames of {min(space)}; usual cure: a smaller "
+            "crop, or none"
+        )
+    places = [[int(torch.randint(cells, (1,), generator=generator)) for cells in space] for _ in frames]
+
+    def cut(values: Tensor) -> Tensor:
+        axes = tuple(range(-len(space), 0))
+        pieces = [
+            value.roll([-start for start in place], axes)[(..., *(slice(num_cells) for _ in space))]
+            for value, place in zip(values, places, strict=True)
+        ]
+        return torch.stack(pieces)
+
+    return cut(frames), {name: cut(value) if value.ndim > 1 else value for name, value in context.items()}

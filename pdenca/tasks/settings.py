@@ -147,6 +147,9 @@ class StageSettings(Settings):
         patience: end the stage after so many validations in a row without a gain of 1 %; None: never.
         augment: a key of ``pdenca.symmetry.GROUPS``: every window is moved by an element drawn from this
             group; None: the windows are taken as they are (derivative, rollout).
+        crop: cut squares of so many cells out of the frames (rollout); None: whole frames.
+        crop_margin: cells along the cut edges that are predicted but not scored, since what flows in there
+            is unknown; a few times the distance over which fields diffuse within the horizon.
         optimizer, learning_rate, schedule, gradient: of first-order fitters.
     """
 
@@ -164,6 +167,8 @@ class StageSettings(Settings):
     early_frames: pydantic.PositiveInt = 6
     patience: pydantic.PositiveInt | None = None
     augment: str | None = None
+    crop: pydantic.PositiveInt | None = None
+    crop_margin: int = pydantic.Field(default=10, ge=0)
     optimizer: Literal["adam", "nadam", "adamw", "sgd"] = "adam"
     learning_rate: float = pydantic.Field(default=1e-3, gt=0)
     schedule: Literal["constant", "cosine", "exponential"] = "constant"
@@ -203,7 +208,13 @@ class StageSettings(Settings):
         if self.objective == "propagation":
             idle |= {"num_windows", "early_share", "early_frames", "augment"}
         if self.objective != "rollout":
-            idle |= {"horizon"}
+            idle |= {"horizon", "crop"}
+        if self.crop is None:
+            idle |= {"crop_margin"}
+        elif self.crop <= 2 * self.crop_margin:
+            raise ValueError(
+                f"a crop of {self.crop} cells has nothing left inside a margin of {self.crop_margin}"
+            )
         if self.objective != "derivative" and self.fitter not in ("lbfgs", "gauss-newton"):
             idle |= {"cells_per_window"}
         if self.fitter == "gauss-newton":

@@ -1,12 +1,17 @@
 """From the settings of a training stage to its objective and its fitter."""
 
 import torch
+from torch import Tensor
 
 from pdenca.automaton import Automaton
+from pdenca.core import BadInputError, Trainable
+from pdenca.solvers.grid import Grid
+from pdenca.symmetry import GROUPS
 from pdenca.training import (
     DerivativeMatching,
     FirstOrder,
     Fitter,
+    GaussNewton,
     LevenbergMarquardt,
     Objective,
     PreconditionedLBFGS,
@@ -16,6 +21,7 @@ from pdenca.training import (
 )
 from pdenca.training.fitters import normal_equations
 
+from .augmentation import cut_at_random, turned_at_random
 from .settings import EmulationSettings, StageSettings
 from .training_data import DataScales, TrainingWindows
 from .validation import NUM_GIVEN
@@ -25,7 +31,7 @@ FIRST_MATCHED = 2  # earliest start of an interpolation window: its matched fram
 
 
 def build_stage(
-    automaton: Automaton,
+    model: Trainable,
     *,
     number: int,
     item: StageSettings,
@@ -33,10 +39,10 @@ def build_stage(
     scales: DataScales,
     settings: EmulationSettings,
 ) -> tuple[Objective, Fitter]:
-    """Build what a stage minimises and what minimises it, for the automaton as it is when the stage begins.
+    """Build what a stage minimises and what minimises it, for the model as it is when the stage begins.
 
     Arguments:
-        automaton: the model.
+        model: an automaton, or a network for the objective rollout and the fitter first-order.
         number: of the stage; with the seed it decides which windows are drawn.
         item: the stage's settings.
         windows: the training data.
@@ -45,26 +51,34 @@ def build_stage(
     """
     objective: Objective
     seed = int(torch.randint(2**31, (1,), generator=step_generator(settings.seed, "stage", number)))
-    like = next(automaton.parameters())
     if item.objective == "derivative":
-        objective = _derivative(automaton, item, windows, scales, seed)
+        objective = _derivative(_automaton(model), item, windows, scales, seed)
     elif item.objective == "rollout":
         frames, context = windows.draw(
             item.num_windows,
-            item.horizon + 1,
+            model.codec.num_given + item.horizon,
             step_generator(seed, "windows"),
-            first=NUM_GIVEN - 2,
+            first=max(0, NUM_GIVEN - 1 - model.codec.num_given),
             early_share=item.early_share,
             early_frames=item.early_frames,
         )
+        if item.augment:
+            frames, context = turned_at_random(
+                frames, context, GROUPS[item.augment], step_generator(seed, "turns")
+            )
+        grid = windows.grid
+        if item.crop:
+            frames, context = cut_at_random(frames, context, item.crop, step_generator(seed, "cuts"))
+            grid = Grid.uniform(item.crop, grid.spacing[0], num_dims=grid.num_dims)
         objective = RolloutMatching(
-            automaton,
+            model,
             frames,
             context,
-            windows.grid,
-            field_std=like.new_tensor(scales.field_std),
-            low=like.new_tensor(scales.field_low),
-            high=like.new_tensor(scales.field_high),
+            grid,
+            margin=item.crop_margin if item.crop else 0,
+            field_std=frames.new_tensor(scales.field_std),
+            low=frames.new_tensor(scales.field_low),
+            high=frames.new_tensor(scales.field_high),
             batch_size=item.batch_size,
             noise=item.noise,
             overflow_weight=item.overflow_weight,
@@ -73,11 +87,11 @@ def build_stage(
     else:
         frames, context = windows.trajectories()
         objective = PropagatedPairs(
-            automaton,
+            _automaton(model),
             frames,
             context,
             windows.grid,
-            field_std=like.new_tensor(scales.field_std),
+            field_std=frames.new_tensor(scales.field_std),
             low=min(scales.field_low),
             high=max(scales.field_high),
             batch_size=item.batch_size or len(frames) * (frames.shape[1] - 1),
@@ -87,13 +101,19 @@ def build_stage(
         )
     fitter: Fitter
     if item.fitter == "levenberg-marquardt":
-        fitter = LevenbergMarquardt(automaton)
+        fitter = LevenbergMarquardt(_automaton(model))
+    elif item.fitter == "gauss-newton":
+        metric = None
+        automaton = _automaton(model)
+        if automaton.has_rates:
+            metric = _metric(automaton, item, windows, scales, seed)
+        fitter = GaussNewton(automaton, metric=metric, seed=seed)
     elif item.fitter == "lbfgs":
-        rates = _derivative(automaton, item, windows, scales, seed)
-        fitter = PreconditionedLBFGS(automaton, normal_equations(automaton, rates, rates.batch(0))[0])
+        automaton = _automaton(model)
+        fitter = PreconditionedLBFGS(automaton, _metric(automaton, item, windows, scales, seed))
     else:
         fitter = FirstOrder(
-            automaton,
+            model,
             optimizer=item.optimizer,
             learning_rate=item.learning_rate,
             schedule=item.schedule,
@@ -101,6 +121,23 @@ def build_stage(
             gradient=item.gradient,
         )
     return objective, fitter
+
+
+def _automaton(model: Trainable) -> Automaton:
+    if not isinstance(model, Automaton):
+        raise BadInputError(
+            f"only automata are trained this way, got a {type(model).__name__}; usual cure: objective "
+            "'rollout' and fitter 'first-order'"
+        )
+    return model
+
+
+def _metric(
+    automaton: Automaton, item: StageSettings, windows: TrainingWindows, scales: DataScales, seed: int
+) -> Tensor:
+    """Return the normal matrix of derivative matching, as the automaton is now."""
+    rates = _derivative(automaton, item, windows, scales, seed)
+    return normal_equations(automaton, rates, rates.batch(0))[0]
 
 
 def _derivative(
@@ -115,6 +152,8 @@ def _derivative(
         early_share=item.early_share,
         early_frames=item.early_frames,
     )
+    if item.augment:
+        frames, context = turned_at_random(frames, context, GROUPS[item.augment], generator)
     return DerivativeMatching(
         automaton,
         frames,

@@ -183,8 +183,9 @@ class TrainingWindows:
         for number in range(count):
             file, turn = number % len(starts), number // len(starts)
             frames_of_file = sorted(starts[file])
-            num_early = math.floor(turn * early_share)
-            if math.floor((turn + 1) * early_share) > num_early:
+            # files take turns too, so that a single round over many files has its early windows
+            num_early = math.floor((turn + file) * early_share)
+            if math.floor((turn + file + 1) * early_share) > num_early:
                 # the early frames in turn, so that none is missed by chance
                 start = frames_of_file[num_early % min(early_frames, len(frames_of_file))]
             else:

@@ -1,6 +1,14 @@
 """The training loop, its objectives and fitters; the only place that calls an optimiser."""
 
-from .fitters import FITTERS, FirstOrder, FitReport, Fitter, LevenbergMarquardt, PreconditionedLBFGS
+from .fitters import (
+    FITTERS,
+    FirstOrder,
+    FitReport,
+    Fitter,
+    GaussNewton,
+    LevenbergMarquardt,
+    PreconditionedLBFGS,
+)
 from .loop import Stage, Training, TrainingProgress
 from .objectives import DerivativeMatching, Objective, PropagatedPairs, RolloutMatching, step_generator
 
@@ -10,6 +18,7 @@ __all__ = [
     "FirstOrder",
     "FitReport",
     "Fitter",
+    "GaussNewton",
     "LevenbergMarquardt",
     "Objective",
     "PreconditionedLBFGS",

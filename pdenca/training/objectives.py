@@ -6,7 +6,7 @@ standard deviation.
 """
 
 from collections.abc import Mapping
-from typing import Any, Final, Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 import torch
 from jaxtyping import Float
@@ -64,10 +64,6 @@ class Residuals(Objective, Protocol):
 
     def residuals(self, parameters: Mapping[str, Tensor], batch: Any) -> Float[Tensor, " residual"]:  # noqa: ANN401
         """Return the residuals of the batch under these parameters."""
-        ...
-
-    def part(self, batch: Any) -> Any:  # noqa: ANN401
-        """Return a small part of the batch that stands for all of it, to estimate curvature from."""
         ...
 
 
@@ -144,7 +140,7 @@ class DerivativeMatching(_Stateless):
         rate_scale: Float[Tensor, " channel"],
         generator: torch.Generator,
     ) -> None:
-        if automaton.codec.num_hidden or not automaton.update.deterministic:
+        if not automaton.has_rates:
             raise BadInputError(
                 "derivative matching needs a deterministic automaton without hidden channels; "
                 "usual cure: train this model by roll-outs or propagation"
@@ -187,10 +183,6 @@ class DerivativeMatching(_Stateless):
         """Return the residuals of all samples."""
         return self.sample_residuals(parameters, *batch).flatten()
 
-    def part(self, batch: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
-        """Return one sample of eight."""
-        return tuple(tensor[::8] for tensor in batch)
-
     def loss(self, batch: tuple[Tensor, ...]) -> Tensor:
         """Return the mean squared residual."""
         target, told = batch[0], batch[1]
@@ -216,13 +208,12 @@ class RolloutMatching(_Stateless):
         noise: standard deviation of noise added to the given frames, in units of ``field_std``.
         overflow_weight: weight of the penalty on leaving the data's range.
         low, high: the data's range per field, for the penalty.
+        margin: cells along every edge of the grid that are not scored.
         seed: of batches, noise and firing masks.
 
     Raises:
         BadInputError: if a window holds no frame to predict.
     """
-
-    NUM_PART: Final = 6  # windows from which curvature is estimated
 
     def __init__(
         self,
@@ -237,6 +228,7 @@ class RolloutMatching(_Stateless):
         batch_size: int | None = None,
         noise: float = 0.0,
         overflow_weight: float = 0.0,
+        margin: int = 0,
         seed: int = 0,
     ) -> None:
         self.num_given = automaton.codec.num_given
@@ -246,6 +238,7 @@ class RolloutMatching(_Stateless):
             )
         self.automaton, self.grid, self.context = automaton, grid, context
         axes = (1,) * grid.num_dims
+        self._scored = (..., *(slice(margin, cells - margin) for cells in grid.shape))
         self.windows, self.field_std = windows, field_std.view(-1, *axes)
         self.low, self.high = low.view(-1, *axes), high.view(-1, *axes)
         self.batch_size, self.noise, self.overflow_weight, self.seed = (
@@ -278,13 +271,6 @@ class RolloutMatching(_Stateless):
         errors: Tensor = functional_call(_Rollout(self.automaton), named, (self, batch), strict=False)
         return errors
 
-    def part(self, batch: tuple[Tensor, Context, int]) -> tuple[Tensor, Context, int]:
-        """Return a few windows, evenly taken, one frame ahead."""
-        windows, context, step = batch
-        chosen = slice(None, None, max(1, len(windows) // self.NUM_PART))
-        told = {name: value[chosen] for name, value in context.items()}
-        return windows[chosen, : self.num_given + 1], told, step
-
     def loss(self, batch: tuple[Tensor, Context, int]) -> Tensor:
         """Return the mean squared error over the predicted frames plus the penalty."""
         errors, penalty = self.roll(self.automaton, batch)
@@ -313,7 +299,8 @@ class RolloutMatching(_Stateless):
                 self.overflow_weight,
                 windows.shape[2],
             )
-            errors.append((automaton.codec.observe(state) - windows[:, frame]) / self.field_std)
+            error = (automaton.codec.observe(state) - windows[:, frame]) / self.field_std
+            errors.append(error[self._scored])
             penalties.append(penalty)
         return torch.stack(errors, 1), torch.stack(penalties).mean()
 
