@@ -1,5 +1,7 @@
 """Gauss-Newton's products, preconditioners and steps against dense linear algebra."""
 
+import itertools
+
 import pytest
 import torch
 from torch import nn
@@ -125,7 +127,7 @@ def test_it_converges_on_a_bent_problem_and_goes_downhill_only(model, generator)
         if report.converged:
             break
     assert report.converged
-    assert all(later <= earlier for earlier, later in zip(losses, losses[1:], strict=False))
+    assert all(later <= earlier for earlier, later in itertools.pairwise(losses))
     gradient = curve.dense().T @ curve.residuals(trainable(model), None).detach()
     assert gradient.abs().max() < 1e-3
 
@@ -181,7 +183,7 @@ def test_residuals_of_a_rollout_are_its_loss(automaton, generator):
 def test_a_rollout_improves(automaton, generator):
     objective = rollouts(automaton, generator)
     batch = objective.batch(0)
-    before = float(objective.loss(batch))
+    before = float(objective.loss(batch).detach())
     fitter = GaussNewton(automaton)
     for _ in range(3):
         report = fitter.step(objective, batch)
