@@ -196,4 +196,9 @@ def about(equation: type[Equation]) -> str:
 
 
 def _values(point: Mapping[str, Any]) -> str:
-    return ", ".join(f"{name} {value:g}" for name, value in point.items())
+    return ", ".join(f"{name} {_number(value)}" for name, value in point.items())
+
+
+def _number(value: float | tuple[float, ...]) -> str:
+    """Write a number, or one per axis."""
+    return f"({', '.join(map(_number, value))})" if isinstance(value, tuple) else f"{value:g}"

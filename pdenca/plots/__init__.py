@@ -19,10 +19,12 @@ from .kernel_panels import kernels
 from .movie import MOVIE_FORMATS, movie_format, save_movie
 from .report import Section, render
 from .result_tables import ROW_KEYS
+from .rule_panels import rule
 from .saving import FORMATS, save, to_bytes
 from .snapshots import snapshots
 from .space_time import kymograph
 from .spectrum_curves import spectra
+from .study_panels import study
 from .symmetry_dots import symmetry
 from .training_curves import training
 
@@ -52,10 +54,12 @@ __all__ = [
     "kymograph",
     "movie_format",
     "render",
+    "rule",
     "save",
     "save_movie",
     "snapshots",
     "spectra",
+    "study",
     "symmetry",
     "to_bytes",
     "training",
