@@ -8,23 +8,18 @@ tables of the README, drawn from the csv). Resumable: what is trained or scored 
 """
 
 import argparse
-import csv
 import json
-import math
-import time
-from collections.abc import Callable
 from pathlib import Path
+
+from study import RESULTS, Clock, Scored, table, write_rows
 
 from pdenca.core import write_text
 from pdenca.datasets import generate
-from pdenca.evaluation import EvaluationSettings, Row, load_rows
+from pdenca.evaluation import EvaluationSettings, load_rows
 from pdenca.tasks.demo import DemoSettings
 from pdenca.tasks.emulation import environment, evaluate_runs, load_experiment, load_run, train_emulator
 
-RESULTS = Path(__file__).parent.parent / "docs" / "results"
 WINDOWS = ("1", "6:12", "13:30", "31:100")
-COLUMNS = ("seed", "model", "split", "regime", "metric", "window", "value", "low", "high")
-Scored = tuple[int | None, Row]
 
 
 def main() -> None:
@@ -67,27 +62,9 @@ def main() -> None:
         "seconds": clock.seconds,
         **environment(),
     }
-    write_table(rows)
+    write_rows(RESULTS / "main-table.csv", rows)
     write_text(RESULTS / "main-table.json", json.dumps(facts, indent=1) + "\n")
     write_text(RESULTS / "main-table.md", page(rows, facts))
-
-
-class Clock:
-    """Does each piece of work once and remembers how long it took."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self.seconds: dict[str, float] = json.loads(path.read_text()) if path.is_file() else {}
-
-    def once(self, name: str, work: Callable[[], object]) -> None:
-        """Do the work unless it is done."""
-        if name in self.seconds:
-            return
-        print(name, flush=True)
-        began = time.perf_counter()
-        work()
-        self.seconds[name] = round(time.perf_counter() - began, 1)
-        write_text(self.path, json.dumps(self.seconds, indent=1) + "\n")
 
 
 def train(model: str, seed: int, data: Path, out: Path, settings: DemoSettings, clock: Clock) -> list[Path]:
@@ -108,20 +85,6 @@ def train(model: str, seed: int, data: Path, out: Path, settings: DemoSettings, 
     return runs
 
 
-def write_table(rows: list[Scored]) -> None:
-    """Write every row of every seed."""
-    with (RESULTS / "main-table.csv").open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(COLUMNS)
-        for seed, row in rows:
-            numbers = [
-                "" if value is None or math.isnan(value) else f"{value:.5g}"
-                for value in (row.value, row.low, row.high)
-            ]
-            place = (row.model, row.split, row.regime, row.metric, row.window)
-            writer.writerow(["" if seed is None else seed, *place, *numbers])
-
-
 def page(rows: list[Scored], facts: dict) -> str:
     """Return the tables as markdown."""
     pooled = [item for item in rows if item[1].metric == "pooled_vrmse" and item[1].regime == "all"]
@@ -136,7 +99,12 @@ def page(rows: list[Scored], facts: dict) -> str:
         "Learned models: median over the training seeds, in brackets the smallest and largest.",
     ]
     for split in splits:
-        lines += ["", f"## `{split}`", "", *table([item for item in pooled if item[1].split == split])]
+        lines += [
+            "",
+            f"## `{split}`",
+            "",
+            *table([item for item in pooled if item[1].split == split], WINDOWS),
+        ]
     lines += ["", "## Leaving the range of the training data", ""]
     violation = [item for item in rows if item[1].metric == "range_violation" and item[1].regime == "all"]
     lines += [
@@ -145,38 +113,6 @@ def page(rows: list[Scored], facts: dict) -> str:
     ]
     lines += table(violation, columns=splits, key="split", worst=True)
     return "\n".join(lines) + "\n"
-
-
-def table(
-    items: list[Scored],
-    columns: tuple[str, ...] | list[str] = WINDOWS,
-    key: str = "window",
-    worst: bool = False,
-) -> list[str]:
-    """Return one markdown table, models by windows or splits."""
-    models = list(dict.fromkeys(row.model for _, row in items))
-    present = [name for name in columns if any(getattr(row, key) == name for _, row in items)]
-    lines = ["| model | " + " | ".join(present) + " |", "|---|" + "---:|" * len(present)]
-    for model in models:
-        cells = []
-        for name in present:
-            per_seed: dict[int | None, list[float]] = {}
-            for seed, row in items:
-                if row.model == model and getattr(row, key) == name:
-                    per_seed.setdefault(seed, []).append(math.nan if row.value is None else row.value)
-            cells.append(cell([max(values) if worst else values[0] for values in per_seed.values()]))
-        lines.append(f"| {model} | " + " | ".join(cells) + " |")
-    return lines
-
-
-def cell(values: list[float]) -> str:
-    """Return median [smallest, largest]; a seed that diverged is the largest."""
-    if not values:
-        return ""
-    ordered = sorted(values, key=lambda value: (math.isnan(value), value))
-    text = ["diverged" if math.isnan(value) else f"{value:.3g}" for value in ordered]
-    middle = text[len(text) // 2]
-    return middle if len(text) == 1 else f"{middle} [{text[0]}, {text[-1]}]"
 
 
 if __name__ == "__main__":

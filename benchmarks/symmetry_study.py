@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import torch
-from main_table import Clock
+from study import Clock
 from symmetry_page import FIGURE, RESULTS, draw, page, read_table
 from torch import Tensor
 

@@ -1,0 +1,94 @@
+"""What the studies share: work that is done once, tables of rows with seeds, and how they are printed."""
+
+import csv
+import json
+import math
+import time
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+
+from pdenca.core import write_text
+from pdenca.evaluation import Row
+
+RESULTS = Path(__file__).parent.parent / "docs" / "results"
+COLUMNS = ("seed", "model", "split", "regime", "metric", "window", "value", "low", "high")
+Scored = tuple[int | None, Row]
+"""A training seed, None where nothing is trained, and a row of an evaluation."""
+
+
+class Clock:
+    """Does each piece of work once and remembers how long it took."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.seconds: dict[str, float] = json.loads(path.read_text()) if path.is_file() else {}
+
+    def once(self, name: str, work: Callable[[], object]) -> None:
+        """Do the work unless it is done."""
+        if name in self.seconds:
+            return
+        print(name, flush=True)
+        began = time.perf_counter()
+        work()
+        seconds = round(time.perf_counter() - began, 1)
+        # another process may have added its share in the meantime
+        if self.path.is_file():
+            self.seconds = json.loads(self.path.read_text())
+        self.seconds[name] = seconds
+        write_text(self.path, json.dumps(self.seconds, indent=1) + "\n")
+
+
+def write_rows(path: Path, rows: Iterable[Scored]) -> None:
+    """Write every row of every seed as a table of comma-separated values."""
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(COLUMNS)
+        for seed, row in rows:
+            numbers = [
+                "" if value is None or math.isnan(value) else f"{value:.5g}"
+                for value in (row.value, row.low, row.high)
+            ]
+            place = (row.model, row.split, row.regime, row.metric, row.window)
+            writer.writerow(["" if seed is None else seed, *place, *numbers])
+
+
+def table(
+    items: Sequence[Scored],
+    columns: Sequence[str],
+    key: str = "window",
+    worst: bool = False,
+    upper: bool = False,
+) -> list[str]:
+    """Return one markdown table, models by windows, splits or regimes.
+
+    Arguments:
+        items: the rows; one per model, seed and column, or several if ``worst``.
+        columns: values of ``key``, in order; those that no row has are left out.
+        key: the attribute of rows that makes the columns.
+        worst: take the largest of several rows.
+        upper: print the upper end of the interval instead of the value.
+    """
+    models = list(dict.fromkeys(row.model for _, row in items))
+    present = [name for name in columns if any(getattr(row, key) == name for _, row in items)]
+    lines = ["| model | " + " | ".join(present) + " |", "|---|" + "---:|" * len(present)]
+    for model in models:
+        cells = []
+        for name in present:
+            per_seed: dict[int | None, list[float]] = {}
+            for seed, row in items:
+                if row.model == model and getattr(row, key) == name:
+                    number = row.high if upper else row.value
+                    per_seed.setdefault(seed, []).append(math.nan if number is None else number)
+            cells.append(cell([max(values) if worst else values[0] for values in per_seed.values()]))
+        lines.append(f"| {model} | " + " | ".join(cells) + " |")
+    return lines
+
+
+def cell(values: list[float]) -> str:
+    """Return median [smallest, largest]; a seed that diverged is the largest."""
+    if not values:
+        return ""
+    ordered = sorted(values, key=lambda value: (math.isnan(value), value))
+    text = ["diverged" if math.isnan(value) else f"{value:.3g}" for value in ordered]
+    middle = text[len(text) // 2]
+    return middle if len(text) == 1 else f"{middle} [{text[0]}, {text[-1]}]"
