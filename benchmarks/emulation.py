@@ -1,0 +1,236 @@
+"""The emulation study: rules, networks and solvers on The Well's Gray-Scott, in and out of distribution.
+
+    python benchmarks/emulation.py --out runs/emulation
+
+Generates the data (recipe gray-scott-well), trains every model with every seed, scores everything on every
+split, and writes docs/results/emulation.csv (every row of every seed), emulation.json (settings, hardware,
+seconds) and emulation.md (drawn from the csv by emulation_page.py). Resumable: what is made already is kept;
+two of them may share the work (`--train` and `--score` do one half each). `--page` only draws again.
+"""
+
+import argparse
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+
+import torch
+from emulation_page import page
+from study import RESULTS, Clock, Scored, write_rows
+
+from pdenca.core import Emulator, write_text
+from pdenca.datasets import GrayScottWellRecipe, generate
+from pdenca.evaluation import Case, EvaluationSettings, evaluate, load_rows
+from pdenca.tasks.comparison import baseline_rows, load_cases, tuned_rows
+from pdenca.tasks.emulation import environment, load_experiment, load_run, train_emulator
+from pdenca.tasks.rivals import RESOLUTION_FLOOR
+from pdenca.tasks.splits import expand_splits
+from pdenca.tasks.training_data import measure_scales
+
+# the frames are large and the sets of parameters many: pieces of many frames instead of few whole ones
+PIECES = {
+    "stages.0.num_windows": "108",
+    "stages.1.num_windows": "36",
+    "stages.1.crop": "48",
+    "stages.1.crop_margin": "6",
+    "stages.2.num_windows": "48",
+    "stages.2.crop": "64",
+}
+MODELS: Mapping[str, Mapping[str, str]] = {
+    "mlp": PIECES,
+    "polynomial": PIECES,
+    "cnn": {},
+    "unet": {},
+    "fno": {},
+    "tfno": {},
+}
+"""Experiment -> its settings for these data, where they are not those of its file."""
+
+RULES = ("mlp", "polynomial")
+DATA = {
+    "num_frames": 105,
+    "num_trajectories": 4,
+    "num_valid_trajectories": 2,
+    "num_test_trajectories": 16,
+    "num_params_trajectories": 8,
+    "num_domain_trajectories": 4,
+    "num_domain_frames": 105,
+    "num_grid_trajectories": 4,
+}
+
+
+@dataclass(frozen=True)
+class Scoring:
+    """How much of a split is scored, and by which rows.
+
+    Attributes:
+        trajectories: of each file.
+        frames: predicted frames.
+        all_rows: every row; else the rules and the solvers they are compared with.
+    """
+
+    trajectories: int
+    frames: int = 100
+    all_rows: bool = False
+
+
+SPLITS: Mapping[str, Scoring] = {
+    "test": Scoring(16, all_rows=True),
+    "ood_ic": Scoring(8, 30),
+    "ood_params_interp": Scoring(8, 30),
+    "ood_params_extrap": Scoring(4, 30),
+    "ood_domain": Scoring(2, 30),
+    "ood_resolution_fine": Scoring(2, 30),
+    "ood_resolution_coarse": Scoring(4, 30),
+    "ood_bc": Scoring(4, 30),
+    "ood_noise": Scoring(2, 30),
+    "ood_rotation": Scoring(1, 30),
+    "ood_damage": Scoring(1, 30),
+    "ood_dt": Scoring(2, 30),
+}
+
+
+def main() -> None:
+    """Read the options, do what is left to do, write the tables."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--out", type=Path, default=Path("runs/emulation"), help="folder of runs and scores")
+    parser.add_argument("--data", type=Path, default=Path("runs/gray-scott-well"), help="folder of the data")
+    parser.add_argument("--seeds", default="0,1,2", help="training seeds")
+    parser.add_argument("--models", default=",".join(MODELS), help="which models to train and score")
+    parser.add_argument("--splits", default=",".join(SPLITS), help="which splits to score on")
+    parser.add_argument("--train", action="store_true", help="only train")
+    parser.add_argument("--score", action="store_true", help="only score what is trained")
+    parser.add_argument("--page", action="store_true", help="only draw the page from the table again")
+    options = parser.parse_args()
+    torch.set_num_threads(1)
+    study = Study(
+        options.out,
+        options.data,
+        [int(text) for text in options.seeds.split(",")],
+        options.models.split(","),
+        options.splits.split(","),
+    )
+    if not (options.page or options.score):
+        study.make_data()
+        study.train()
+    if not (options.page or options.train):
+        study.score()
+    if not options.train:
+        study.write()
+
+
+class Study:
+    """The pieces of work and where their results lie."""
+
+    def __init__(self, out: Path, data: Path, seeds: list[int], models: list[str], splits: list[str]) -> None:
+        self.out, self.data, self.seeds, self.models, self.splits = out, data, seeds, models, splits
+        self.clock = Clock(out / "seconds.json")
+
+    def make_data(self) -> None:
+        """Generate the splits that are stored."""
+        stored = [
+            name for name in GrayScottWellRecipe.available_splits if name in (*SPLITS, "train", "valid")
+        ]
+        recipe = GrayScottWellRecipe(**DATA, splits=tuple(stored))
+        self.clock.once("generate", lambda: generate(recipe, self.data))
+
+    def run(self, model: str, seed: int) -> Path:
+        """Return the folder of a training run."""
+        return self.out / f"seed-{seed}" / model
+
+    def train(self) -> None:
+        """Train every model with every seed."""
+        for seed in self.seeds:
+            for model in self.models:
+                experiment = load_experiment(model, {**MODELS[model], "seed": str(seed)})
+                work = partial(train_emulator, self.data, self.run(model, seed), experiment, resume=True)
+                self.clock.once(f"train {model}, seed {seed}", work)
+
+    def trained(self) -> Iterator[tuple[str, int]]:
+        """Yield the models and seeds whose training is complete."""
+        for model in self.models:
+            for seed in self.seeds:
+                if f"train {model}, seed {seed}" in self.clock.seconds:
+                    yield model, seed
+
+    def score(self) -> None:
+        """Score what is trained, and the rows that are not, on every split."""
+        for split in self.splits:
+            plan = SPLITS[split]
+            rules = [item for item in self.trained() if item[0] in RULES]
+            for model, seed in self.trained() if plan.all_rows else rules:
+                emulator = load_run(self.run(model, seed), torch.float32)
+                self._score(split, plan, f"{model}-{seed}", {model: emulator})
+            for name, emulator in self.rivals(plan).items():
+                self._score(split, plan, name, {name: emulator})
+
+    def rivals(self, plan: Scoring) -> dict[str, Emulator]:
+        """Return the rows that no seed decides."""
+        members = [load_run(self.run(model, seed)) for model, seed in self.trained() if model in RULES]
+        scales = measure_scales(self.data)
+        rows = baseline_rows(members, scales)
+        if plan.all_rows:
+            return {**rows, **tuned_rows(self.data, scales)}
+        at_their_price = next(name for name in rows if name.endswith("evaluations"))
+        converged = at_their_price.rpartition(", ")[0]
+        kept = ("persistence", converged, at_their_price, RESOLUTION_FLOOR)
+        return {name: rows[name] for name in kept}
+
+    def _score(self, split: str, plan: Scoring, label: str, emulators: Mapping[str, Emulator]) -> None:
+        settings = EvaluationSettings(example_frames=())
+
+        def cases() -> Iterator[Case]:
+            for case in load_cases(
+                self.data, expand_splits(self.data, [split]), None, plan.trajectories, settings
+            ):
+                yield replace(case, truth=case.truth[:, : settings.num_given + plan.frames])
+
+        self.clock.once(
+            f"score {label} on {split}",
+            lambda: evaluate(cases(), emulators, settings).save(self.folder(split, label)),
+        )
+
+    def folder(self, split: str, label: str) -> Path:
+        """Return where the scores of a row on a split lie."""
+        return self.out / "scores" / split / label.replace(" ", "-").replace(",", "")
+
+    def rows(self) -> Iterator[Scored]:
+        """Yield all rows that were scored."""
+        for name in self.clock.seconds:
+            if not name.startswith("score "):
+                continue
+            label, _, split = name.removeprefix("score ").rpartition(" on ")
+            model, _, seed = label.rpartition("-")
+            number = int(seed) if model in MODELS else None
+            for row in load_rows(self.folder(split, label) / "rows.json"):
+                yield number, row
+
+    def write(self) -> None:
+        """Write the table, the facts and the page."""
+        rows = sorted(self.rows(), key=lambda item: list(SPLITS).index(base_of(item[1].split)))
+        runs = [load_run(self.run(model, seed)) for model, seed in self.trained()]
+        facts = {
+            "command": "python benchmarks/emulation.py",
+            "seeds": self.seeds,
+            "parameters": {run.name: run.num_parameters for run in runs},
+            "settings": {run.name: json.loads(run.settings.to_json()) for run in runs},
+            "splits": {name: vars(plan) for name, plan in SPLITS.items()},
+            "data": DATA,
+            "seconds": self.clock.seconds,
+            **environment(),
+        }
+        write_rows(RESULTS / "emulation.csv", rows)
+        write_text(RESULTS / "emulation.json", json.dumps(facts, indent=1) + "\n")
+        write_text(RESULTS / "emulation.md", page(rows, facts))
+
+
+def base_of(split: str) -> str:
+    """Return the name in :data:`SPLITS` of a split, which may be one of a derived family."""
+    return max((name for name in SPLITS if split.startswith(name)), key=len)
+
+
+if __name__ == "__main__":
+    main()
