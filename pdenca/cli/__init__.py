@@ -10,6 +10,7 @@ from .convert import convert_command
 from .demo import demo_command
 from .door import Door, examples
 from .evaluate import evaluate_command
+from .explain import explain_command
 from .generate import generate_command
 from .pictures import plot_command, report_command
 from .repair import repair_command
@@ -44,6 +45,7 @@ for _command in (
     train_command,
     evaluate_command,
     rollout_command,
+    explain_command,
     report_command,
     plot_command,
 ):

@@ -158,6 +158,17 @@ def plain_value(text: str) -> Any:  # noqa: ANN401  # whatever TOML can say
         return text
 
 
+def numbers(assignments: Iterable[tuple[str, str]]) -> dict[str, Any]:
+    """Read constants of an equation: numbers, or lists with one per axis."""
+    constants: dict[str, Any] = {}
+    for key, text in assignments:
+        value = constants[key] = plain_value(text)
+        for number in value if isinstance(value, list) and value else [value]:
+            if isinstance(number, bool) or not isinstance(number, int | float):
+                raise BadArgument(f"--set {key}={text}: expected a number, or one per axis: {key}=[1, 2]")
+    return constants
+
+
 def find_modules_here() -> None:
     """Let ``module:Class`` name a module in the current folder, searched last so that it hides nothing."""
     if (here := str(Path.cwd())) not in sys.path:

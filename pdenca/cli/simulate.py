@@ -12,6 +12,7 @@ from .door import (
     KnownName,
     examples,
     find_modules_here,
+    numbers,
     on_interrupt,
     plain_value,
 )
@@ -22,17 +23,6 @@ def _methods() -> Iterable[str]:
     from pdenca.solvers import INTEGRATORS
 
     return ("auto", *INTEGRATORS)
-
-
-def _constants(assignments: Iterable[tuple[str, str]]) -> dict[str, Any]:
-    """Read constants of an equation: numbers, or lists with one per axis."""
-    constants: dict[str, Any] = {}
-    for key, text in assignments:
-        value = constants[key] = plain_value(text)
-        for number in value if isinstance(value, list) and value else [value]:
-            if isinstance(number, bool) or not isinstance(number, int | float):
-                raise BadArgument(f"--set {key}={text}: expected a number, or one per axis: {key}=[1, 2]")
-    return constants
 
 
 def _list_equations(context: click.Context, parameter: click.Parameter, value: bool) -> None:
@@ -160,7 +150,7 @@ def simulate_command(
         raise BadArgument(f"{output.name!r} ends in {output.suffix!r}; expected .hdf5 or .h5")
     if not (png or movie or kymograph or output):
         png = Path(f"{equation.rpartition(':')[2]}.png")
-    constants = _constants(assignments)
+    constants = numbers(assignments)
     if ":" in equation:
         find_modules_here()
     torch.set_num_threads(threads)
