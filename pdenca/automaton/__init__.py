@@ -5,7 +5,9 @@ from .codec import HiddenChannels
 from .emission import Emission
 from .gradient_invariants import GradientInvariants
 from .group_kernels import GroupKernels
+from .interleaved import Finer, Interleaved, bind_anywhere
 from .perception import FixedKernels, IsotropicKernels, Perception, require_isotropic
+from .rescaling import can_rescale, rescaled, substeps_for
 from .rule import LocalRule, ParameterAffineMLP, PointwiseMLP, ProductRule, Standardised, TransportReaction
 from .update import Increment, Replace, Update
 from .vector_kernels import GatedRule, VectorKernels
@@ -14,12 +16,14 @@ __all__ = [
     "Automaton",
     "BoundAutomaton",
     "Emission",
+    "Finer",
     "FixedKernels",
     "GatedRule",
     "GradientInvariants",
     "GroupKernels",
     "HiddenChannels",
     "Increment",
+    "Interleaved",
     "IsotropicKernels",
     "LocalRule",
     "ParameterAffineMLP",
@@ -31,5 +35,9 @@ __all__ = [
     "TransportReaction",
     "Update",
     "VectorKernels",
+    "bind_anywhere",
+    "can_rescale",
     "require_isotropic",
+    "rescaled",
+    "substeps_for",
 ]

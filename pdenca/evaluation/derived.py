@@ -265,17 +265,26 @@ class Derived:
         summary: what is new, for tables of splits.
         make: case and protocol -> cases, whose split is still that of the base.
         count: how many cases come of one, on a grid.
+        whole: needs all frames of the base, not only as many as are scored.
     """
 
     base: str
     summary: str
     make: Callable[[Case, EvaluationSettings], Iterator[Case]]
     count: Callable[[Grid], int] = lambda grid: 1
+    whole: bool = False
 
     def cases(self, name: str, case: Case, settings: EvaluationSettings) -> Iterator[Case]:
-        """Yield the cases of this split, called ``name``, that come of a stored case."""
-        for made in self.make(case, settings):
-            yield replace(made, split=name)
+        """Yield the cases of this split, called ``name``, that come of a stored case.
+
+        They end with the last frame that some window scores; what follows would cost time and tell nothing.
+        """
+        windows = [*settings.windows, *([settings.pattern_window] if settings.pattern_window else [])]
+        longest = settings.start + settings.num_given + max(last for _, last in windows)
+        frames = case.truth.shape[1] if self.whole else longest
+        for made in self.make(replace(case, truth=case.truth[:, :frames]), settings):
+            note = f"{self.base}, {self.summary}"
+            yield replace(made, truth=made.truth[:, :longest], split=name, note=note)
 
 
 def symmetries_of(grid: Grid) -> Group:
@@ -329,8 +338,8 @@ def _equation(case: Case) -> Equation:
 
 DERIVED: Final[dict[str, Derived]] = {
     "ood_dt_half": Derived("test", "half the frame interval, truth solved again", _halves),
-    "ood_dt_2": Derived("test", "twice the frame interval", partial(_strides, stride=2)),
-    "ood_dt_5": Derived("test", "five times the frame interval", partial(_strides, stride=5)),
+    "ood_dt_2": Derived("test", "twice the frame interval", partial(_strides, stride=2), whole=True),
+    "ood_dt_5": Derived("test", "five times the frame interval", partial(_strides, stride=5), whole=True),
     "ood_noise_0.01": Derived("test", "noise of 0.01 std on the given frames", partial(_noises, level=0.01)),
     "ood_noise_0.03": Derived("test", "noise of 0.03 std on the given frames", partial(_noises, level=0.03)),
     "ood_noise_0.1": Derived("test", "noise of 0.1 std on the given frames", partial(_noises, level=0.1)),

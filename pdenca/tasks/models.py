@@ -1,7 +1,9 @@
 """From settings and scales to automata and networks, and from run folders to emulators."""
 
+import copy
+import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -11,6 +13,7 @@ from torch import Tensor
 from pdenca.automaton import (
     Automaton,
     Emission,
+    Finer,
     GatedRule,
     HiddenChannels,
     Increment,
@@ -21,6 +24,7 @@ from pdenca.automaton import (
     Standardised,
     TransportReaction,
     VectorKernels,
+    bind_anywhere,
 )
 from pdenca.baselines.networks import FrameHistory, FrameNetwork, build_body
 from pdenca.core import BadInputError, Context, FormatError, Settings, Step
@@ -170,12 +174,15 @@ class NeuralEmulator:
         automaton: the model.
         settings: how it was made and trained.
         scales: of its training data.
+        finer: how an automaton works on finer cells than it was trained on, see
+            :func:`~pdenca.automaton.bind_anywhere`.
     """
 
     name: str
     automaton: Automaton | FrameNetwork
     settings: EmulationSettings
     scales: DataScales
+    finer: Finer = "substeps"
 
     @property
     def codec(self) -> HiddenChannels | FrameHistory:
@@ -211,8 +218,42 @@ class NeuralEmulator:
         context: Context,
         generator: torch.Generator | None = None,
     ) -> Step:
-        """Return the Step that advances one stored frame."""
-        return self.automaton.bind(lattice, context, generator)
+        """Return the Step that advances one stored frame.
+
+        An automaton keeps its meaning in physical units on cells of another size, with more and smaller steps
+        on finer ones; a network is bound to whatever cells there are.
+
+        Raises:
+            BadInputError: for a rule that has no meaning at the lattice's spacing.
+        """
+        if isinstance(self.automaton, FrameNetwork) or not isinstance(lattice, Grid):
+            return self.automaton.bind(lattice, context, generator)
+        return bind_anywhere(
+            self.automaton, self.scales.spacing, lattice, context, generator, finer=self.finer
+        )
+
+    def at_interval(self, frame_interval: float) -> "NeuralEmulator":
+        """Return the same model for another time between frames.
+
+        Raises:
+            BadInputError: if that is not a whole number of the automaton's steps, or the model is a network,
+                which knows whole frames only.
+        """
+        step = (
+            self.scales.frame_interval
+            if isinstance(self.automaton, FrameNetwork)
+            else (self.automaton.time_step)
+        )
+        count = round(frame_interval / step)
+        whole = count > 0 and math.isclose(frame_interval, count * step, rel_tol=1e-6)
+        if isinstance(self.automaton, FrameNetwork) or not whole:
+            raise BadInputError(
+                f"{self.name} takes steps of {step:g} time units, which do not make up a frame interval of "
+                f"{frame_interval:g}; usual cure: a multiple of them"
+            )
+        other = copy.copy(self.automaton)  # the same weights
+        other.steps_per_frame = count
+        return replace(self, automaton=other)
 
 
 @dataclass(frozen=True, eq=False)
@@ -248,6 +289,22 @@ class RegimeSwitch:
     def codec(self) -> HiddenChannels | FrameHistory:
         """That of the members."""
         return self.members[0].codec
+
+    @property
+    def num_parameters(self) -> int:
+        """Learned numbers of all members together."""
+        return sum(member.num_parameters for member in self.members)
+
+    @property
+    def evaluations_per_frame(self) -> int:
+        """How often a frame looks at the neighbourhood, the most of any member."""
+        return max(member.evaluations_per_frame for member in self.members)
+
+    @property
+    def radius(self) -> int | None:
+        """Reach of the neighbourhood (cells), the furthest of any member; None: the whole domain."""
+        reaches = [member.radius for member in self.members if member.radius is not None]
+        return max(reaches) if len(reaches) == len(self.members) else None
 
     def bind(
         self,
@@ -290,6 +347,14 @@ class RegimeSwitch:
             )
         chosen: NeuralEmulator = self.members[nearest.pop()]
         return chosen.bind(lattice, context, generator)
+
+    def at_interval(self, frame_interval: float) -> "RegimeSwitch":
+        """Return the same networks for another time between frames.
+
+        Raises:
+            BadInputError: if that is not a whole number of their steps.
+        """
+        return RegimeSwitch([member.at_interval(frame_interval) for member in self.members])
 
 
 def load_run(run: Path, dtype: torch.dtype = torch.float64) -> NeuralEmulator:
