@@ -4,7 +4,7 @@
 
 First part: Gray-Scott, which looks the same turned and mirrored, learned from trajectories that all start
 from bars along one axis, as data from one apparatus would; four ways to treat the symmetry, 1 to 16 training
-trajectories per regime, three seeds. Second part, the control: equations that do prefer a direction, where
+trajectories, three seeds. Second part, the control: equations that do prefer a direction, where
 the wrong symmetry must lose and the data must choose (by validation error) one that fits.
 
 Writes into docs/results: symmetry-study.csv (every number), symmetry-study.json (settings, hardware,
@@ -66,9 +66,9 @@ class BarsRecipe(GrayScottRecipe):
 
     dataset_name: str = "gray_scott_bars"
     splits: tuple[str, ...] = ("train", "valid", "test", "ood_ic")
-    regimes: tuple[str, ...] = ("maze", "spots")
-    num_valid_trajectories: int | None = 2
-    num_test_trajectories: int | None = 3
+    regimes: tuple[str, ...] = ("maze",)
+    num_valid_trajectories: int | None = 3
+    num_test_trajectories: int | None = 6
     num_frames: int = 45
 
     def initial_state(self, shard: Shard, grid: Grid, generator: torch.Generator) -> Tensor:
@@ -151,7 +151,7 @@ def study_settings(arm: str, trajectories: int, seed: int) -> EmulationSettings:
             "num_steps": 40,
             "num_windows": 4 * trajectories,
             "cells_per_window": 128,
-            "validate_every": 20,
+            "validate_every": 8,
         },
         {
             "objective": "rollout",
@@ -163,7 +163,13 @@ def study_settings(arm: str, trajectories: int, seed: int) -> EmulationSettings:
             "validate_every": 2,
         },
     ]
-    model = {**ARMS[arm], "radius": 2, "sample_radius": 1, "rule": "products", "num_products": 5}
+    model = {
+        **ARMS[arm],
+        "radius": 2,
+        "sample_radius": 1,
+        "num_hidden_units": 8,
+        "parameters_as_input": False,
+    }
     return EmulationSettings.parse(
         {
             "model": model,
