@@ -20,7 +20,8 @@ from emulation_page import page
 from study import RESULTS, Clock, Scored, write_rows
 
 from pdenca.core import Emulator, write_text
-from pdenca.datasets import GrayScottWellRecipe, generate
+from pdenca.datasets import generate
+from pdenca.datasets.recipes.gray_scott_well import GrayScottWellRecipe
 from pdenca.evaluation import Case, EvaluationSettings, evaluate, load_rows
 from pdenca.tasks.comparison import baseline_rows, load_cases, tuned_rows
 from pdenca.tasks.emulation import environment, load_experiment, load_run, train_emulator

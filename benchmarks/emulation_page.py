@@ -90,8 +90,8 @@ def verdicts(test: Sequence[Scored]) -> list[str]:
     """
     lines = [
         "The upper end of the 95 % interval, of the worst seed. The goal of a window is the stated number or "
-        "1.5 times the resolution floor, whichever is higher; beside it in how many regimes the worst seed is "
-        "below both solvers of equal reach.",
+        "1.5 times the resolution floor, whichever is higher; beside it in how many regimes the worst seed "
+        "is below both solvers of equal reach.",
         "",
         "| model | window | worst upper end | goal | reached | regimes below both solvers of equal reach |",
         "|---|---|---:|---:|---|---|",

@@ -17,6 +17,7 @@ from .error_curves import Curve, errors
 from .frame_panels import frames
 from .kernel_panels import kernels
 from .movie import MOVIE_FORMATS, movie_format, save_movie
+from .race import race
 from .report import Section, render
 from .result_tables import ROW_KEYS
 from .rule_panels import rule
@@ -53,6 +54,7 @@ __all__ = [
     "kernels",
     "kymograph",
     "movie_format",
+    "race",
     "render",
     "rule",
     "save",

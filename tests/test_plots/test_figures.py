@@ -8,7 +8,7 @@ import torch
 from matplotlib.figure import Figure
 
 from pdenca.core import BadInputError
-from pdenca.plots import FIGURES, Curve, errors, frames, kernels, spectra, symmetry, training
+from pdenca.plots import FIGURES, Curve, errors, frames, kernels, race, spectra, symmetry, training
 
 
 def texts(figure):
@@ -303,3 +303,24 @@ def test_training_tells_what_was_not_measured_from_what_diverged():
 def test_training_refuses_what_it_cannot_draw(rows, message):
     with pytest.raises(BadInputError, match=message):
         training(rows)
+
+
+def test_a_race_draws_the_lowest_error_so_far_and_names_what_never_finished():
+    figure = race(
+        {
+            "untrained": {"adam": [((1, 2, 4), (0.5, 0.7, 0.2))], "sgd": [((1, 2), (np.nan, np.nan))]},
+            "trained": {"adam": [((1, 3), (0.4, 0.1)), ((2, 3), (0.3, 0.2))]},
+        },
+        measure="validation error",
+    )
+    left, right = panels(figure)
+    drawn = [line.get_ydata() for line in left.get_lines()]
+    np.testing.assert_allclose(drawn[0], (0.5, 0.5, 0.2))
+    assert len(right.get_lines()) == 2
+    assert "adam 0.1" in str(figure.get_label())
+    assert "sgd" not in str(figure.get_label())
+    assert "time of training (s)" in texts(figure)
+    with pytest.raises(BadInputError, match="at least one panel"):
+        race({})
+    with pytest.raises(BadInputError, match="'adam' has 1 seconds and 2 errors"):
+        race({"untrained": {"adam": [((1,), (0.5, 0.2))]}})
