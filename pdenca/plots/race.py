@@ -10,7 +10,7 @@ from pdenca.core import BadInputError
 from .arrays import to_array
 from .style import PAGE_WIDTH, finish, format_number, line_styles, new_figure, open_frame, quantity, styled
 
-Course = tuple[Sequence[float], Sequence[float]]
+Course = tuple[Sequence[float | int], Sequence[float]]
 """Seconds, not decreasing, and the error at each of them; NaN where a run had diverged."""
 
 

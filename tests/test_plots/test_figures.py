@@ -1,3 +1,4 @@
+import math
 import subprocess
 import sys
 
@@ -308,7 +309,7 @@ def test_training_refuses_what_it_cannot_draw(rows, message):
 def test_a_race_draws_the_lowest_error_so_far_and_names_what_never_finished():
     figure = race(
         {
-            "untrained": {"adam": [((1, 2, 4), (0.5, 0.7, 0.2))], "sgd": [((1, 2), (np.nan, np.nan))]},
+            "untrained": {"adam": [((1, 2, 4), (0.5, 0.7, 0.2))], "sgd": [((1, 2), (math.nan, math.nan))]},
             "trained": {"adam": [((1, 3), (0.4, 0.1)), ((2, 3), (0.3, 0.2))]},
         },
         measure="validation error",
@@ -323,4 +324,4 @@ def test_a_race_draws_the_lowest_error_so_far_and_names_what_never_finished():
     with pytest.raises(BadInputError, match="at least one panel"):
         race({})
     with pytest.raises(BadInputError, match="'adam' has 1 seconds and 2 errors"):
-        race({"untrained": {"adam": [((1,), (0.5, 0.2))]}})
+        race({"untrained": {"adam": [((1.0,), (0.5, 0.2))]}})
