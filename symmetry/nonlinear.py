@@ -47,7 +47,8 @@ def _determinant(rows: list[Tensor]) -> Tensor:
         return rows[0][..., 0]
     if len(rows) == 2:
         return rows[0][..., 0] * rows[1][..., 1] - rows[0][..., 1] * rows[1][..., 0]
-    return (rows[0] * torch.linalg.cross(rows[1], rows[2])).sum(-1)
+    triple: Tensor = (rows[0] * torch.linalg.cross(rows[1], rows[2])).sum(-1)
+    return triple
 
 
 class GatedLayer(nn.Module):

@@ -91,10 +91,10 @@ class GroupKernels(Perception):
     def _on_orbits(self, basis: DifferenceBasis) -> Float[Tensor, "orbit member"]:
         """Return the value of every member on every orbit of taps, the cell itself first."""
         taps = torch.zeros(len(self.orbits), len(basis.names), dtype=torch.float64)
+        kernels = basis.kernels.movedim(0, -1)
         for number, orbit in enumerate(self.orbits):
             if max(map(abs, orbit[0])) <= basis.radius:
-                place = tuple(part + basis.radius for part in orbit[0])
-                taps[number] = basis.kernels[(slice(None), *place)]
+                taps[number] = kernels[tuple(part + basis.radius for part in orbit[0])]
         return taps
 
     def gather(self, state: Float[Tensor, "batch *space channel"], grid: Grid) -> Gathered:
@@ -131,9 +131,10 @@ class GroupKernels(Perception):
         """Return the features by one convolution: faster than many small sums where the group is small."""
         kernels = self.taps(spacing_of(grid)).transpose(0, 1).flatten(0, 1)[:, None]
         padded = pad(state, grid, self.radius, channels_last=True).movedim(-1, 1)
-        found = CONVOLUTIONS[self.num_dims](padded, kernels, groups=self.num_sampled)
-        kinds = found.unflatten(1, (self.num_sampled, 2)).transpose(1, 2).flatten(1, 2)
-        return kinds.movedim(1, -1)
+        found: Tensor = CONVOLUTIONS[self.num_dims](padded, kernels, groups=self.num_sampled)
+        # channel by channel (sample, transport): to all samples, then all transports
+        num = self.num_sampled
+        return torch.cat((found[:, 0 : 2 * num : 2], found[:, 1 : 2 * num : 2]), dim=1).movedim(1, -1)
 
     def constrained(self, group: Group) -> "GroupKernels":
         """Return the nearest kernels that commute with another group: this one's, averaged over it.
@@ -161,9 +162,8 @@ class GroupKernels(Perception):
     def taps(self, spacing: float) -> Float[Tensor, "kind channel *taps"]:
         """Return the kernels as arrays of taps on a lattice of this spacing, kinds (sample, transport)."""
         sample, transport = (kernel.T @ self.orbit_taps for kernel in self.orbit_kernels(spacing))
-        return torch.stack((sample + self.orbit_taps[0], transport)).unflatten(
-            -1, (2 * self.radius + 1,) * self.num_dims
-        )
+        flat = torch.stack((sample + self.orbit_taps[0], transport))
+        return flat.view(2, self.num_sampled, *(2 * self.radius + 1,) * self.num_dims)
 
     def kernel_images(self, spacing: float | None = None) -> Float[Tensor, "kind channel *taps"]:
         """Return :meth:`taps` for pictures, on the training spacing by default."""

@@ -123,8 +123,11 @@ def _without_constant_part(
 ) -> Float[Tensor, "member out in *taps"]:
     """Return the basis from all fields to one, its members that reach beyond the cell summing to nothing."""
     basis = kernel_basis(group, kinds, (kind_out,), radius)
-    centre = (..., *(radius,) * group.num_dims)
-    sums = basis.flatten(3).sum(-1)
-    inside = basis[centre].abs().sum((1, 2)) > 0  # an orbit lies at the centre as a whole, or not at all
-    basis[centre] -= torch.where(inside[:, None, None], 0.0, sums)
-    return basis
+    taps = basis.flatten(3)
+    middle = taps.shape[-1] // 2
+    inside = taps[..., middle].abs().sum((1, 2)) > 0  # an orbit lies in the middle as a whole, or not at all
+    rest = torch.where(inside[:, None, None], 0.0, taps.sum(-1))
+    taps = torch.cat(
+        (taps[..., :middle], (taps[..., middle] - rest)[..., None], taps[..., middle + 1 :]), dim=-1
+    )
+    return taps.view_as(basis)

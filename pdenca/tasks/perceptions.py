@@ -47,9 +47,10 @@ def state_kinds(model: ModelSettings, scales: DataScales) -> tuple[Kind, ...]:
 
     The stored fields of all equations are scalars.
     """
-    scalars: tuple[Kind, ...] = ("scalar",) * (len(scales.field_names) + model.num_hidden_channels)
-    vectors: tuple[Kind, ...] = ("vector",) * model.num_hidden_vectors
-    return scalars + vectors
+    scalar: Kind = "scalar"
+    vector: Kind = "vector"
+    num_scalars = len(scales.field_names) + model.num_hidden_channels
+    return (*(scalar,) * num_scalars, *(vector,) * model.num_hidden_vectors)
 
 
 def num_channels(model: ModelSettings, scales: DataScales) -> int:
