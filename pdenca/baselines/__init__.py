@@ -1,4 +1,4 @@
-"""What a model has to beat: doing nothing, and the true equations on the same grid.
+"""What a model has to beat: doing nothing, the true equations on the same grid, a sparse fit, networks.
 
 All are Emulators, so they go through the same evaluation as every model.
 """
@@ -10,7 +10,9 @@ from pdenca.core import Emulator
 
 from .equations import EquationsOnGrid, SolverFrame, SpectralOnGrid
 from .schedules import ConvergedInTime, EqualEvaluations, FixedSteps, Schedule
+from .sparse_polynomial import SparsePolynomial, Term, choose_fit, polynomial_library
 from .trivial import Persistence, SpatialMean, Unchanged
+from .usable_step import UsableStep, largest_usable_step
 
 BASELINES: Final[dict[str, Callable[..., Emulator]]] = {
     "persistence": Persistence,
@@ -30,7 +32,13 @@ __all__ = [
     "Persistence",
     "Schedule",
     "SolverFrame",
+    "SparsePolynomial",
     "SpatialMean",
     "SpectralOnGrid",
+    "Term",
     "Unchanged",
+    "UsableStep",
+    "choose_fit",
+    "largest_usable_step",
+    "polynomial_library",
 ]

@@ -17,6 +17,8 @@ from pdenca.solvers.equation import Equation
 from pdenca.solvers.equations import equation_from_name
 from pdenca.solvers.grid import Grid
 from pdenca.solvers.integrators import Integrator, RungeKutta, SpectralETDRK4
+from pdenca.solvers.stencils import as_stencil
+from pdenca.solvers.transform import is_spectral
 
 from .schedules import ConvergedInTime, EqualEvaluations, Schedule
 from .trivial import require_interval
@@ -33,12 +35,14 @@ class SolverFrame:
         steps_per_frame: how many of its steps make a frame.
         time_step: physical time between frames.
         description: which scheme with how many steps, for tables and reports.
+        evaluations_per_frame: how often a frame evaluates the equation's rate.
     """
 
     make_integrator: Callable[[Tensor], Integrator]
     steps_per_frame: int
     time_step: float
     description: str
+    evaluations_per_frame: int
     _made: dict[tuple[torch.dtype, torch.device], Integrator] = field(
         default_factory=dict, repr=False, compare=False
     )
@@ -112,6 +116,16 @@ class EquationsOnGrid:
         return LastFrame()
 
     @property
+    def num_parameters(self) -> int:
+        """Nothing is learned."""
+        return 0
+
+    @property
+    def radius(self) -> int:
+        """Reach of the stencil (cells)."""
+        return as_stencil(self.stencil).radius
+
+    @property
     def description(self) -> str:
         """What it does, for tables and reports; the bound step's ``description`` names the scheme chosen."""
         return f"{_name(self.equation)} equations, {self.stencil} stencil, {self.schedule.description}"
@@ -135,16 +149,19 @@ class EquationsOnGrid:
             f"{_name(self.equation)} equations, {self.stencil} stencil, {num_steps} {tableau.name} steps "
             f"a frame, {num_steps * integrator.evaluations_per_step} stencil evaluations"
         )
-        return SolverFrame(lambda state: integrator, num_steps, self.frame_interval, description)
+        evaluations = num_steps * integrator.evaluations_per_step
+        return SolverFrame(lambda state: integrator, num_steps, self.frame_interval, description, evaluations)
 
 
 @final
 @dataclass(frozen=True)
 class SpectralOnGrid:
-    """The true equations by ETDRK4 in Fourier space on the grid of the data: the strongest honest rival.
+    """The true equations by ETDRK4 in waves on the grid of the data: the strongest honest rival.
 
-    On a periodic grid no other method here gets as much out of the same cells; its error is what the grid
-    itself cannot resolve. It sees the whole domain at once, which no local rule can.
+    Where all axes are periodic or no-flux, no other method here gets as much out of the same cells: once it
+    is converged in time, its error is what the grid itself cannot resolve, the *resolution floor* (the
+    spectral solve of the truth restricted to the coarse cells). It sees the whole domain at once, which no
+    local rule can. :func:`~pdenca.baselines.largest_usable_step` finds how long its steps may be.
 
     Arguments:
         equation: a key of ``EQUATIONS`` or an Equation class; its parameters come from the context.
@@ -156,8 +173,8 @@ class SpectralOnGrid:
             was 0.007 with 1, 0.058 with 2/3 and 0.030 for the order-6 stencil.
 
     Raises:
-        BadInputError: for an interval or step that is not positive; at the first step, for a grid that is
-            not periodic.
+        BadInputError: for an interval or step that is not positive; at :meth:`bind`, for an axis that is
+            neither periodic nor no-flux.
     """
 
     equation: str | type[Equation]
@@ -176,6 +193,16 @@ class SpectralOnGrid:
         return LastFrame()
 
     @property
+    def num_parameters(self) -> int:
+        """Nothing is learned."""
+        return 0
+
+    @property
+    def radius(self) -> None:
+        """The whole domain."""
+        return
+
+    @property
     def steps_per_frame(self) -> int:
         """How many steps make a frame."""
         return math.ceil(self.frame_interval / self.max_time_step * (1 - 1e-12))
@@ -189,25 +216,27 @@ class SpectralOnGrid:
         """Return the Step that solves the equations with the context's parameters for one frame.
 
         Arguments:
-            lattice: a periodic grid.
+            lattice: a grid with periodic and no-flux axes in any combination.
             context: the equation's parameters, one entry per trajectory, constant in space.
             generator: not used, solvers draw nothing.
 
         Raises:
-            BadInputError: for an unknown equation or parameter, or a grid that is not periodic.
+            BadInputError: for an unknown equation or parameter, or an axis that is neither periodic nor
+                no-flux.
         """
         equation = make_equation(self.equation, context)
         time_step = self.frame_interval / self.steps_per_frame
-        if not lattice.is_periodic:
+        if not is_spectral(lattice):
             raise BadInputError(
-                f"a spectral solver needs a periodic grid, got boundaries {lattice.boundaries}; "
+                f"a spectral solver needs periodic or no-flux axes, got boundaries {lattice.boundaries}; "
                 "usual cure: EquationsOnGrid"
             )
 
         def make(state: Tensor) -> Integrator:
             return SpectralETDRK4(equation, lattice, time_step, self.dealiasing, state.dtype, state.device)
 
-        return SolverFrame(make, self.steps_per_frame, self.frame_interval, self.description)
+        evaluations = 4 * self.steps_per_frame
+        return SolverFrame(make, self.steps_per_frame, self.frame_interval, self.description, evaluations)
 
 
 def make_equation(equation: str | type[Equation], context: Context) -> Equation:

@@ -25,6 +25,11 @@ class Unchanged:
         """Always."""
         return True
 
+    @property
+    def evaluations_per_frame(self) -> int:
+        """None."""
+        return 0
+
     def __call__(self, state: Tensor) -> Tensor:
         """Return the state itself."""
         return state
@@ -45,6 +50,16 @@ class Persistence:
 
     def __post_init__(self) -> None:
         require_interval(self.frame_interval)
+
+    @property
+    def num_parameters(self) -> int:
+        """Nothing is learned."""
+        return 0
+
+    @property
+    def radius(self) -> int:
+        """It looks at no neighbour."""
+        return 0
 
     @property
     def codec(self) -> Codec:
@@ -92,6 +107,16 @@ class SpatialMean:
 
     def __post_init__(self) -> None:
         require_interval(self.frame_interval)
+
+    @property
+    def num_parameters(self) -> int:
+        """Nothing is learned."""
+        return 0
+
+    @property
+    def radius(self) -> None:
+        """The whole domain: a mean."""
+        return
 
     @property
     def codec(self) -> Codec:

@@ -67,13 +67,14 @@ def _run_facts(run: Path) -> dict[str, str]:
     model = load_run(run)
     rows = read_metrics(run)
     scores = [row["validation"] for row in rows if "validation" in row]
-    told = ", ".join(model.scales.parameter_names) if model.settings.model.parameters_as_input else "nothing"
+    told = ", ".join(model.automaton.context_names) or "nothing"
+    reach = "the whole domain" if model.radius is None else f"{model.radius} cells far"
     return {
         "run": model.name,
         "equation": f"{model.scales.equation}, told {told}",
         "fields": ", ".join(model.scales.field_names),
         "parameters": str(model.num_parameters),
-        "sees": f"{model.radius} cells far, {model.evaluations_per_frame} times a frame",
+        "sees": f"{reach}, {model.evaluations_per_frame} times a frame",
         "works with": f"cells of {model.scales.spacing:g}, a frame every {model.scales.frame_interval:g}",
         "stages": ", ".join(f"{stage.objective} ({stage.fitter})" for stage in model.settings.stages),
         "seed": str(model.settings.seed),

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
         "pdenca train data --out runs/mlp",
         "pdenca train data --out runs/poly --model polynomial --set stages.0.num_steps=20",
         "pdenca train data --out runs/paper/maze --model founding-paper --regimes maze",
+        "pdenca train data --out runs/unet --model unet --set max_seconds=600",
     ),
 )
 @click.argument("data", type=click.Path(path_type=Path), metavar="DIR")
@@ -31,7 +32,9 @@ if TYPE_CHECKING:
     default="mlp",
     show_default=True,
     metavar="NAME",
-    help="mlp, polynomial or founding-paper, or a TOML file like theirs.",
+    help="An automaton (mlp, polynomial, founding-paper), a network (cnn, unet, fno, tfno; in published "
+    "sizes unet-well, cnextunet-well, fno-well, tfno-well, fno-pdebench, unet-pdebench), "
+    "or a TOML file like theirs.",
 )
 @click.option("--seed", type=int, metavar="N", help="Of initial weights, windows, noise and masks.")
 @click.option("--regimes", type=Names("regime"), metavar="A,B", help="Train on these only; default: all.")

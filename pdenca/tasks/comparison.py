@@ -1,43 +1,17 @@
 """Trained models and their rivals on the same trajectories."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from pdenca.baselines import EquationsOnGrid, Persistence, SpatialMean, SpectralOnGrid
 from pdenca.core import Emulator
 from pdenca.evaluation import EvaluationSettings, Results, evaluate
 
 from .models import NeuralEmulator, RegimeSwitch, load_run
+from .rivals import baseline_rows, tuned_rows
 from .splits import expand_splits, list_splits, load_cases
-from .training_data import DataScales, measure_scales
+from .training_data import measure_scales
 
-__all__ = ["baseline_rows", "evaluate_runs", "list_splits", "load_cases"]
-
-
-def baseline_rows(emulators: Iterable[NeuralEmulator], scales: DataScales) -> dict[str, Emulator]:
-    """Return the rows every table has beside the models: what they must beat.
-
-    Doing nothing, the spatial mean, the true equations with a stencil of the models' largest reach (converged
-    in time, and with as many stencil evaluations per frame as the models), and the spectral solver on the
-    same grid.
-
-    Arguments:
-        emulators: the models in the table.
-        scales: of the data.
-    """
-    members = list(emulators)
-    radius = max((max(member.radius, 1) for member in members), default=3)
-    evaluations = max((member.evaluations_per_frame for member in members), default=10)
-    stencil, interval, equation = f"order-{2 * min(radius, 3)}", scales.frame_interval, scales.equation
-    return {
-        "persistence": Persistence(interval),
-        "spatial-mean": SpatialMean(interval),
-        f"equations, {stencil}": EquationsOnGrid.converged_in_time(equation, interval, stencil),
-        f"equations, {stencil}, {evaluations} evaluations": EquationsOnGrid.equal_evaluations(
-            equation, interval, evaluations, stencil
-        ),
-        "equations, spectral": SpectralOnGrid(equation, interval),
-    }
+__all__ = ["baseline_rows", "evaluate_runs", "list_splits", "load_cases", "tuned_rows"]
 
 
 def evaluate_runs(
@@ -60,7 +34,7 @@ def evaluate_runs(
         out: where to save rows, curves and examples; nowhere by default.
         progress: called with (text, frames done, frames in all).
         max_trajectories: at most this many trajectories of each file.
-        with_baselines: whether the rows of :func:`baseline_rows` join in.
+        with_baselines: whether the rows of :func:`baseline_rows` and :func:`tuned_rows` join in.
 
     Returns:
         The results.
@@ -77,7 +51,10 @@ def evaluate_runs(
         models[name] = loaded[0] if len(loaded) == 1 else RegimeSwitch(loaded)
     chosen = expand_splits(data, splits) if splits else list_splits(data)
     cases = load_cases(data, chosen, None, max_trajectories, settings)
-    rivals = baseline_rows(members, measure_scales(data)) if with_baselines else {}
+    rivals: dict[str, Emulator] = {}
+    if with_baselines:
+        scales = measure_scales(data)
+        rivals = {**baseline_rows(members, scales), **tuned_rows(data, scales)}
     results = evaluate(cases, {**models, **rivals}, settings, progress)
     if out is not None:
         results.save(out)

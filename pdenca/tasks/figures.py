@@ -122,7 +122,8 @@ def count_rollouts(
 
     def progress(message: str, done: int, of: int) -> None:
         nonlocal finished
-        tell(finished + done / of, total, message)
+        # how many baselines there are also depends on the models and the data
+        tell(finished + done / of, max(total, math.ceil(finished + done / of)), message)
         finished += done == of
 
     return progress

@@ -20,7 +20,7 @@ def learned_kernels(emulator: NeuralEmulator) -> list[tuple[str, np.ndarray, dic
 
     Empty for a model with fixed kernels. In three dimensions the middle plane is returned.
     """
-    perception = emulator.automaton.perception
+    perception = getattr(emulator.automaton, "perception", None)  # networks have none
     if not isinstance(perception, IsotropicKernels):
         return []
     images = perception.kernel_images().detach()

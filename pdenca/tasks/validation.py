@@ -28,6 +28,7 @@ class Validation:
         scales: of the training data.
         num_frames: frames to predict.
         dtype: floating point type of the model.
+        max_trajectories: at most so many of each file; all by default.
     """
 
     WINDOWS = ((1, 1), (6, 12), (13, 30))
@@ -39,10 +40,12 @@ class Validation:
         scales: DataScales,
         num_frames: int,
         dtype: torch.dtype,
+        max_trajectories: int | None = None,
     ) -> None:
         self.scales = scales
         self.parts = []
-        for header, frames in load_split(data, "valid", regimes):
+        for header, stored in load_split(data, "valid", regimes):
+            frames = stored[:max_trajectories]
             wanted = min(num_frames, header.num_frames - NUM_GIVEN)
             if wanted < 1:
                 raise BadInputError(

@@ -15,6 +15,7 @@ from pdenca.baselines import (
     Persistence,
     SpatialMean,
     SpectralOnGrid,
+    largest_usable_step,
 )
 from pdenca.core import BadInputError, Repeated, StabilityError, rollout
 from pdenca.evaluation import Case, EvaluationSettings, evaluate
@@ -218,11 +219,98 @@ def test_both_precisions_go_through_one_bound_step(blob):
         torch.testing.assert_close(single.double(), double, rtol=1e-4, atol=1e-5)
 
 
-def test_walls_are_no_obstacle_to_stencils_but_to_the_spectral_solver(blob):
-    walled = Grid.uniform(16, 1 / 64, "no-flux")
+@pytest.mark.parametrize("boundaries", [("no-flux", "no-flux"), ("periodic", "no-flux")])
+def test_between_no_flux_walls_the_spectral_solver_is_that_of_the_mirrored_domain(blob, boundaries):
+    grid = Grid((16, 16), (1 / 64,) * 2, boundaries)
+    found = rollout(SpectralOnGrid("gray-scott", INTERVAL).bind(grid, CONTEXT), blob, 2)
+    state = blob
+    for axis, boundary in enumerate(boundaries, start=2):
+        state = torch.cat((state, state.flip(axis)), axis) if boundary == "no-flux" else state
+    doubled = Grid(tuple(state.shape[2:]), (1 / 64,) * 2, ("periodic", "periodic"))
+    expected = rollout(SpectralOnGrid("gray-scott", INTERVAL).bind(doubled, CONTEXT), state, 2)
+    torch.testing.assert_close(found, expected[..., :16, :16], rtol=0, atol=1e-11)
+
+
+def test_held_walls_are_no_obstacle_to_stencils_but_to_the_spectral_solver(blob):
+    walled = Grid.uniform(16, 1 / 64, "dirichlet(1, 0)")
     assert EquationsOnGrid("gray-scott", INTERVAL).bind(walled, CONTEXT)(blob).isfinite().all()
-    with pytest.raises(BadInputError, match="usual cure: EquationsOnGrid"):
+    with pytest.raises(BadInputError, match=r"periodic or no-flux axes, .* usual cure: EquationsOnGrid"):
         SpectralOnGrid("gray-scott", INTERVAL).bind(walled, CONTEXT)
+
+
+def test_every_stencil_row_approaches_the_truth_at_its_order(fitted_slope):
+    """One frame of each row against the spectral solution of the same smooth start on the same grid."""
+    cells, errors = (24, 28, 32, 40), {order: [] for order in (2, 4, 6, 8, 10, 12)}
+    for number in cells:
+        grid = Grid.uniform(number, 0.5 / number)
+        x, y = torch.meshgrid(*grid.coordinates(), indexing="ij")
+        wave = torch.cos(8 * math.pi * x) * torch.cos(4 * math.pi * y)
+        start = torch.stack([0.6 + 0.002 * wave, 0.2 + 0.002 * wave]).expand(2, -1, -1, -1)
+        exact = SpectralOnGrid("gray-scott", 4.0, 0.1).bind(grid, CONTEXT)(start)
+        for order, found in errors.items():
+            row = EquationsOnGrid.converged_in_time("gray-scott", 4.0, f"order-{order}", max_time_step=0.1)
+            found.append(float((row.bind(grid, CONTEXT)(start) - exact).abs().max()))
+    slopes = {order: fitted_slope([1 / number for number in cells], found) for order, found in errors.items()}
+    for order in (2, 4, 6):  # errors of higher orders end at that of the time steps
+        assert slopes[order] == pytest.approx(order, abs=0.6)
+    first = [found[0] for found in errors.values()]
+    assert first == sorted(first, reverse=True)
+
+
+@pytest.fixture
+def fitted_slope():
+    """(sizes, errors) -> slope of log error against log size."""
+
+    def fit(sizes, errors):
+        x, y = (torch.tensor(values, dtype=torch.float64).log() for values in (sizes, errors))
+        x, y = x - x.mean(), y - y.mean()
+        return float((x * y).sum() / (x * x).sum())
+
+    return fit
+
+
+def test_rows_tell_what_they_cost(blob):
+    rows = (
+        (Persistence(INTERVAL), 0, 0, 0),
+        (SpatialMean(INTERVAL), 0, None, 0),
+        (EquationsOnGrid.equal_evaluations("gray-scott", INTERVAL, 16, "order-8"), 0, 4, 16),
+        (EquationsOnGrid.converged_in_time("gray-scott", INTERVAL, "order-2"), 0, 1, 40),
+        (SpectralOnGrid("gray-scott", INTERVAL, 2.5), 0, None, 16),
+    )
+    for row, num_parameters, radius, evaluations in rows:
+        assert (row.num_parameters, row.radius) == (num_parameters, radius)
+        assert row.bind(GRID, CONTEXT).evaluations_per_frame == evaluations
+
+
+def test_the_largest_usable_step_is_the_longest_that_is_good_enough():
+    # a made-up error: 0.01 of space, and one in time that falls with the fourth power of the step
+    asked = []
+
+    def score(solver):
+        asked.append(solver.steps_per_frame)
+        error = 0.01 * (1 + (3 / solver.steps_per_frame) ** 4)
+        return error if solver.steps_per_frame > 1 else math.nan
+
+    found = largest_usable_step("gray-scott", INTERVAL, score)
+    # (3 / n)^4 <= 0.1 from n = 6 on (5.33 is the limit)
+    assert found.solver.steps_per_frame == 6
+    assert found.score == pytest.approx(0.01 * (1 + 0.5**4))
+    assert found.converged.steps_per_frame in (8, 16)
+    assert found.converged_score == pytest.approx(0.01, rel=0.03)
+    assert len(asked) == len(set(asked))
+    assert largest_usable_step("gray-scott", INTERVAL, score, slack=0.01).solver.steps_per_frame == 10
+    with pytest.raises(BadInputError, match="does not settle up to 32 steps"):
+        largest_usable_step("gray-scott", INTERVAL, lambda solver: math.nan, most_steps=32)
+    with pytest.raises(BadInputError, match="slack must be positive"):
+        largest_usable_step("gray-scott", INTERVAL, score, slack=0.0)
+
+
+def test_the_largest_usable_step_of_gray_scott_is_longer_than_its_converged_one(blob):
+    truth = solved(blob, "etdrk4", 0.5)
+    error = lambda solver: scores(truth, solver)["2:3"] + 0.01  # noqa: E731
+    found = largest_usable_step("gray-scott", INTERVAL, error)
+    assert found.solver.steps_per_frame < found.converged.steps_per_frame
+    assert error(found.solver) <= 1.1 * error(found.converged)
 
 
 def test_what_cannot_be_solved_is_refused():

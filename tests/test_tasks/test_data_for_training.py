@@ -166,17 +166,18 @@ def emulator(name, make_scales, **overrides):
     return NeuralEmulator(name, build_automaton(settings.model, make_scales()), settings, make_scales())
 
 
-@pytest.mark.parametrize(
-    ("overrides", "stencil", "evaluations"),
-    [
-        ({}, "order-6", 10),
-        ({"model.radius": "1", "model.steps_per_frame": "5"}, "order-2", 5),
-    ],
-)
-def test_the_rivals_see_as_many_cells_as_often(overrides, stencil, evaluations, make_scales):
-    rows = baseline_rows([emulator("mlp", make_scales, **overrides)], make_scales())
-    assert {"persistence", "spatial-mean", f"equations, {stencil}", "equations, spectral"} < set(rows)
-    assert f"equations, {stencil}, {evaluations} evaluations" in rows
+@pytest.mark.parametrize(("radius", "stencil"), [(1, "order-2"), (3, "order-6"), (5, "order-10")])
+@pytest.mark.parametrize("steps", [5, 10])
+def test_the_rivals_see_as_many_cells_as_often(radius, stencil, steps, make_scales):
+    parts = {"radius": radius, "sample_radius": 1, "emission_radius": 0, "steps_per_frame": steps}
+    model = emulator("mlp", make_scales, **{f"model.{name}": str(value) for name, value in parts.items()})
+    rows = baseline_rows([model], make_scales())
+    assert {"persistence", "spatial-mean", "equations, spectral (resolution floor)"} < set(rows)
+    assert {"equations, order-2", "equations, order-4", "equations, order-6", f"equations, {stencil}"} < set(
+        rows
+    )
+    rival = rows[f"equations, {stencil}, {model.evaluations_per_frame} evaluations"]
+    assert rival.radius == model.radius
     assert all(isinstance(row, Emulator) for row in rows.values())
 
 

@@ -42,8 +42,15 @@ def test_all_models_and_their_rivals_are_scored_alike(trained, dataset, tmp_path
     )
     models = {row.model for row in results.rows}
     rivals = models - set(NAMES)
-    assert {"persistence", "spatial-mean", "equations, order-6", "equations, spectral"} < rivals
-    assert "equations, order-6, 5 evaluations" in rivals
+    assert {
+        "persistence",
+        "spatial-mean",
+        "equations, order-6",
+        "equations, spectral (resolution floor)",
+    } < rivals
+    most = max(load_run(folder).evaluations_per_frame for folder in runs.values())
+    assert f"equations, order-6, {most} evaluations" in rivals
+    assert {"equations, spectral, largest step", "polynomial sparse fit"} < rivals
 
     def keys(model):
         return {
