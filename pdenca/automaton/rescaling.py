@@ -67,7 +67,7 @@ class FinerReaction(LocalRule):
         self, features: Float[Tensor, "*cells feature"], parameters: Float[Tensor, "*cells_or_1 parameter"]
     ) -> Float[Tensor, "*cells channel"]:
         """Return the rate for the smaller steps."""
-        rate = self.reaction(features, parameters)
+        rate: Tensor = self.reaction(features, parameters)
         moved: Tensor = self.reaction(features + self.shift * rate, parameters)
         return 2 * rate - moved
 

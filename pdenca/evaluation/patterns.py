@@ -77,12 +77,10 @@ def summarise_patterns(
         midpoint: level above which a cell counts as covered; the same for all that is compared.
     """
     shells = SpectrumShells(grid, frames.device)
-    energy = 0.0
-    for number in range(
-        frames.shape[1]
-    ):  # one by one: a transform of all frames at once would need their memory again
-        energy = energy + shells.spectrum(frames[:, number : number + 1].double()).energy[:, 0]
-    assert isinstance(energy, Tensor)
+    parts = [  # one by one: a transform of all frames at once would need their memory several times
+        shells.spectrum(frame[:, None].double()).energy[:, 0] for frame in frames.unbind(1)
+    ]
+    energy = torch.stack(parts).sum(0)
     used = (shells.wavenumber <= shells.nyquist * (1 + 1e-9)) & (shells.wavenumber > 0)
     energy = energy[..., used]
     total = energy.sum(dim=-1, keepdim=True)

@@ -65,6 +65,8 @@ def fourier_rmse(
     space = tuple(prediction.shape[3:])
     modes = torch.fft.rfftn(prediction - truth, dim=tuple(range(3, prediction.ndim)))
     kept = (space[0] // 2 + 1,) if len(space) == 1 else tuple(cells // 2 for cells in space)
+    if not all(kept):  # an axis of one cell has no waves
+        return prediction.new_full((*prediction.shape[:3], len(BANDS)), torch.nan)
     for axis, cells in enumerate(kept, start=3):
         modes = modes.narrow(axis, 0, cells)
     power = (modes.real.square() + modes.imag.square()).flatten(3)

@@ -81,7 +81,8 @@ def equivariance_pair(
     if kinds is None and case.kinds is not None:
         widths = [case.grid.num_dims if kind == "vector" else 1 for kind in case.kinds]
         hidden = state.shape[1] - sum(widths)
-        kinds = [*case.kinds, *["scalar" for _ in range(hidden)]]
+        scalar: Kind = "scalar"
+        kinds = [*case.kinds, *(scalar for _ in range(hidden))]
     try:
         residuals = equivariance_residuals(step, symmetries_of(case.grid), state, kinds, num_frames)
     except NonFiniteError:
