@@ -112,7 +112,8 @@ def rollout_command(
         raise BadArgument(f"{output.name!r} ends in {output.suffix!r}; expected {' or '.join(ENDINGS)}")
     misplaced = OF_DATA if data is None else OF_MADE
     for parameter in click.get_current_context().command.params:
-        if parameter.name in misplaced and values[parameter.name] not in (None, False, ()):
+        given = values.get(str(parameter.name))
+        if parameter.name in misplaced and given is not None and given is not False and given != ():
             needs = "needs" if data is None else "does not go with"
             raise BadArgument(f"{parameter.opts[0]} {needs} --data")
     if data is None:
@@ -166,6 +167,9 @@ def _roll_out_freely(
     if movie is not None:
         movie_format(movie)
     parameters = numbers(values["assignments"])
+    for key, value in parameters.items():
+        if isinstance(value, list):
+            raise BadArgument(f"--set {key}={value}: expected a number")
     names = ("num_cells", "spacing", "boundary", "initial_condition")
     changes = {name: values[name] for name in names if values[name] is not None}
     if values["start_assignments"]:
@@ -181,7 +185,7 @@ def _roll_out_freely(
         found = free_rollout(
             emulator,
             values["regime"],
-            parameters=parameters,
+            parameters={key: float(value) for key, value in parameters.items()},
             changes=changes,
             num_frames=values["frames"] or DEFAULT_FRAMES,
             start=values["start"],

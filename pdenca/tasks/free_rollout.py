@@ -70,8 +70,9 @@ class FreeRollout:
         windows = EvaluationSettings().windows
         for first, last in windows:
             if first <= last_frame:
-                part = slice(first, min(last, last_frame) + 1)
-                name = str(first) if first == last else f"{first}:{part.stop - 1}"
+                end = min(last, last_frame)
+                part = slice(first, end + 1)
+                name = str(first) if first == end else f"{first}:{end}"
                 model, nothing = (
                     float(pooled_vrmse(rows[:, part], truth[:, part], std)) for rows in (predicted, still)
                 )
