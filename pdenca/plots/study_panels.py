@@ -15,7 +15,6 @@ from .style import (
     OKABE_ITO,
     PAGE_WIDTH,
     finish,
-    format_tick,
     line_styles,
     marker,
     new_figure,
@@ -107,8 +106,7 @@ def _curve(
     open_frame(axes)
     axes.set_xscale("log", base=2)
     axes.set_yscale("log")
-    axes.set_xticks(counts)
-    axes.xaxis.set_major_formatter(format_tick)
+    axes.set_xticks(counts, [str(count) for count in counts])
 
 
 def _dots(axes: Axes, values: Mapping[str, Seeds], panel: str, right: Collection[str]) -> None:

@@ -70,5 +70,6 @@ def symmetry_residuals(
         for name, emulator in emulators.items():
             step = emulator.bind(case.grid, context, torch.Generator().manual_seed(0))
             state = emulator.codec.lift(given)
-            found[name] = dict(equivariance_residuals(step, D4, state, num_steps=num_steps))
+            kinds = emulator.kinds if isinstance(emulator, NeuralEmulator) else None
+            found[name] = dict(equivariance_residuals(step, D4, state, kinds, num_steps))
     return found
