@@ -1,0 +1,65 @@
+"""Pieces cut from large frames: where they come from, and what of them is scored."""
+
+import pytest
+import torch
+
+from pdenca.core import BadInputError
+from pdenca.solvers import GrayScott, Grid, StencilDerivatives
+from pdenca.tasks.augmentation import cut_at_random
+from pdenca.tasks.models import build_automaton
+from pdenca.tasks.settings import EmulationSettings, ModelSettings, StageSettings
+from pdenca.tasks.stages import build_stage
+from pdenca.tasks.training_data import TrainingWindows, measure_scales
+
+
+def test_pieces_are_pieces(generator):
+    frames = torch.arange(2 * 3 * 1 * 8 * 8, dtype=torch.float64).view(2, 3, 1, 8, 8)
+    context = {"feed_rate": torch.tensor([1.0, 2.0]), "place": frames[:, 0, 0].clone()}
+    pieces, told = cut_at_random(frames, context, 5, generator)
+    assert pieces.shape == (2, 3, 1, 5, 5)
+    assert torch.equal(told["feed_rate"], context["feed_rate"])
+    assert torch.equal(told["place"], pieces[:, 0, 0])  # what varies in space is cut at the same place
+    for window, piece in zip(frames, pieces, strict=True):
+        start = int((window[0, 0] == piece[0, 0, 0, 0]).nonzero()[0] @ torch.tensor([8, 1]))
+        expected = window.roll((-(start // 8), -(start % 8)), (-2, -1))[..., :5, :5]
+        assert torch.equal(piece, expected)
+    many = [cut_at_random(frames, context, 5, generator)[0][0, 0, 0, 0, 0].item() for _ in range(60)]
+    assert len(set(many)) > 20
+    with pytest.raises(BadInputError, match="pieces of 9 cells cannot be cut out of frames of 8"):
+        cut_at_random(frames, context, 9, generator)
+
+
+def test_what_comes_in_through_the_cut_does_not_reach_what_is_scored(generator):
+    """The same rule on the whole frame and on a piece of it agree inside the margin, not at the edge."""
+    grid = Grid.uniform(48, 1 / 64)
+    equation = GrayScott(0.03, 0.06)
+    state = torch.rand(1, 2, 48, 48, generator=generator, dtype=torch.float64)
+
+    def march(fields, on):
+        for _ in range(20):
+            fields = fields + equation.rate(fields, StencilDerivatives(on, "order-2"))
+        return fields
+
+    whole = march(state, grid)[..., 8:40, 8:40]
+    piece = march(state[..., 8:40, 8:40].contiguous(), Grid.uniform(32, 1 / 64))
+    error = (whole - piece).abs()
+    assert error[..., 10:-10, 10:-10].max() < 1e-3 * error.max()
+
+
+def test_a_stage_cuts_and_leaves_the_margin_out(dataset):
+    scales = measure_scales(dataset)
+    cells = TrainingWindows(dataset, None, torch.float64).grid.shape[0]
+    crop = cells - 4
+    stage = StageSettings(
+        objective="rollout", fitter="gauss-newton", num_steps=1, num_windows=2, crop=crop, crop_margin=3
+    )
+    settings = EmulationSettings(stages=(stage,), model=ModelSettings(num_hidden_units=4))
+    model = build_automaton(settings.model, scales)
+    windows = TrainingWindows(dataset, None, torch.float64)
+    objective, _ = build_stage(model, number=0, item=stage, windows=windows, scales=scales, settings=settings)
+    batch = objective.batch(0)
+    assert batch[0].shape[-2:] == (crop, crop)
+    errors, _ = objective.roll(model, batch)
+    assert errors.shape == (2, 1, 2, crop - 6, crop - 6)
+    with pytest.raises(ValueError, match="a crop of 6 cells has nothing left inside a margin of 3"):
+        StageSettings(objective="rollout", fitter="gauss-newton", num_steps=1, crop=6, crop_margin=3)
