@@ -1,12 +1,13 @@
 """Looking inside a trained model: its kernels, and how exactly it keeps the symmetries of the square."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import torch
 
-from pdenca.automaton import IsotropicKernels
+from pdenca.automaton import GradientInvariants, GroupKernels, IsotropicKernels
 from pdenca.automaton.lattice import shells
+from pdenca.automaton.moments import UNIT
 from pdenca.core import Emulator
 from pdenca.evaluation import Case
 from pdenca.symmetry import D4, equivariance_residuals
@@ -21,7 +22,9 @@ def learned_kernels(emulator: NeuralEmulator) -> list[tuple[str, np.ndarray, dic
     Empty for a model with fixed kernels. In three dimensions the middle plane is returned.
     """
     perception = getattr(emulator.automaton, "perception", None)  # networks have none
-    if not isinstance(perception, IsotropicKernels):
+    if isinstance(perception, GradientInvariants):
+        perception = perception.kernels
+    if not isinstance(perception, IsotropicKernels | GroupKernels):
         return []
     images = perception.kernel_images().detach()
     while images.ndim > 4:
@@ -29,25 +32,31 @@ def learned_kernels(emulator: NeuralEmulator) -> list[tuple[str, np.ndarray, dic
     if images.ndim == 3:
         images = images[:, :, None]
     found = []
-    for kind, (label, moments, radius) in enumerate(
-        (
-            ("sample", perception.sample, perception.sample_radius),
-            ("transport", perception.transport, perception.radius),
-        )
+    for kind, (label, moments) in enumerate(
+        (("sample", perception.sample), ("transport", perception.transport))
     ):
-        names = shells(radius, perception.num_dims)[1:]
+        names = _powers(perception, label)
         for channel, name in enumerate(emulator.scales.field_names):
             values = {
-                _moment_name(order): float(moments[number, channel].detach()) * perception.UNIT
-                for number, order in enumerate(names)
+                _moment_name(powers): float(moments[number, channel].detach()) * UNIT
+                for number, powers in enumerate(names)
             }
             found.append((f"{label} {name}", images[kind, channel].numpy(), values))
     return found
 
 
-def _moment_name(order: tuple[int, ...]) -> str:
+def _powers(perception: IsotropicKernels | GroupKernels, label: str) -> Sequence[tuple[int, ...]]:
+    """Return how often each moment of the sample or transport kernel differentiates along each axis."""
+    if isinstance(perception, GroupKernels):
+        basis = perception.sample_basis if label == "sample" else perception.transport_basis
+        return basis.names
+    radius = perception.sample_radius if label == "sample" else perception.radius
+    return [tuple(2 * part for part in shell) for shell in shells(radius, perception.num_dims)[1:]]
+
+
+def _moment_name(powers: tuple[int, ...]) -> str:
     letters = "xyz"
-    return " ".join(f"δ{letters[axis]}^{2 * part}" for axis, part in enumerate(order) if part)
+    return " ".join(f"δ{letters[axis]}^{power}" for axis, power in enumerate(powers) if power)
 
 
 def symmetry_residuals(

@@ -11,8 +11,8 @@ from pdenca.datasets import load_split
 from pdenca.solvers import Grid
 from pdenca.symmetry import C4, D2, D4, GROUPS, act, assert_equivariant, equivariance_residuals
 from pdenca.tasks.augmentation import turned_at_random
-from pdenca.tasks.emulation import EmulationSettings, load_run, train_emulator
-from pdenca.tasks.models import build_automaton
+from pdenca.tasks.emulation import EmulationSettings, learned_kernels, load_run, train_emulator
+from pdenca.tasks.models import NeuralEmulator, build_automaton
 from pdenca.tasks.perceptions import PERCEPTIONS, state_kinds
 from pdenca.tasks.settings import ModelSettings
 from pdenca.tasks.training_data import TrainingWindows
@@ -172,6 +172,20 @@ def test_the_settings_choose_the_parts(make_scales):
 def test_settings_that_do_not_fit(values, message):
     with pytest.raises(BadInputError, match=message):
         ModelSettings.parse(values)
+
+
+def test_kernels_of_a_group_are_shown_with_their_derivatives(make_scales):
+    scales = make_scales()
+    settings = EmulationSettings.parse(
+        {"model": {"perception": "group-kernels", "group": "D1-1", "radius": 1}, "stages": [RATES]}
+    )
+    emulator = NeuralEmulator("d1", build_automaton(settings.model, scales), settings, scales)
+    found = learned_kernels(emulator)
+    assert [name for name, _, _ in found] == ["sample A", "sample B", "transport A", "transport B"]
+    _, image, moments = found[2]
+    # the start: a Laplacian of diffusion number 0.05; no odd order along axis 1
+    assert moments == {"δx^1": 0, "δx^2": 0.05, "δy^2": 0.05, "δx^1 δy^2": 0, "δx^2 δy^2": 0}
+    assert image == pytest.approx(0.05 * torch.tensor([[0, 1, 0], [1, -4, 1], [0, 1, 0]]).numpy())
 
 
 def test_groups_of_other_dimensions_are_refused(make_scales):
