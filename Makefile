@@ -40,10 +40,11 @@ $(VENV)/installed: $(HERE) pyproject.toml $(CONSTRAINTS)
 	@touch $@
 
 # the-well pins an old fsspec, which is why it comes without its dependencies; of those that are
-# not ours already its loader needs einops (and fsspec, which torch brings)
+# not ours already its loader needs einops (and fsspec, which torch brings). neuraloperator asks for wandb, which
+# nothing here imports; it needs the other four
 $(VENV)/installed-test: $(VENV)/installed
-	$(PIP_INSTALL) -e '.[test]' einops
-	$(PIP_INSTALL) --no-deps the-well
+	$(PIP_INSTALL) -e '.[test]' einops tensorly tensorly-torch opt-einsum requests
+	$(PIP_INSTALL) --no-deps the-well neuraloperator
 	@touch $@
 
 demo: $(VENV)/installed

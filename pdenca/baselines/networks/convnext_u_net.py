@@ -81,7 +81,7 @@ class ConvNextUNet(FrameBody):
     @property
     def radius(self) -> int:
         """Reach 3 per block on each level, reach 1 of the first and last layer, and the blocks of cells."""
-        coarsest = 2**self.num_levels
+        coarsest: int = 2**self.num_levels
         down = 3 * self.num_blocks * (coarsest - 1)
         return 2 + down + 3 * coarsest + 2 * down + coarsest - 1
 

@@ -70,7 +70,7 @@ class UNet(FrameBody):
         """Two kernels per level both ways, and the blocks of the pooling; None with normalisation."""
         if self.normalisation == "group":
             return None
-        coarsest = 2**self.num_levels
+        coarsest: int = 2**self.num_levels
         return 4 * (coarsest - 1) + 2 * coarsest + coarsest - 1
 
     def forward(
