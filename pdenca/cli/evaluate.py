@@ -1,6 +1,7 @@
 """`pdenca evaluate`: the table of scores, models and baselines alike."""
 
 from pathlib import Path
+from typing import Literal
 
 import click
 
@@ -66,6 +67,14 @@ from .progress import Progress, console
     help="Measure how far every model is from the symmetries of the grid after so many frames.",
 )
 @click.option(
+    "--finer",
+    type=click.Choice(["substeps", "interleaved"]),
+    default="substeps",
+    show_default=True,
+    help="How automata work on finer cells than they were trained on: with converted kernels and smaller "
+    "steps, or with neighbours as many cells further away.",
+)
+@click.option(
     "--metric",
     type=KnownName("metric", lambda: _metrics()),
     default="pooled_vrmse",
@@ -83,6 +92,7 @@ def evaluate_command(
     patterns: str | None,
     lyapunov: int | None,
     symmetry: int | None,
+    finer: Literal["substeps", "interleaved"],
     metric: str,
 ) -> None:
     """Score every RUN and all baselines on the same trajectories and print the table.
@@ -123,6 +133,7 @@ def evaluate_command(
             settings,
             out=out,
             progress=count_rollouts(data, chosen, len(named), bar.update),
+            finer=finer,
         )
     if out is not None:
         write_sources(out, named, data)

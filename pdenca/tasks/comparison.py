@@ -1,8 +1,10 @@
 """Trained models and their rivals on the same trajectories."""
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
+from pdenca.automaton import Finer
 from pdenca.core import Emulator
 from pdenca.evaluation import EvaluationSettings, Results, evaluate
 
@@ -23,6 +25,7 @@ def evaluate_runs(
     progress: Callable[[str, int, int], None] | None = None,
     max_trajectories: int | None = None,
     with_baselines: bool = True,
+    finer: Finer = "substeps",
 ) -> Results:
     """Score trained runs and all baselines on some splits.
 
@@ -35,6 +38,8 @@ def evaluate_runs(
         progress: called with (text, frames done, frames in all).
         max_trajectories: at most this many trajectories of each file.
         with_baselines: whether the rows of :func:`baseline_rows` and :func:`tuned_rows` join in.
+        finer: how automata work on finer cells than they were trained on, see
+            :func:`~pdenca.automaton.bind_anywhere`.
 
     Returns:
         The results.
@@ -44,7 +49,7 @@ def evaluate_runs(
     models: dict[str, Emulator] = {}
     for name, folders in runs.items():
         loaded = [
-            load_run(folder, settings.torch_dtype)
+            replace(load_run(folder, settings.torch_dtype), finer=finer)
             for folder in ([folders] if isinstance(folders, Path) else folders)
         ]
         members += loaded

@@ -7,7 +7,7 @@ import pydantic
 import pytest
 import torch
 
-from pdenca.baselines import EquationsOnGrid, Persistence
+from pdenca.baselines import EquationsOnGrid, Persistence, SpectralOnGrid
 from pdenca.core import LastFrame
 from pdenca.evaluation import Case, EvaluationSettings, evaluate, relative_budget_residual
 from pdenca.solvers import GrayScott, Grid, Heat, simulate
@@ -66,7 +66,7 @@ def test_the_solver_is_chaotic_where_the_equation_is():
         fields = ("a", "b")[: state.shape[1]]
         case = Case("test", name, truth, grid, context, 1.0, fields, (1.0,) * len(fields))
         settings = EXPONENTS.replace(lyapunov_frames=60, lyapunov_discarded=30)
-        results = evaluate([case], {"m": EquationsOnGrid(name, 1.0, "order-4")}, settings)
+        results = evaluate([case], {"m": SpectralOnGrid(name, 1.0, max_time_step=0.25)}, settings)
         found_exponents[name] = found(results, "lyapunov_exponent")
     assert found_exponents["complex-ginzburg-landau"] > 0.05
     assert found_exponents["fisher-kpp"] == pytest.approx(-0.5, rel=0.05)
