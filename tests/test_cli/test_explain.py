@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from pdenca.datasets import TrajectoryFile
-from pdenca.tasks.explanation import cells
+from pdenca.tasks.explanation import cells, explaining
 from pdenca.tasks.pretrained import pretrained_folder
 
 
@@ -14,6 +14,7 @@ from pdenca.tasks.pretrained import pretrained_folder
 def few_cells(monkeypatch):
     """Read rules at an eighth of the cells, which is quicker."""
     monkeypatch.setattr(cells, "CELLS_PER_PLACE", 8)
+    monkeypatch.setattr(explaining, "STEP_CELLS", 32)
 
 
 def test_explain_prints_tables_and_writes_files(call, tmp_path):

@@ -27,7 +27,9 @@ from pdenca.tasks.explanation import (
     describe,
     draw,
     explain,
+    explaining,
     fit,
+    moments,
     polynomial_terms,
     rate_of_step,
     select_terms,
@@ -82,6 +84,8 @@ def diffusion_moments(diffusivity, dt, radius):
 def few_cells(monkeypatch):
     """Read rules at an eighth of the cells, which is quicker."""
     monkeypatch.setattr(cells, "CELLS_PER_PLACE", 8)
+    monkeypatch.setattr(explaining, "STEP_CELLS", 32)
+    monkeypatch.setattr(moments, "NUM_CURVE", 6)
 
 
 @pytest.fixture
@@ -213,7 +217,8 @@ def test_fixed_kernels_and_what_does_not_exist(make_scales):
     assert {kernel.taps.kind for kernel in found.kernels} == {"identity", "laplacian"}
     laplacian = next(kernel for kernel in found.kernels if kernel.taps.name == "laplacian A")
     assert laplacian.moments["x"][2] == pytest.approx(H**2)
-    assert laplacian.isotropy_error is not None
+    # fourth moments h⁴ (1, 5/4) / 12 along axis and diagonal
+    assert laplacian.isotropy_error == pytest.approx(2 / 9, rel=1e-6)
     assert found.step.diffusivities[0] == pytest.approx(0.25 * H**2, rel=1e-6)
     assert found.step.exact_diffusivities is None
     assert found.reactions[0].true_equation is None
@@ -221,7 +226,10 @@ def test_fixed_kernels_and_what_does_not_exist(make_scales):
     for words in ("not known here", "hidden channel", "chance of 0.5", "gradient-norm A", "not told"):
         assert words in notes
     assert [part for part in describe(found) if "perfect" in str(part)] == []
-    assert len(draw(found).axes) == len(found.kernels)
+    assert laplacian.agreement == 2
+    tables = [part.markdown() for part in describe(found) if isinstance(part, ResultsTable)]
+    assert tables[0].count("laplacian (all channels)") == 2  # along the axes and along the diagonals
+    assert len(draw(found).axes) == 3  # identity, Laplacian, and the Laplacian's error
     json.loads(to_json(found))
 
 

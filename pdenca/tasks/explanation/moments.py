@@ -130,22 +130,27 @@ class KernelReading:
         """
         fourth = [values[4] for values in self.moments.values()]
         mean = abs(sum(fourth)) / len(fourth)
-        if self.exact_moments is not None:
-            mean = max(abs(values[4]) for values in self.exact_moments.values())
+        known = [name for name in self.moments if self._matters(name, 4)]
+        if self.exact_moments is not None and known:
+            mean = max(abs(self.exact_moments[name][4]) for name in known)
         if len(fourth) < 2 or mean == 0:
             return None
         return (max(fourth) - min(fourth)) / mean
 
+    def _matters(self, direction: str, order: int) -> bool:
+        """Whether the exact kernel has such a moment, rather than rounding."""
+        if self.exact_moments is None:
+            return False
+        # moments of like size are those in units of the spacing
+        values = enumerate(self.exact_moments[direction])
+        sizes = [abs(value) / self.spacing**number for number, value in values]
+        return sizes[order] > 1e-9 * max(sizes)
+
     def ratio(self, direction: str, order: int) -> float | None:
         """Return a moment in units of the exact one; None where that is zero or unknown."""
-        if self.exact_moments is None:
+        if self.exact_moments is None or not self._matters(direction, order):
             return None
-        exact = self.exact_moments[direction]
-        # moments of like size are those in units of the spacing
-        sizes = [abs(value) / self.spacing**number for number, value in enumerate(exact)]
-        if sizes[order] <= 1e-9 * max(sizes):
-            return None
-        return self.moments[direction][order] / exact[order]
+        return self.moments[direction][order] / self.exact_moments[direction][order]
 
     @property
     def agreement(self) -> int | None:

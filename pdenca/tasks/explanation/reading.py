@@ -140,8 +140,14 @@ def read_kernels(
         if law is not None and item.field == item.source and item.field in channels[: law.num_fields]:
             share = 1.0 if item.kind == "sample" and automaton.emission is None else 0.5
             symbol, name = _exact(item.kind, law.transport(channels.index(item.field)), dt, share)
+        if item.kind == "laplacian":
+            symbol, name = _laplacian(spacing), "h² ∇²"
         readings.append(read_kernel(item, spacing, symbol, name, wavenumbers))
     return readings, nonlinear
+
+
+def _laplacian(spacing: float) -> Symbol:
+    return lambda k: -(spacing**2) * k.double().square().sum(1).to(torch.complex128)
 
 
 def _exact(kind: str, transport: Symbol, dt: float, share: float) -> tuple[Symbol | None, str]:

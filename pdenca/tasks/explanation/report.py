@@ -29,7 +29,8 @@ def describe(explanation: Explanation) -> Iterator[str | ResultsTable]:
     yield from e.notes
     if e.kernels:
         yield moments_table(e)
-        yield waves_table(e)
+        if any(kernel.exact_name for kernel in e.kernels):
+            yield waves_table(e)
     yield step_table(e)
     for reaction in e.reactions:
         yield from _reaction(reaction)
@@ -47,11 +48,11 @@ def describe(explanation: Explanation) -> Iterator[str | ResultsTable]:
 def moments_table(explanation: Explanation) -> ResultsTable:
     """Return which derivatives each kernel takes, in brackets in units of the exact kernel's."""
     lines = []
-    for kernel in explanation.kernels:
+    for name, kernel in _different(explanation).items():
         for label, direction in _distinct(kernel).items():
             values = kernel.moments[direction]
             cells = [_moment(kernel, direction, order, values[order]) for order in SHOWN_ORDERS]
-            lines.append((kernel.taps.name, label, *cells))
+            lines.append((name, label, *cells))
     title = "Kernels as derivatives (length^order; transport per time); in brackets relative to exact"
     return ResultsTable(title, ("kernel", "along", *HEADINGS), tuple(lines))
 
@@ -60,13 +61,14 @@ def waves_table(explanation: Explanation) -> ResultsTable:
     """Return how far each kernel is from isotropy and from the exact one, wave by wave."""
     lines = tuple(
         (
-            kernel.taps.name,
-            kernel.exact_name or "-",
+            name,
+            kernel.exact_name,
             _percent(kernel.isotropy_error),
             "-" if kernel.agreement is None else str(kernel.agreement),
             *(_percent(kernel.symbol_errors.get(k)) for k in explanation.wavenumbers),
         )
-        for kernel in explanation.kernels
+        for name, kernel in _different(explanation).items()
+        if kernel.exact_name
     )
     heads = ("kernel", "exact", "isotropy error", "agrees to order", *_wave_heads(explanation))
     return ResultsTable("Kernels: difference from the exact ones (T: the equation's transport)", heads, lines)
@@ -180,11 +182,12 @@ def to_json(explanation: Explanation) -> str:
 def draw(explanation: Explanation) -> Figure:
     """Draw the kernels with their taps, and below them their error over the wavenumber."""
     e = explanation
+    shown = _different(e)
     entries = [
-        (kernel.taps.name, _plane(kernel), {"∂²": kernel.moments["x"][2], "∂⁴": kernel.moments["x"][4]})
-        for kernel in e.kernels
+        (name, _plane(kernel), {"∂²": kernel.moments["x"][2], "∂⁴": kernel.moments["x"][4]})
+        for name, kernel in shown.items()
     ]
-    curves = {kernel.taps.name: list(kernel.curve.values()) for kernel in e.kernels if kernel.curve}
+    curves = {name: list(kernel.curve.values()) for name, kernel in shown.items() if kernel.curve}
     wavenumbers = list(next(kernel.curve for kernel in e.kernels if kernel.curve)) if curves else []
     if e.step.curve:
         curves["whole step"] = list(e.step.curve.values())
@@ -194,10 +197,10 @@ def draw(explanation: Explanation) -> Figure:
 
 
 def _reaction(reaction: ReactionReading) -> Iterator[str | ResultsTable]:
-    lines = [
-        f"learned   d{reaction.field}/dt = {reaction.equation}   (R² = {reaction.r_squared:.5f}, "
-        f"{_percent(reaction.unexplained)} unexplained)"
-    ]
+    quality = f"R² = {reaction.r_squared:.5f}, {_percent(reaction.unexplained)} unexplained"
+    if not reaction.coefficients:
+        quality = "it leaves homogeneous states as they are"
+    lines = [f"learned   d{reaction.field}/dt = {reaction.equation}   ({quality})"]
     if reaction.true_equation is not None:
         left = reaction.true_unexplained or 0.0
         what = "" if left < 1e-6 else f"   (no polynomial of the library: {_percent(left)} unexplained)"
@@ -220,6 +223,15 @@ def _reaction(reaction: ReactionReading) -> Iterator[str | ResultsTable]:
         f"The finite step alone changes the rate by {_percent(reaction.time_step_effect)}: the columns "
         "`step` have absorbed it, the others have it taken out."
     )
+
+
+def _different(explanation: Explanation) -> dict[str, KernelReading]:
+    """Return name -> kernel; a fixed kernel, the same for every channel, once."""
+    found = {}
+    for kernel in explanation.kernels:
+        own = kernel.taps.kind in ("sample", "transport", "emission")
+        found.setdefault(kernel.taps.name if own else f"{kernel.taps.kind} (all channels)", kernel)
+    return found
 
 
 def _distinct(kernel: KernelReading) -> dict[str, str]:
@@ -245,7 +257,7 @@ def _moment(kernel: KernelReading, direction: str, order: int, value: float) -> 
     ratio = kernel.ratio(direction, order)
     # what is left of a sum of taps that cancel is rounding
     largest = float(kernel.taps.weights.abs().max())
-    reach = max(kernel.taps.weights.shape)
+    reach = max(kernel.taps.weights.shape) * kernel.spacing
     if abs(value) <= 1e-12 * largest * reach**order and ratio is None:
         return "0"
     return f"{value:.4g}" + ("" if ratio is None else f" ({ratio:.4g})")
