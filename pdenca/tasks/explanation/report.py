@@ -227,7 +227,7 @@ def _reaction(reaction: ReactionReading) -> Iterator[str | ResultsTable]:
 
 def _different(explanation: Explanation) -> dict[str, KernelReading]:
     """Return name -> kernel; a fixed kernel, the same for every channel, once."""
-    found = {}
+    found: dict[str, KernelReading] = {}
     for kernel in explanation.kernels:
         own = kernel.taps.kind in ("sample", "transport", "emission")
         found.setdefault(kernel.taps.name if own else f"{kernel.taps.kind} (all channels)", kernel)
