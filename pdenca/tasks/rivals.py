@@ -32,8 +32,9 @@ SPARSE_FIT = "polynomial sparse fit"
 
 HIGHEST_ORDER = 12
 FIT_WINDOWS = 96
-FIT_EARLY_SHARE = 0.3
-"""Windows of the sparse fit, and how many of them lie where patterns form fastest."""
+FIT_FIRST = 3
+"""Windows of the sparse fit, and the earliest frame of one: near sharp starts frames are too far apart for
+time differences, and with them the fit is twice as bad."""
 JUDGED_FRAMES, JUDGED_REGIMES = 12, 4
 """Validation of what is tuned: frames ahead, and regimes with one trajectory each."""
 
@@ -99,7 +100,7 @@ def tuned_rows(data: Path, scales: DataScales) -> dict[str, Emulator]:
             FIT_WINDOWS,
             DIFFERENCE_ORDER + 1,
             torch.Generator().manual_seed(0),
-            early_share=FIT_EARLY_SHARE,
+            first=min(FIT_FIRST, header.num_frames - DIFFERENCE_ORDER - 1),
         )
         fits = SparsePolynomial.fit(frames, context, windows.grid, scales.frame_interval)
         rows[SPARSE_FIT] = choose_fit(fits, validate)

@@ -273,7 +273,8 @@ class Training:
         score = self._validate(self.stages[index].name, None, None)
         self.rows[-1]["event"] = event
         self._save(index, within)
-        self._report(index, step, math.nan, score, event)
+        losses = (row["loss"] for row in reversed(self.rows) if row["loss"] is not None)
+        self._report(index, step, next(losses, math.nan), score, event)
 
     def _validate(self, stage: str, loss: float | None, rate: float | None) -> float:
         score = self.validate(self.model)
