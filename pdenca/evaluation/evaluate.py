@@ -79,7 +79,8 @@ def evaluate(
 
     Pattern distances, if the settings ask for them, are rows whose value is the mean distance between the
     emulator's runs and reference runs of other starts, and whose low and high are the 95 % range of the
-    distances between pairs of reference runs; ``patterns_within`` is 1 where no value exceeds its high.
+    distances between pairs of reference runs; ``patterns_within`` is 1 where no value exceeds its high. Fewer
+    than 7 runs of a regime give no range: then there are no such rows, and a refusal of "patterns" says so.
 
     Arguments:
         cases: consumed one by one, only one is held; pass a generator for data larger than memory.
@@ -92,8 +93,7 @@ def evaluate(
         Rows, curves and examples, in the order of the cases and emulators.
 
     Raises:
-        BadInputError: without cases or emulators, if all emulators refuse a case, or for fewer than 7 runs
-            of a regime whose patterns are to be compared.
+        BadInputError: without cases or emulators, or if all emulators refuse a case.
         StabilityError: if all emulators refuse a case, the first of them for that reason.
     """
     settings = settings or EvaluationSettings()
@@ -158,7 +158,10 @@ def evaluate(
             rows += _rows(model, split, regime, members, settings)
             curves += _curve(model, split, regime, members, settings)
     for (split, regime), found in patterns.items():
-        rows += _pattern_rows(split, regime, found, settings)
+        try:
+            rows += _pattern_rows(split, regime, found, settings)
+        except BadInputError as error:  # too few runs: no reason to lose all the other rows
+            refusals.append(Refusal("patterns", split, regime, str(error)))
     return Results(rows, curves, list(examples.values()), settings, refusals, notes)
 
 

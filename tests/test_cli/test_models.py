@@ -114,6 +114,35 @@ def test_evaluate_one_run_on_one_split(call, data, runs, tmp_path):
     assert {row.split for row in Results.load(run / "evaluation").rows} == {"ood_domain"}
 
 
+@pytest.mark.slow
+def test_evaluate_on_splits_without_files(call, refused, data, runs, tmp_path):
+    """They are scored, drawn and reported like stored ones; what is special about them is said."""
+    run = shutil.copytree(runs / "mlp", tmp_path / "run")
+    asked = ["--splits", "test,ood_noise_0.1,ood_dt_2", "--split", "ood_rotation_90", "--symmetry", 1]
+    asked += ["--patterns", "1:4"]
+    done = call("evaluate", run, "--data", data, *asked)
+    assert done.exit_code == 0, done.output
+    assert "ood_noise_0.1: test, noise of 0.1 std on the given frames" in done.stdout
+    assert "patterns was not scored on test (maze, spirals)" in done.stdout
+    results = Results.load(run / "evaluation")
+    values = {
+        (row.split, row.model, row.metric): row.value
+        for row in results.rows
+        if row.regime == "all" and row.window in ("1", "1:1")
+    }
+    assert {row.split for row in results.rows} == {"test", "ood_noise_0.1", "ood_dt_2", "ood_rotation_90"}
+    score = ("persistence", "pooled_vrmse")
+    assert values["ood_noise_0.1", *score] > values["test", *score]
+    assert values["ood_rotation_90", *score] == pytest.approx(values["test", *score])
+    assert values["test", "run", "equivariance_residual"] < 1e-5
+    for split in ("ood_noise_0.1", "ood_dt_2"):
+        drawn = call("plot", run, "--figure", "frames", "--split", split, "-o", tmp_path / f"{split}.png")
+        assert drawn.exit_code == 0, drawn.output
+    assert call("report", run, "--data", data).exit_code == 0
+    assert "equivariance_residual" in (run / "report.html").read_text(encoding="utf-8")
+    assert "FIRST:LAST" in refused("evaluate", run, "--data", data, "--patterns", "9")
+
+
 def test_evaluate_refuses(refused, data, runs, tmp_path):
     asked = ("evaluate", runs / "mlp", "--data", data)
     assert "did you mean 'test'?" in refused(*asked, "--split", "tst")

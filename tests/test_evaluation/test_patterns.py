@@ -145,3 +145,11 @@ def test_the_pipeline_compares_the_frames_of_the_window(make_case, decay):
         )
     assert not [row for row in evaluate([case], models, settings.replace(pattern_window=(5, 11))).rows
                 if row.metric == "patterns_within"]  # fmt: skip
+
+
+def test_too_few_runs_cost_the_pattern_rows_only(make_case, decay):
+    settings = EvaluationSettings(num_given=2, windows=((1, 1),), num_bootstrap=5, pattern_window=(1, 5))
+    results = evaluate([make_case(num_trajectories=3)], {"m": decay(0.9)}, settings)
+    assert results.rows
+    assert "patterns_within" not in {row.metric for row in results.rows}
+    assert "3 pairs" in results.refusals[0].reason
