@@ -233,6 +233,27 @@ def test_fixed_kernels_and_what_does_not_exist(make_scales):
     json.loads(to_json(found))
 
 
+def test_kernels_of_a_group_and_invariants_of_gradients(make_scales):
+    scales = make_scales(spacing=H)
+    for changes in ({"perception": "group-kernels", "group": "C1"}, {"perception": "gradient-invariants"}):
+        model = ModelSettings(**changes)
+        automaton = build_automaton(model, scales)
+        with torch.no_grad():
+            weights = next(p for name, p in automaton.named_parameters() if name.endswith("transport"))
+            weights[:, 0] = 0
+            weights[0, 0] = 0.3
+        settings = EmulationSettings(stages=(STAGE,), model=model)
+        found = explain(NeuralEmulator("other", automaton, settings, scales))
+        kernels = {kernel.taps.name: kernel for kernel in found.kernels}
+        assert set(kernels) == {"sample A", "sample B", "transport A", "transport B"}
+        moments = kernels["transport A"].moments
+        if "group" in changes:  # the first member is a difference along one axis alone
+            assert abs(moments["x"][1] - moments["y"][1]) > 1e-6
+        else:
+            assert moments["x"][2] == pytest.approx(0.3 * 0.05 * H**2)
+            assert any("invariant 1" in note for note in found.notes)
+
+
 def test_bad_tolerance(by_hand):
     with pytest.raises(BadInputError, match="above 0 and below 1"):
         explain(by_hand(), tolerance=2.0)

@@ -8,6 +8,7 @@ from typing import Any
 from matplotlib.figure import Figure
 
 from pdenca import plots
+from pdenca.automaton import FixedKernels
 from pdenca.evaluation import ResultsTable
 
 from .explaining import Explanation
@@ -229,8 +230,8 @@ def _different(explanation: Explanation) -> dict[str, KernelReading]:
     """Return name -> kernel; a fixed kernel, the same for every channel, once."""
     found: dict[str, KernelReading] = {}
     for kernel in explanation.kernels:
-        own = kernel.taps.kind in ("sample", "transport", "emission")
-        found.setdefault(kernel.taps.name if own else f"{kernel.taps.kind} (all channels)", kernel)
+        fixed = kernel.taps.kind.split()[0] in FixedKernels.KERNELS
+        found.setdefault(f"{kernel.taps.kind} (all channels)" if fixed else kernel.taps.name, kernel)
     return found
 
 

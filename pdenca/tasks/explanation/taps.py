@@ -174,8 +174,12 @@ def _kernels(
 
 def _feature_labels(automaton: Automaton, channels: tuple[str, ...], num_dims: int) -> list[tuple[str, str]]:
     perception: Perception = automaton.perception
-    if isinstance(automaton.rule, TransportReaction) and perception.num_features == 2 * len(channels):
-        return [(kind, channel) for kind in ("sample", "transport") for channel in channels]
+    between = perception.num_features - 2 * len(channels)
+    if isinstance(automaton.rule, TransportReaction) and between >= 0:
+        # what is sampled comes first, transport last; between them may stand invariants of gradients
+        invariants = [("invariant", str(number + 1)) for number in range(between)]
+        sampled, transported = ([(kind, name) for name in channels] for kind in ("sample", "transport"))
+        return [*sampled, *invariants, *transported]
     if isinstance(perception, FixedKernels):
         return [
             (f"{name} {'xyz'[axis]}" if name == "gradient" else name, channel)
