@@ -147,7 +147,7 @@ class ParameterAffineMLP(LocalRule):
         )
         outputs = nn.functional.linear(hidden, self.output_weight, self.output_bias)
         outputs = outputs + nn.functional.linear(features, self.skip_weight)
-        parts = outputs.unflatten(-1, (-1, self.num_channels))
+        parts: Tensor = outputs.unflatten(-1, (-1, self.num_channels))
         return parts[..., 0, :] + (parameters[..., :, None] * parts[..., 1:, :]).sum(-2)
 
 

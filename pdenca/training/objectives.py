@@ -234,11 +234,12 @@ class RolloutMatching(_Stateless):
         self.num_given = automaton.codec.num_given
         if windows.shape[1] <= self.num_given:
             raise BadInputError(
-                f"a window needs a frame to predict after {self.num_given} given, got {windows.shape[1]} in all"
+                f"a window needs a frame to predict after {self.num_given} given, got "
+                f"{windows.shape[1]} in all"
             )
         self.automaton, self.grid, self.context = automaton, grid, context
         axes = (1,) * grid.num_dims
-        self._scored = (..., *(slice(margin, cells - margin) for cells in grid.shape))
+        self._margin = margin
         self.windows, self.field_std = windows, field_std.view(-1, *axes)
         self.low, self.high = low.view(-1, *axes), high.view(-1, *axes)
         self.batch_size, self.noise, self.overflow_weight, self.seed = (
@@ -264,8 +265,8 @@ class RolloutMatching(_Stateless):
         """
         if self.overflow_weight:
             raise BadInputError(
-                "a least-squares fitter cannot weigh an overflow penalty; usual cure: overflow_weight = 0, or "
-                "a first-order fitter"
+                "a least-squares fitter cannot weigh an overflow penalty; usual cure: overflow_weight = 0, "
+                "or a first-order fitter"
             )
         named = {f"automaton.{name}": value for name, value in parameters.items()}
         errors: Tensor = functional_call(_Rollout(self.automaton), named, (self, batch), strict=False)
@@ -300,7 +301,9 @@ class RolloutMatching(_Stateless):
                 windows.shape[2],
             )
             error = (automaton.codec.observe(state) - windows[:, frame]) / self.field_std
-            errors.append(error[self._scored])
+            for axis in range(-self.grid.num_dims, 0):
+                error = error.narrow(axis, self._margin, error.shape[axis] - 2 * self._margin)
+            errors.append(error)
             penalties.append(penalty)
         return torch.stack(errors, 1), torch.stack(penalties).mean()
 
