@@ -72,7 +72,8 @@ class Automaton(nn.Module):
         self.emission = emission
         self.context_names = tuple(context_names)
         self.time_step, self.steps_per_frame = float(time_step), int(steps_per_frame)
-        self._step: Callable[..., Tensor] = self._step_eagerly
+        # not bound: a copy of the automaton must take its own steps
+        self._step: Callable[..., Tensor] = type(self)._step_eagerly
 
     @property
     def num_parameters(self) -> int:
@@ -169,7 +170,7 @@ class Automaton(nn.Module):
         current = state.movedim(1, -1).contiguous()
         for number in range(num_steps):
             mask = None if masks is None else masks[number]
-            current = self._step(current, parameters, lattice, mask)
+            current = self._step(self, current, parameters, lattice, mask)
             if watch is not None:
                 watch(current)
         return current.movedim(-1, 1)
@@ -240,7 +241,7 @@ class Automaton(nn.Module):
         """
         from pdenca.core.compiling import compiled_or_eager
 
-        self._step = compiled_or_eager(self._step_eagerly)
+        self._step = compiled_or_eager(type(self)._step_eagerly)
 
 
 @dataclass(frozen=True, eq=False)

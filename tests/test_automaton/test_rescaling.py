@@ -1,5 +1,6 @@
 """The same rule on other cells: what the kernels become, what stays of an equation, what stays exactly."""
 
+import copy
 import math
 
 import pytest
@@ -142,6 +143,16 @@ def test_the_rescaled_rule_solves_the_same_equation():
         other = rescaled(made, SPACING / 2)
         other.perception.reference_spacing = SPACING  # kernels that forget that the cells are smaller
         assert error(other) > 0.1
+
+
+def test_a_copy_with_other_steps_per_frame_is_rescaled_like_a_new_automaton():
+    # a copy that went on taking the steps of its original would keep the original's time step
+    own, other = automaton(), copy.copy(automaton())
+    own.steps_per_frame = other.steps_per_frame = 2
+    state = torch.rand(1, 1, 16, 16, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    finer = Grid.uniform(16, SPACING / 2)
+    expected = bind_anywhere(own, SPACING, finer, {})(state)
+    torch.testing.assert_close(bind_anywhere(other, SPACING, finer, {})(state), expected)
 
 
 def test_coarser_cells_keep_the_steps():
