@@ -108,6 +108,8 @@ class ParameterAffineMLP(LocalRule):
         num_channels: size of the proposal.
         num_hidden: hidden units.
         activation: φ, one of ``tanh``, ``relu``, ``silu``, ``linear``.
+        hidden_bias: whether b1 exists.
+        skip: whether the linear path S exists.
         spread: standard deviation of the first layer's weights and bias at the start.
         generator: source of the first layer's random weights.
 
@@ -123,6 +125,8 @@ class ParameterAffineMLP(LocalRule):
         num_hidden: int,
         *,
         activation: str = "tanh",
+        hidden_bias: bool = True,
+        skip: bool = True,
         spread: float = 1.0,
         generator: torch.Generator | None = None,
     ) -> None:
@@ -133,10 +137,12 @@ class ParameterAffineMLP(LocalRule):
         self.num_features, self.num_channels = num_features, num_channels
         outputs = (1 + num_parameters) * num_channels
         self.hidden_weight = nn.Parameter(spread * torch.randn(num_hidden, num_features, generator=generator))
-        self.hidden_bias = nn.Parameter(spread * torch.randn(num_hidden, generator=generator))
+        self.hidden_bias = (
+            nn.Parameter(spread * torch.randn(num_hidden, generator=generator)) if hidden_bias else None
+        )
         self.output_weight = nn.Parameter(torch.zeros(outputs, num_hidden))
         self.output_bias = nn.Parameter(torch.zeros(outputs))
-        self.skip_weight = nn.Parameter(torch.zeros(outputs, num_features))
+        self.skip_weight = nn.Parameter(torch.zeros(outputs, num_features)) if skip else None
 
     def forward(
         self, features: Float[Tensor, "*cells feature"], parameters: Float[Tensor, "*cells_or_1 parameter"]
@@ -146,7 +152,8 @@ class ParameterAffineMLP(LocalRule):
             nn.functional.linear(features, self.hidden_weight, self.hidden_bias)
         )
         outputs = nn.functional.linear(hidden, self.output_weight, self.output_bias)
-        outputs = outputs + nn.functional.linear(features, self.skip_weight)
+        if self.skip_weight is not None:
+            outputs = outputs + nn.functional.linear(features, self.skip_weight)
         parts: Tensor = outputs.unflatten(-1, (-1, self.num_channels))
         return parts[..., 0, :] + (parameters[..., :, None] * parts[..., 1:, :]).sum(-2)
 

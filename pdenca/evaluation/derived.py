@@ -282,9 +282,12 @@ class Derived:
         windows = [*settings.windows, *([settings.pattern_window] if settings.pattern_window else [])]
         longest = settings.start + settings.num_given + max(last for _, last in windows)
         frames = case.truth.shape[1] if self.whole else longest
-        for made in self.make(replace(case, truth=case.truth[:, :frames]), settings):
-            note = f"{self.base}, {self.summary}"
-            yield replace(made, truth=made.truth[:, :longest], split=name, note=note)
+        note = f"{self.base}, {self.summary}"
+        made = self.make(replace(case, truth=case.truth[:, :frames]), settings)
+        for number, item in enumerate(made):
+            yield replace(
+                item, truth=item.truth[:, :longest], split=name, note=note, same_trajectories=number > 0
+            )
 
 
 def symmetries_of(grid: Grid) -> Group:

@@ -6,7 +6,7 @@ between two rows is a difference between two models.
 
 import math
 import zlib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -29,8 +29,12 @@ Progress = Callable[[str, int, int], None]
 
 @dataclass(frozen=True)
 class _Scored:
-    """One model on one case, reduced to what pooling needs."""
+    """One model on one case, reduced to what pooling needs.
 
+    Scores with the same ``origin`` are of the same trajectories, moved.
+    """
+
+    origin: int
     regime: str
     families: tuple[str, ...] | None
     frame_interval: float
@@ -44,7 +48,19 @@ class _Scored:
             return None
         pairs = {key: (pair[0][chosen], pair[1][chosen]) for key, pair in self.pairs.items()}
         frames = self.frames[0][chosen], self.frames[1][chosen]
-        return _Scored(self.regime, None, self.frame_interval, pairs, frames)
+        return _Scored(self.origin, self.regime, None, self.frame_interval, pairs, frames)
+
+    def with_moved(self, others: Sequence["_Scored"]) -> "_Scored":
+        """Return every trajectory together with its moved copies: one independent unit."""
+        every = (self, *others)
+        shared = [key for key in self.pairs if all(key in item.pairs for item in others)]
+        pairs = {key: _sum([item.pairs[key] for item in every]) for key in shared}
+        frames = _sum([item.frames for item in every])
+        return _Scored(self.origin, self.regime, self.families, self.frame_interval, pairs, frames)
+
+
+def _sum(pairs: Sequence[Pair]) -> Pair:
+    return torch.stack([pair[0] for pair in pairs]).sum(0), torch.stack([pair[1] for pair in pairs]).sum(0)
 
 
 @dataclass
@@ -67,10 +83,11 @@ def evaluate(
     The first ``num_given`` frames from ``start`` are lifted into a state, the emulator is bound to the
     case's grid and context and advanced to the end of the truth, and each observed frame is scored in
     float64. Rows are pooled over the trajectories of a (split, regime) and, as regime ``"all"``, over those
-    of a split; intervals come from resampling trajectories (:func:`pooled_estimate`). A metric that is
-    defined nowhere in a group (the wavelength of dead patterns) and a window that some case of the group
-    does not wholly contain get no row there. A prediction that is not finite makes the value of its window
-    NaN, for its regime and for "all"; the metric ``diverged`` says in how large a share of the trajectories.
+    of a split; intervals come from resampling trajectories (:func:`pooled_estimate`), each together with its
+    moved copies. A metric that is defined nowhere in a group (the wavelength of dead patterns) and a window
+    that some case of the group does not wholly contain get no row there. A prediction that is not finite
+    makes the value of its window NaN, for its regime and for "all"; the metric ``diverged`` says in how large
+    a share of the trajectories.
 
     Where a split mixes families of starts, each gets rows of its own, as regime ``"from FAMILY"``. An
     emulator that refuses a case (a spectral solver between walls, too few steps for a finer grid) has no rows
@@ -107,8 +124,10 @@ def evaluate(
     patterns: dict[tuple[str, str], _Patterns] = {}
     refusals: list[Refusal] = []
     notes: dict[str, str] = {}
+    origin = 0
     for case in cases:
         place = (case.split, case.regime)
+        origin += not case.same_trajectories
         repeats[place] = repeats.get(place, -1) + 1
         seed = zlib.crc32(f"{settings.seed}/{case.split}/{case.regime}/{repeats[place]}".encode())
         scorer = CaseScorer(case, settings)
@@ -116,7 +135,8 @@ def evaluate(
         kept = settings.kept_frames(scorer.num_frames)
         if case.note:
             notes.setdefault(case.split, case.note)
-        looked_at = settings.pattern_frames(scorer.num_frames)
+        # the patterns of a moved copy are the same ones again
+        looked_at = () if case.same_trajectories else settings.pattern_frames(scorer.num_frames)
         collected = _reference_patterns(patterns, place, scorer, looked_at) if looked_at else None
         refused: list[PdencaError] = []
         for name, emulator in emulators.items():
@@ -132,7 +152,14 @@ def evaluate(
             pairs = {**window_pairs(scores, case.frame_interval, settings), **run.probes}
             families = None if case.families is None else tuple(case.families)
             scored.setdefault((case.split, name), []).append(
-                _Scored(case.regime, families, case.frame_interval, pairs, (scores.error, scores.variance))
+                _Scored(
+                    origin,
+                    case.regime,
+                    families,
+                    case.frame_interval,
+                    pairs,
+                    (scores.error, scores.variance),
+                )
             )
             if collected is not None:
                 collected.emulated.setdefault(name, []).append(
@@ -154,7 +181,7 @@ def evaluate(
     curves: list[CurvePoint] = []
     incomplete = {(refusal.split, refusal.model) for refusal in refusals}
     for (split, model), group in scored.items():
-        for regime, members in _groups(group, (split, model) not in incomplete).items():
+        for regime, members in _groups(_units(group), (split, model) not in incomplete).items():
             rows += _rows(model, split, regime, members, settings)
             curves += _curve(model, split, regime, members, settings)
     for (split, regime), found in patterns.items():
@@ -163,6 +190,14 @@ def evaluate(
         except BadInputError as error:  # too few runs: no reason to lose all the other rows
             refusals.append(Refusal("patterns", split, regime, str(error)))
     return Results(rows, curves, list(examples.values()), settings, refusals, notes)
+
+
+def _units(scored: list[_Scored]) -> list[_Scored]:
+    """Put what was scored on moved copies of the same trajectories together."""
+    found: dict[int, list[_Scored]] = {}
+    for item in scored:
+        found.setdefault(item.origin, []).append(item)
+    return [items[0].with_moved(items[1:]) if len(items) > 1 else items[0] for items in found.values()]
 
 
 def _groups(scored: list[_Scored], complete: bool) -> dict[str, list[_Scored]]:

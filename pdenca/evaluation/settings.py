@@ -142,6 +142,8 @@ class Case:
         equation: what the truth solves, with the parameters of the context; without it there is no budget.
         kinds: how the fields transform, as in :func:`pdenca.symmetry.act`; None: all scalars.
         note: what is to be known about this truth, e.g. that it was derived from another case.
+        same_trajectories: these are the trajectories of the case before, moved: no new evidence, so each is
+            resampled together with what it was made from.
 
     Raises:
         BadInputError: if names and numbers do not fit the channels, or a name cannot be used.
@@ -162,6 +164,7 @@ class Case:
     equation: Equation | None = None
     kinds: Sequence[Kind] | None = None
     note: str = ""
+    same_trajectories: bool = False
 
     def __post_init__(self) -> None:
         batch, _, channels = self.truth.shape[:3]

@@ -76,6 +76,8 @@ def build_automaton(
             channels,
             model.num_hidden_units,
             activation=model.activation,
+            hidden_bias=model.hidden_bias,
+            skip=model.skip,
             spread=model.spread,
             generator=generator,
         )

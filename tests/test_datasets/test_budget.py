@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from pdenca.datasets.budget import _cubic, budget_residual
+from pdenca.datasets.budget import budget_residual, mean_flow
 from pdenca.solvers import GrayScott, Grid, Heat
 
 EQUATION = GrayScott(0.03, 0.06)
@@ -39,7 +39,7 @@ def test_the_quadrature_error_falls_with_the_fifth_power_of_the_interval(num_fra
 
 def test_the_cubic_quadrature_is_exact_for_cubics():
     times = torch.arange(6, dtype=torch.float64)
-    means = _cubic(1 + times - 2 * times**2 + times**3)
+    means = mean_flow(1 + times - 2 * times**2 + times**3)
     torch.testing.assert_close(means, (times + times**2 / 2 - 2 * times**3 / 3 + times**4 / 4).diff())
 
 

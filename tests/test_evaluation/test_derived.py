@@ -174,6 +174,27 @@ def test_every_derived_split_is_scored_and_says_what_it_is(case):
         assert results.notes[name] == f"test, {derived.summary}"
 
 
+def test_moved_copies_of_a_trajectory_are_no_new_evidence(case):
+    # persistence does not care about directions: value and interval are those of the split itself
+    settings = SETTINGS.replace(pattern_window=(2, 4), pattern_stride=1, num_bootstrap=50)
+    many = replace(
+        case,
+        truth=case.truth[:, :7].repeat(4, 1, 1, 1, 1)
+        * torch.linspace(0.5, 1.5, 8).double().view(-1, 1, 1, 1, 1),
+        context={},
+        equation=None,
+    )
+    models = {"persistence": Persistence(10.0)}
+    moved = evaluate(DERIVED["ood_rotation"].cases("ood_rotation", many, settings), models, settings)
+    found = {(row.metric, row.regime, row.window): row for row in moved.rows}
+    for row in evaluate([many], models, settings).rows:
+        if not row.metric.startswith("fourier_rmse"):  # looks at one quadrant of waves
+            other = found[row.metric, row.regime, row.window]
+            expected = pytest.approx([row.value, row.low, row.high], rel=1e-6, nan_ok=True)
+            assert [other.value, other.low, other.high] == expected, row.metric
+    assert any(metric == "structure_distance" for metric, _, _ in found)
+
+
 def test_what_needs_the_equation_says_so(case):
     for name in ("ood_damage", "ood_dt_half"):
         with pytest.raises(BadInputError, match="not known"):

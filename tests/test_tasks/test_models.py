@@ -29,11 +29,15 @@ CONTEXT = {"feed_rate": torch.tensor([0.03, 0.03]), "kill_rate": torch.tensor([0
     ("name", "overrides", "expected"),
     [
         ("founding-paper", {}, 776),
-        # kernels 5 x 2 and 1 x 2 moments; MLP (4 + 1) x 16, (16 + 1) x 2, skip 4 x 2
-        ("mlp", {}, 12 + 80 + 34 + 8),
-        ("mlp", {"model.parameters_as_input": "false"}, 12 + 48 + 34 + 4),
-        ("mlp", {"model.sample_radius": "0", "model.radius": "1"}, 2 + 80 + 34 + 8),
-        ("mlp", {"model.skip": "false", "model.hidden_bias": "false"}, 12 + 64 + 34),
+        # kernels of 5, 3 and 1 moments for each of two fields; network (2 + 1) x 16, (16 + 1) x 2 for the rate
+        # and for what each of two parameters adds to it, skip 2 x 6
+        ("mlp", {}, 18 + 48 + 102 + 12),
+        ("mlp", {"model.parameters_as_input": "false"}, 18 + 48 + 34 + 4),
+        ("mlp", {"model.sample_radius": "0", "model.radius": "1"}, 2 + 2 + 48 + 102 + 12),
+        ("mlp", {"model.emission_radius": "0"}, 16 + 48 + 102 + 12),
+        ("mlp", {"model.skip": "false", "model.hidden_bias": "false"}, 18 + 32 + 102),
+        # fields and parameters side by side: (4 + 1) x 16, (16 + 1) x 2, skip 4 x 2
+        ("mlp", {"model.rule": "mlp"}, 18 + 80 + 34 + 8),
         # products: 3 x 6 maps of 4 inputs with bias, 2 x 6 outputs
         ("polynomial", {}, 12 + 72 + 18 + 12),
         ("polynomial", {"model.num_products": "3"}, 12 + 36 + 9 + 6),
@@ -71,7 +75,7 @@ def test_the_start_is_of_the_seed(name, make_scales):
 
 
 def test_inputs_and_rates_are_scaled_by_the_data(make_scales):
-    automaton = build_automaton(load_experiment("mlp").model, make_scales())
+    automaton = build_automaton(load_experiment("mlp", {"model.rule": "mlp"}).model, make_scales())
     rule = automaton.rule.reaction
     assert rule.feature_centre.tolist() == [0.5, 0.2]
     assert rule.feature_scale.tolist() == [0.3, 0.1]

@@ -8,7 +8,14 @@ import torch
 from torch import nn
 
 from pdenca.core import BadInputError, NonFiniteError
-from pdenca.training import FITTERS, FirstOrder, Fitter, LevenbergMarquardt, PreconditionedLBFGS
+from pdenca.training import (
+    FITTERS,
+    FirstOrder,
+    Fitter,
+    GaussNewton,
+    LevenbergMarquardt,
+    PreconditionedLBFGS,
+)
 from pdenca.training.checkpoint import load_tree, save_tree
 from pdenca.training.fitters.base import assign, flatten, trainable, unflatten
 from pdenca.training.fitters.first_order import OPTIMIZERS
@@ -319,6 +326,7 @@ def test_unknown_options_are_refused(option, two_tensors):
 def test_the_dictionary_of_fitters():
     assert {
         "levenberg-marquardt": LevenbergMarquardt,
+        "gauss-newton": GaussNewton,
         "lbfgs": PreconditionedLBFGS,
         "first-order": FirstOrder,
     } == FITTERS
