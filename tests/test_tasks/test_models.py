@@ -29,7 +29,7 @@ CONTEXT = {"feed_rate": torch.tensor([0.03, 0.03]), "kill_rate": torch.tensor([0
     ("name", "overrides", "expected"),
     [
         ("founding-paper", {}, 776),
-        # kernels of 5, 3 and 1 moments for each of two fields; network (2 + 1) x 16, (16 + 1) x 2 for the rate
+        # kernels of 5, 3 and 1 moments for each of two fields; network (2 + 1) x 16, (16 + 1) x 2 for rate
         # and for what each of two parameters adds to it, skip 2 x 6
         ("mlp", {}, 18 + 48 + 102 + 12),
         ("mlp", {"model.parameters_as_input": "false"}, 18 + 48 + 34 + 4),
