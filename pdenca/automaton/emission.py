@@ -24,7 +24,8 @@ class Emission(nn.Module):
         z(t + dt) ≈ G z + G_½ * [Φ(G_½ * z) - G_½ * z],
 
     G_½ half a step of diffusion, Φ the reaction alone. A moment weighs a difference, so what a cell makes is
-    all kept.
+    all kept. At a wall with a Dirichlet value, which is one of the fields, nothing reacts: the reaction is
+    continued oddly about 0.
 
     Arguments:
         num_channels: channels of the reaction.
@@ -56,5 +57,5 @@ class Emission(nn.Module):
         self, reaction: Float[Tensor, "batch *space channel"], grid: Grid
     ) -> Float[Tensor, "batch *space channel"]:
         """Return what arrives in every cell."""
-        sums = shell_sums(reaction, grid, self.radius)
+        sums = shell_sums(reaction, grid.with_zero_walls(), self.radius)
         return reaction + weigh_shells(sums, self.shell_kernel(common_spacing(grid)))

@@ -41,6 +41,15 @@ def test_what_is_emitted_arrives_somewhere(boundary, randomise, generator):
         torch.testing.assert_close(arrived.sum((1, 2)), reaction.sum((1, 2)), rtol=1e-12, atol=0)
 
 
+def test_the_value_of_a_wall_is_no_reaction(randomise):
+    emission = randomise(Emission(1, 2, num_dims=1))
+    nothing, something = torch.zeros(1, 8, 1, dtype=torch.float64), torch.ones(1, 8, 1, dtype=torch.float64)
+    held, bare = (Grid.uniform(8, 1.0, name, num_dims=1) for name in ("dirichlet(1)", "dirichlet"))
+    with torch.no_grad():
+        assert torch.equal(emission(nothing, held), nothing)
+        assert torch.equal(emission(something, held), emission(something, bare))
+
+
 def test_the_second_moment_is_a_diffusion_number():
     emission = Emission(1, 1, num_dims=1, reference_spacing=0.5).double()
     with torch.no_grad():

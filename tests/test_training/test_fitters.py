@@ -214,6 +214,17 @@ def test_lbfgs_reports_the_loss_of_where_it_ends_and_convergence(two_tensors, ha
     assert all(after <= before * (1 + 1e-12) for before, after in itertools.pairwise(losses))
 
 
+def test_lbfgs_leaves_parameters_alone_that_play_no_part(two_tensors):
+    class Part(Quadratic):
+        def loss(self, batch):
+            return (two_tensors.first - 1).square().sum()
+
+    before = two_tensors.second.detach().clone()
+    fitter = PreconditionedLBFGS(two_tensors, torch.eye(9, dtype=torch.float64))
+    assert fitter.step(Part(two_tensors, None, None), None).loss < 1e-10
+    assert torch.equal(two_tensors.second, before)
+
+
 def test_lbfgs_lowers_its_first_step_and_forgets(two_tensors, hard_quadratic):
     fitter = PreconditionedLBFGS(two_tensors, hard_quadratic.hessian, iterations=1)
     fitter.step(hard_quadratic, None)

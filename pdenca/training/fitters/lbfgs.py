@@ -80,7 +80,8 @@ class PreconditionedLBFGS:
             assign(self.automaton, (self.anchor + self.basis @ self.coordinates).detach())
             with torch.enable_grad():
                 loss = objective.loss(batch)
-                slopes = torch.autograd.grad(loss, list(parameters.values()))
+                # an emission plays no part in derivative matching
+                slopes = torch.autograd.grad(loss, list(parameters.values()), materialize_grads=True)
             self.coordinates.grad = self.basis.T @ flatten(slopes)
             return loss.detach()
 
