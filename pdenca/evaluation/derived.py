@@ -92,14 +92,7 @@ def rotated(case: Case, element: Element) -> Case:
         BadInputError: if the element does not fit the grid, or would exchange axes of different spacing or
             boundary.
     """
-    grid = case.grid
-    axes = element.source_axes if element.num_dims == grid.num_dims else range(grid.num_dims)
-    if any((grid.spacing[a], grid.boundaries[a]) != (grid.spacing[b], grid.boundaries[b])
-           for a, b in enumerate(axes)):  # fmt: skip
-        raise BadInputError(
-            f"{element.name!r} would exchange axes of different spacing or boundary on {grid}; usual cure: "
-            "an element of D2"
-        )
+    require_symmetric(case.grid, element)
     batch, time = case.truth.shape[:2]
     truth = act(element, case.truth.flatten(0, 1), case.kinds).unflatten(0, (batch, time))
     context: Context = {
@@ -111,6 +104,21 @@ def rotated(case: Case, element: Element) -> Case:
         equation = equation.with_parameters({name: value.double() for name, value in context.items()})
     note = f"{case.split}, {element.name}"
     return replace(case, truth=truth.contiguous(), context=context, equation=equation, note=note)
+
+
+def require_symmetric(grid: Grid, element: Element) -> None:
+    """Refuse elements that a grid's numbers of cells might allow, but its spacing or walls do not.
+
+    Raises:
+        BadInputError: if the element would exchange axes of different spacing or boundary.
+    """
+    axes = element.source_axes if element.num_dims == grid.num_dims else range(grid.num_dims)
+    if any((grid.spacing[a], grid.boundaries[a]) != (grid.spacing[b], grid.boundaries[b])
+           for a, b in enumerate(axes)):  # fmt: skip
+        raise BadInputError(
+            f"{element.name!r} would exchange axes of different spacing or boundary on {grid}; usual cure: "
+            "an element of D2"
+        )
 
 
 def damaged(

@@ -7,12 +7,15 @@ from jaxtyping import Float
 from torch import Tensor
 
 from pdenca.core import BadInputError
+from pdenca.evaluation.derived import require_symmetric
+from pdenca.solvers.grid import Grid
 from pdenca.symmetry import Group, act
 
 
 def turned_at_random(
     frames: Float[Tensor, "window time channel *space"],
     context: Mapping[str, Tensor],
+    grid: Grid,
     group: Group,
     generator: torch.Generator,
 ) -> tuple[Float[Tensor, "window time channel *space"], dict[str, Tensor]]:
@@ -24,12 +27,15 @@ def turned_at_random(
     Arguments:
         frames: the windows.
         context: their parameters, (window,) or (window, *space).
+        grid: the domain.
         group: the elements to draw from, all equally likely.
         generator: the choice.
 
     Raises:
-        BadInputError: if the group does not fit the grid.
+        BadInputError: if the group does not fit the grid, its cells or its walls.
     """
+    for element in group:
+        require_symmetric(grid, element)
     choice = torch.randint(group.order, (len(frames),), generator=generator).tolist()
     elements = [group.elements[number] for number in choice]
     moved = torch.stack([act(element, window) for element, window in zip(elements, frames, strict=True)])
@@ -47,6 +53,7 @@ def turned_at_random(
 def cut_at_random(
     frames: Float[Tensor, "window time channel *space"],
     context: Mapping[str, Tensor],
+    grid: Grid,
     num_cells: int,
     generator: torch.Generator,
 ) -> tuple[Float[Tensor, "window time channel *cut"], dict[str, Tensor]]:
@@ -58,12 +65,18 @@ def cut_at_random(
     Arguments:
         frames: windows of periodic frames.
         context: parameters of each window; those that vary in space are cut alike.
+        grid: the domain.
         num_cells: cells along each side of the pieces.
         generator: chooses the places.
 
     Raises:
-        BadInputError: if the pieces are larger than the frames.
+        BadInputError: if the pieces are larger than the frames, or the frames have walls, across which
+            pieces would be put together of what does not belong together.
     """
+    if not grid.is_periodic:
+        raise BadInputError(
+            f"pieces are cut out of periodic frames, got boundaries {grid.boundaries}; usual cure: no crop"
+        )
     space = frames.shape[3:]
     if num_cells > min(space):
         raise BadInputError(

@@ -62,13 +62,13 @@ def build_stage(
             early_share=item.early_share,
             early_frames=item.early_frames,
         )
+        grid = windows.grid
         if item.augment:
             frames, context = turned_at_random(
-                frames, context, GROUPS[item.augment], step_generator(seed, "turns")
+                frames, context, grid, GROUPS[item.augment], step_generator(seed, "turns")
             )
-        grid = windows.grid
         if item.crop:
-            frames, context = cut_at_random(frames, context, item.crop, step_generator(seed, "cuts"))
+            frames, context = cut_at_random(frames, context, grid, item.crop, step_generator(seed, "cuts"))
             grid = Grid.uniform(item.crop, grid.spacing[0], num_dims=grid.num_dims)
         objective = RolloutMatching(
             model,
@@ -153,7 +153,7 @@ def _derivative(
         early_frames=item.early_frames,
     )
     if item.augment:
-        frames, context = turned_at_random(frames, context, GROUPS[item.augment], generator)
+        frames, context = turned_at_random(frames, context, windows.grid, GROUPS[item.augment], generator)
     return DerivativeMatching(
         automaton,
         frames,

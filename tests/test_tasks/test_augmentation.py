@@ -5,7 +5,8 @@ import torch
 
 from pdenca.core import BadInputError
 from pdenca.solvers import GrayScott, Grid, StencilDerivatives
-from pdenca.tasks.augmentation import cut_at_random
+from pdenca.symmetry import D2, D4
+from pdenca.tasks.augmentation import cut_at_random, turned_at_random
 from pdenca.tasks.models import build_automaton
 from pdenca.tasks.settings import EmulationSettings, ModelSettings, StageSettings
 from pdenca.tasks.stages import build_stage
@@ -13,9 +14,10 @@ from pdenca.tasks.training_data import TrainingWindows, measure_scales
 
 
 def test_pieces_are_pieces(generator):
+    grid = Grid.uniform(8, 1.0)
     frames = torch.arange(2 * 3 * 1 * 8 * 8, dtype=torch.float64).view(2, 3, 1, 8, 8)
     context = {"feed_rate": torch.tensor([1.0, 2.0]), "place": frames[:, 0, 0].clone()}
-    pieces, told = cut_at_random(frames, context, 5, generator)
+    pieces, told = cut_at_random(frames, context, grid, 5, generator)
     assert pieces.shape == (2, 3, 1, 5, 5)
     assert torch.equal(told["feed_rate"], context["feed_rate"])
     assert torch.equal(told["place"], pieces[:, 0, 0])  # what varies in space is cut at the same place
@@ -23,10 +25,20 @@ def test_pieces_are_pieces(generator):
         start = int((window[0, 0] == piece[0, 0, 0, 0]).nonzero()[0] @ torch.tensor([8, 1]))
         expected = window.roll((-(start // 8), -(start % 8)), (-2, -1))[..., :5, :5]
         assert torch.equal(piece, expected)
-    many = [cut_at_random(frames, context, 5, generator)[0][0, 0, 0, 0, 0].item() for _ in range(60)]
+    many = [cut_at_random(frames, context, grid, 5, generator)[0][0, 0, 0, 0, 0].item() for _ in range(60)]
     assert len(set(many)) > 20
     with pytest.raises(BadInputError, match="pieces of 9 cells cannot be cut out of frames of 8"):
-        cut_at_random(frames, context, 9, generator)
+        cut_at_random(frames, context, grid, 9, generator)
+
+
+def test_nothing_is_cut_or_turned_across_walls(generator):
+    frames = torch.rand(2, 3, 1, 8, 8, generator=generator)
+    channel = Grid((8, 8), (1.0, 1.0), ("periodic", "no-flux"))
+    with pytest.raises(BadInputError, match="pieces are cut out of periodic frames"):
+        cut_at_random(frames, {}, channel, 5, generator)
+    with pytest.raises(BadInputError, match="exchange axes of different spacing or boundary"):
+        turned_at_random(frames, {}, channel, D4, generator)
+    assert turned_at_random(frames, {}, channel, D2, generator)[0].shape == frames.shape
 
 
 def test_what_comes_in_through_the_cut_does_not_reach_what_is_scored(generator):

@@ -199,7 +199,9 @@ def test_windows_are_turned_each_by_its_own_element(generator):
     frames = torch.rand(40, 3, 2, 6, 6, generator=generator, dtype=torch.float64)
     field = torch.rand(40, 6, 6, generator=generator, dtype=torch.float64)
     context = {"feed_rate": torch.arange(40.0), "kill_rate": field}
-    moved, told = turned_at_random(frames, context, D4, torch.Generator().manual_seed(1))
+    moved, told = turned_at_random(
+        frames, context, Grid.uniform(6, 1.0), D4, torch.Generator().manual_seed(1)
+    )
     assert torch.equal(told["feed_rate"], context["feed_rate"])
     used = set()
     for number in range(40):
