@@ -20,7 +20,7 @@ from pdenca.automaton import (
 )
 from pdenca.core import BadInputError
 from pdenca.evaluation import ResultsTable
-from pdenca.solvers import EQUATIONS, Grid, SpectralDerivatives, dispersion
+from pdenca.solvers import EQUATIONS, FitzHughNagumo, Grid, SpectralDerivatives, dispersion
 from pdenca.tasks.explanation import (
     cells,
     columns_of,
@@ -36,6 +36,7 @@ from pdenca.tasks.explanation import (
     to_json,
 )
 from pdenca.tasks.explanation.moments import directional_moments, moments_of_symbol, offsets, symbol_of
+from pdenca.tasks.explanation.reading import read_kernels
 from pdenca.tasks.explanation.taps import kernel_taps, step_taps
 from pdenca.tasks.explanation.truth import law_of
 from pdenca.tasks.models import NeuralEmulator, build_automaton
@@ -252,6 +253,24 @@ def test_kernels_of_a_group_and_invariants_of_gradients(make_scales):
         else:
             assert moments["x"][2] == pytest.approx(0.3 * 0.05 * H**2)
             assert any("invariant 1" in note for note in found.notes)
+
+
+def test_a_field_that_does_not_diffuse():
+    """Spirals of FitzHugh and Nagumo: the recovery stays where it is, which no kernel is relative to."""
+    told = {name: torch.full((4,), 0.5, dtype=torch.float64) for name in FitzHughNagumo().parameters()}
+    law = law_of("fitzhugh-nagumo", told, {"diffusivity_u": 1.0, "diffusivity_v": 0.0})
+    automaton = Automaton(
+        IsotropicKernels(2, 2),
+        TransportReaction(PointwiseMLP(2, 0, 2, 2)),
+        Increment(),
+        HiddenChannels(2),
+    ).double()
+    found, _ = read_kernels(automaton, ("u", "v"), law, 2, 1.0, (0.1, 0.2))
+    readings = {kernel.taps.name: kernel for kernel in found}
+    assert readings["transport u"].symbol_errors
+    still = readings["transport v"]
+    assert (still.exact_name, still.exact_moments, still.symbol_errors) == ("0", None, {})
+    assert readings["sample v"].symbol_errors == pytest.approx({0.1: 0, 0.2: 0})  # the cell itself is right
 
 
 def test_bad_tolerance(by_hand):

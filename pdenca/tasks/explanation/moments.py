@@ -95,7 +95,8 @@ def moments_of_symbol(symbol: Symbol, direction: Sequence[float], reach: float) 
     vectors = torch.from_numpy(nodes[:, None] * reach * np.asarray(direction)[None])
     values = symbol(vectors).numpy()
     series = np.polynomial.chebyshev.chebfit(nodes, values, _NODES // 2)
-    coefficients = np.polynomial.chebyshev.cheb2poly(series)
+    found = np.polynomial.chebyshev.cheb2poly(series)
+    coefficients = np.pad(found, (0, len(series) - len(found)))  # a constant comes back as one number
     return tuple(float((coefficients[order] / (1j * reach) ** order).real) for order in ORDERS)
 
 

@@ -139,7 +139,11 @@ def read_kernels(
         symbol, name = None, ""
         if law is not None and item.field == item.source and item.field in channels[: law.num_fields]:
             share = 1.0 if item.kind == "sample" and automaton.emission is None else 0.5
-            symbol, name = _exact(item.kind, law.transport(channels.index(item.field)), dt, share)
+            transport = law.transport(channels.index(item.field))
+            symbol, name = _exact(item.kind, transport, dt, share)
+            probe = torch.full((1, num_dims), 1 / spacing, dtype=torch.float64)
+            if item.kind == "transport" and not bool(transport(probe).abs() > 0):
+                symbol, name = None, "0"  # a field that stays where it is: nothing is relative to nothing
         if item.kind == "laplacian":
             symbol, name = _laplacian(spacing), "h² ∇²"
         readings.append(read_kernel(item, spacing, symbol, name, wavenumbers))
