@@ -100,6 +100,25 @@ class ModelSettings(Settings):
         return self
 
     @pydantic.model_validator(mode="after")
+    def _no_idle_option(self) -> "ModelSettings":
+        idle = {"radius", "sample_radius"} if self.perception == "fixed-kernels" else {"kernels"}
+        if self.perception == "vector-kernels":
+            idle |= {"sample_radius"}
+        if self.rule != "products":
+            idle |= {"num_products"}
+        if self.rule == "products":
+            idle |= {"num_hidden_units"}
+        if self.rule in ("products", "gated"):
+            idle |= {"activation", "hidden_bias", "skip", "spread"}
+        for name in sorted(idle):
+            if getattr(self, name) != type(self).model_fields[name].default:
+                raise ValueError(
+                    f"{name} plays no role with perception {self.perception!r} and rule {self.rule!r}; leave "
+                    "it out"
+                )
+        return self
+
+    @pydantic.model_validator(mode="after")
     def _symmetric(self) -> "ModelSettings":
         known_group(self.group)
         chosen = {"group-kernels": GROUPS, "vector-kernels": GROUPS, "gradient-invariants": WHOLE_GROUPS}

@@ -24,7 +24,7 @@ def test_overrides_of_every_kind():
     overrides = {
         "seed": "7",
         "model.radius": "2",
-        "model.rule": "products",
+        "model.rule": "mlp",
         "model.activation": "'relu'",
         "model.skip": "false",
         "stages.0.num_steps": "3",
@@ -32,7 +32,7 @@ def test_overrides_of_every_kind():
     }
     settings = load_experiment("mlp", overrides)
     plain = load_experiment("mlp")
-    assert (settings.seed, settings.model.radius, settings.model.rule) == (7, 2, "products")
+    assert (settings.seed, settings.model.radius, settings.model.rule) == (7, 2, "mlp")
     assert (settings.model.activation, settings.model.skip) == ("relu", False)
     assert (settings.stages[0].num_steps, settings.stages[1].noise) == (3, 0.01)
     assert settings.stages[2:] == plain.stages[2:]

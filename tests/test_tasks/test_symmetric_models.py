@@ -167,6 +167,13 @@ def test_the_settings_choose_the_parts(make_scales):
         ({"perception": "vector-kernels"}, "need each other"),
         ({"perception": "vector-kernels", "rule": "gated"}, "standardise = false"),
         ({"num_hidden_vectors": 1, "standardise": False}, "hidden vectors need vector kernels"),
+        (
+            {"perception": "fixed-kernels", "radius": 2},
+            "radius plays no role with perception 'fixed-kernels'",
+        ),
+        ({"kernels": ["identity"]}, "kernels plays no role with perception 'isotropic-kernels'"),
+        ({"rule": "products", "activation": "relu"}, "activation plays no role .* rule 'products'"),
+        ({"num_products": 3}, "num_products plays no role .* rule 'mlp'"),
     ],
 )
 def test_settings_that_do_not_fit(values, message):
