@@ -34,14 +34,24 @@ def bind_to_interval(
     :class:`Retimed`, or a dataclass with a field ``frame_interval``, as solvers and baselines are.
 
     Raises:
-        BadInputError: if neither works, or the emulator refuses the case.
+        BadInputError: if neither works, the emulator refuses the case, or its step would be repeated but its
+            state is several frames, which the case gives too far apart.
         StabilityError: if the emulator refuses the case.
     """
     step = emulator.bind(case.grid, context, generator)
     times = case.frame_interval / step.time_step
     count = round(times)
-    if count >= 1 and math.isclose(times, count, rel_tol=1e-6):
-        return step if count == 1 else Repeated(step, count)
+    if count == 1 and math.isclose(times, 1, rel_tol=1e-6):
+        return step
+    if count > 1 and math.isclose(times, count, rel_tol=1e-6):
+        num_read = getattr(emulator.codec, "num_given", 1)
+        if num_read > 1:
+            raise BadInputError(
+                f"{name!r} reads {num_read} frames {step.time_step:g} time units apart, "
+                f"{case.split}/{case.regime} gives one every {case.frame_interval:g}; usual cure: a model "
+                "that sees one frame"
+            )
+        return Repeated(step, count)
     other: Emulator | None = None
     if isinstance(emulator, Retimed):
         other = emulator.at_interval(case.frame_interval)

@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from pdenca.baselines import EquationsOnGrid, Persistence, SpectralOnGrid
+from pdenca.baselines.networks import FrameHistory
 from pdenca.core import BadInputError, LastFrame, rollout
 from pdenca.evaluation import (
     DERIVED,
@@ -199,6 +200,29 @@ def test_what_needs_the_equation_says_so(case):
     for name in ("ood_damage", "ood_dt_half"):
         with pytest.raises(BadInputError, match="not known"):
             list(DERIVED[name].cases(name, replace(case, equation=None), SETTINGS))
+
+
+def test_a_model_of_several_frames_is_not_given_frames_too_far_apart(case):
+    """One that goes on as from the last frame to this one would otherwise go on twice too fast."""
+
+    class Straight:
+        codec = FrameHistory(2, 2)
+
+        def bind(self, lattice, context, generator=None):
+            return self
+
+        time_step, deterministic = 10.0, True
+
+        def __call__(self, state):
+            return torch.cat((2 * state[:, :2] - state[:, 2:], state[:, :2]), 1)
+
+    models = {"straight": Straight(), "persistence": Persistence(10.0)}
+    settings = SETTINGS.replace(windows=((1, 1),))
+    assert not evaluate([case], models, settings).refusals
+    results = evaluate([strided(case, 2, settings)], models, settings)
+    (refusal,) = results.refusals
+    assert refusal.model == "straight"
+    assert "reads 2 frames 10 time units apart, test/spots gives one every 20" in refusal.reason
 
 
 def test_a_model_of_whole_frames_is_left_out_of_finer_ones_and_named(case):
