@@ -1,4 +1,4 @@
-"""Looking inside a trained model: its kernels, and how exactly it keeps the symmetries of the square."""
+"""Looking inside a trained model: its kernels, and how exactly it keeps the symmetries of the grid."""
 
 from collections.abc import Mapping, Sequence
 
@@ -10,7 +10,8 @@ from pdenca.automaton.lattice import shells
 from pdenca.automaton.moments import UNIT
 from pdenca.core import Emulator
 from pdenca.evaluation import Case
-from pdenca.symmetry import D4, equivariance_residuals
+from pdenca.evaluation.derived import symmetries_of
+from pdenca.symmetry import equivariance_residuals
 
 from .models import NeuralEmulator
 from .validation import NUM_GIVEN
@@ -62,7 +63,7 @@ def _moment_name(powers: tuple[int, ...]) -> str:
 def symmetry_residuals(
     emulators: Mapping[str, Emulator], case: Case, num_steps: int = 2
 ) -> dict[str, dict[str, float]]:
-    """Return how far each emulator is from commuting with every element of the square's group.
+    """Return how far each emulator is from commuting with every symmetry of the case's grid.
 
     Arguments:
         emulators: name -> emulator, working in float64.
@@ -79,6 +80,7 @@ def symmetry_residuals(
         for name, emulator in emulators.items():
             step = emulator.bind(case.grid, context, torch.Generator().manual_seed(0))
             state = emulator.codec.lift(given)
-            kinds = emulator.kinds if isinstance(emulator, NeuralEmulator) else None
-            found[name] = dict(equivariance_residuals(step, D4, state, kinds, num_steps))
+            kinds = getattr(emulator, "kinds", None)
+            group = symmetries_of(case.grid)
+            found[name] = dict(equivariance_residuals(step, group, state, kinds, num_steps))
     return found

@@ -284,13 +284,18 @@ class RegimeSwitch:
                     f"{member.name} was trained on {len(member.scales.parameter_pairs)} parameter sets; one "
                     "network per regime needs `--regimes` with one name"
                 )
-        if len({member.codec for member in self.members}) > 1:
+        if len({(member.codec, member.kinds) for member in self.members}) > 1:
             raise BadInputError("the networks of a switch must have the same channels")
 
     @property
     def codec(self) -> HiddenChannels | FrameHistory:
         """That of the members."""
         return self.members[0].codec
+
+    @property
+    def kinds(self) -> tuple[FieldKind, ...]:
+        """Those of the members."""
+        return self.members[0].kinds
 
     @property
     def num_parameters(self) -> int:

@@ -7,9 +7,12 @@ import pytest
 import torch
 
 from pdenca.automaton import Automaton, FixedKernels, HiddenChannels, Increment, PointwiseMLP
+from pdenca.baselines import EquationsOnGrid
 from pdenca.core import BadInputError, Emulator
 from pdenca.datasets import load_split
-from pdenca.evaluation import pooled_vrmse
+from pdenca.evaluation import Case, pooled_vrmse
+from pdenca.solvers import Grid
+from pdenca.symmetry import D2
 from pdenca.tasks.emulation import (
     Validation,
     baseline_rows,
@@ -207,6 +210,20 @@ def test_pictures_of_learned_kernels(num_dims, make_scales):
 
 def test_fixed_kernels_have_no_pictures(make_scales):
     assert learned_kernels(emulator("founding-paper", make_scales)) == []
+
+
+def test_symmetry_residuals_are_those_of_the_grid():
+    """Walls along one axis: turning the domain by a quarter is no symmetry of it, and no model's fault."""
+    channel = Grid((8, 8), (1.0, 1.0), ("periodic", "no-flux"))
+    line = Grid.uniform(8, 1.0, num_dims=1)
+    for grid, names in ((channel, {element.name for element in D2}), (line, {"identity", "flip axis 0"})):
+        generator = torch.Generator().manual_seed(0)
+        truth = torch.rand(1, 6, 1, *grid.shape, generator=generator, dtype=torch.float64)
+        told = {"diffusivity": torch.tensor([0.5], dtype=torch.float64)}
+        case = Case("test", "some", truth, grid, told, 0.1, ("u",), (1.0,))
+        (found,) = symmetry_residuals({"equations": EquationsOnGrid("heat", 0.1)}, case).values()
+        assert set(found) == names
+        assert max(found.values()) < 1e-12
 
 
 def test_symmetry_residuals_tell_the_turned_from_the_straight(dataset, make_scales):

@@ -189,6 +189,7 @@ def test_a_switch_takes_the_network_of_the_nearest_parameters(make_scales):
         for (name, pair), bias in zip(pairs.items(), (1, 2), strict=True)
     ]
     switch = RegimeSwitch(members)
+    assert switch.kinds == members[0].kinds
     assert isinstance(switch, Emulator)
     state = switch.codec.lift(torch.zeros(2, 1, 2, 8, 8).double())
 
