@@ -91,12 +91,24 @@ def test_the_moved_truth_is_the_truth_of_the_moved_start(case, element):
 
 def test_parameters_in_space_and_vectors_are_moved_too(case):
     place = torch.rand(2, 24, 24, dtype=torch.float64, generator=torch.Generator().manual_seed(1)) / 10
-    varied = replace(case, context={**case.context, "feed_rate": place}, kinds=("vector",))
+    context = {**case.context, "feed_rate": place}
+    varied = replace(case, context=context, equation=case.equation.with_parameters({"feed_rate": place}))
     turn = D4["rotate 90"]
     made = rotated(varied, turn)
     assert torch.equal(made.context["feed_rate"], act(turn, place[:, None])[:, 0])
-    assert torch.equal(made.truth[:, 3], act(turn, case.truth[:, 3], ["vector"]))
     assert torch.equal(made.equation.feed_rate, made.context["feed_rate"])
+    made = rotated(replace(case, kinds=("vector",), equation=None), turn)
+    assert torch.equal(made.truth[:, 3], act(turn, case.truth[:, 3], ["vector"]))
+
+
+def test_an_equation_with_a_direction_is_not_turned(case):
+    uneven = case.equation.with_parameters({"diffusivity_a": (2e-5, 1e-5)})
+    tilted = replace(case, equation=uneven)
+    assert rotated(tilted, D4["flip axis 0"]).equation is uneven
+    with pytest.raises(
+        BadInputError, match="'rotate 90' is no symmetry of 'gray-scott' with these constants"
+    ):
+        rotated(tilted, D4["rotate 90"])
 
 
 def test_only_symmetries_of_the_grid_are_taken(case):
