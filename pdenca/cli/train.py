@@ -106,5 +106,14 @@ def train_command(
             progress=show,
             compile_steps=compile_steps,
         )
-    found = f", best validation score {best[0]:.3g}" if best else ""
-    click.echo(f"{run}: trained{found}; next: pdenca evaluate {run} --data {data}")
+    click.echo(f"{run}: trained{_found(run)}; next: pdenca evaluate {run} --data {data}")
+
+
+def _found(run: Path) -> str:
+    """Tell the score of the model that was kept, which an earlier sitting or the start may have made."""
+    from pdenca.tasks.figures import read_metrics
+
+    scores = [row["validation"] for row in read_metrics(run) if "validation" in row]
+    best = min(score for score in scores if math.isfinite(score))
+    untrained = ", that of the untrained model: no step made it better" if best == scores[0] else ""
+    return f", best validation score {best:.3g}{untrained}"

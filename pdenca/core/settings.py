@@ -49,6 +49,8 @@ class Settings(pydantic.BaseModel):
             hint = f"did you mean {near[0]!r}?" if near else f"known settings: {', '.join(known)}"
             return f"unknown setting {where!r}: {hint}"
         message = item["msg"].removeprefix("Value error, ")
+        if isinstance(item["input"], Mapping):  # a whole group of settings, which the message names itself
+            return f"settings {where!r}: {message}" if where else message
         return f"setting {where!r} got {item['input']!r}: {message}" if where else message
 
     @classmethod

@@ -50,6 +50,23 @@ def turned_at_random(
     return moved, parameters
 
 
+def require_cuttable(grid: Grid, num_cells: int) -> None:
+    """Refuse pieces of so many cells along each side that cannot be cut out of frames on this grid.
+
+    Raises:
+        BadInputError: if the pieces are larger than the frames, or the frames have walls.
+    """
+    if not grid.is_periodic:
+        raise BadInputError(
+            f"pieces are cut out of periodic frames, got boundaries {grid.boundaries}; usual cure: no crop"
+        )
+    if num_cells > min(grid.shape):
+        raise BadInputError(
+            f"pieces of {num_cells} cells cannot be cut out of frames of {min(grid.shape)}; usual cure: a "
+            "smaller crop, or none"
+        )
+
+
 def cut_at_random(
     frames: Float[Tensor, "window time channel *space"],
     context: Mapping[str, Tensor],
@@ -73,16 +90,8 @@ def cut_at_random(
         BadInputError: if the pieces are larger than the frames, or the frames have walls, across which
             pieces would be put together of what does not belong together.
     """
-    if not grid.is_periodic:
-        raise BadInputError(
-            f"pieces are cut out of periodic frames, got boundaries {grid.boundaries}; usual cure: no crop"
-        )
+    require_cuttable(grid, num_cells)
     space = frames.shape[3:]
-    if num_cells > min(space):
-        raise BadInputError(
-            f"pieces of {num_cells} cells cannot be cut out of frames of {min(space)}; usual cure: a smaller "
-            "crop, or none"
-        )
     places = [[int(torch.randint(cells, (1,), generator=generator)) for cells in space] for _ in frames]
 
     def cut(values: Tensor) -> Tensor:

@@ -15,12 +15,13 @@ import torch
 
 from pdenca.core import BadInputError, write_text
 from pdenca.training import Stage, Training, TrainingProgress
+from pdenca.training.loop import BEST, LAST, METRICS
 
 from .comparison import baseline_rows, evaluate_runs, list_splits, load_cases
 from .inspection import learned_kernels, symmetry_residuals
 from .models import SCALES, SETTINGS, NeuralEmulator, build_model, load_run, read_run
 from .settings import EXPERIMENTS, EmulationSettings, load_experiment
-from .stages import build_stage
+from .stages import build_stage, require_data_for
 from .training_data import TrainingWindows, measure_scales
 from .validation import Validation
 
@@ -75,7 +76,10 @@ def train_emulator(
     """
     dtype = torch.float64 if settings.dtype == "float64" else torch.float32
     scales = measure_scales(data, regimes)
-    if (run / SETTINGS).exists() and (run / SCALES).exists():
+    holds_work = any(
+        (run / name).exists() for name in (LAST, BEST, METRICS)
+    )  # else it ended before the start
+    if holds_work and (run / SETTINGS).exists() and (run / SCALES).exists():
         if not resume:
             raise BadInputError(
                 f"{run} already holds a training run; usual cure: --resume to continue it, or another --out"
@@ -86,15 +90,16 @@ def train_emulator(
                 f"{run} was made with other settings or data; usual cure: resume with the same ones, or "
                 "another --out"
             )
+    model = build_model(settings, scales, dtype)
+    windows = TrainingWindows(data, regimes, dtype, settings.train_trajectories)
+    require_data_for(settings.stages, windows, model)
     for left in run.glob(".*.partial"):  # of a sitting that was killed while it wrote
         left.unlink()
     write_text(run / SETTINGS, settings.to_json())
     write_text(run / SCALES, scales.to_json())
     write_text(run / "environment.json", json.dumps(environment(), indent=1))
-    model = build_model(settings, scales, dtype)
     if compile_steps:
         model.compile_steps()
-    windows = TrainingWindows(data, regimes, dtype, settings.train_trajectories)
     stages = [
         Stage(
             f"{number + 1} {item.objective}",

@@ -337,7 +337,8 @@ def load_experiment(
             if near
             else f"expected one of {', '.join(EXPERIMENTS)} or a TOML file"
         )
-        raise BadInputError(f"no experiment {str(name_or_path)!r} ({type(error).__name__}): {hint}") from None
+        reason = "" if isinstance(error, FileNotFoundError) else f" ({type(error).__name__})"
+        raise BadInputError(f"no experiment {str(name_or_path)!r}{reason}: {hint}") from None
     for place, text in (overrides or {}).items():
         _put(table, place, _toml_value(text))
     return EmulationSettings.parse(table)

@@ -1,10 +1,13 @@
 """From the settings of a training stage to its objective and its fitter."""
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
 
 from pdenca.automaton import Automaton
 from pdenca.core import BadInputError, Trainable
+from pdenca.evaluation.derived import require_symmetric
 from pdenca.solvers.grid import Grid
 from pdenca.symmetry import GROUPS
 from pdenca.training import (
@@ -21,13 +24,55 @@ from pdenca.training import (
 )
 from pdenca.training.fitters import normal_equations
 
-from .augmentation import cut_at_random, turned_at_random
+from .augmentation import cut_at_random, require_cuttable, turned_at_random
 from .settings import EmulationSettings, StageSettings
 from .training_data import DataScales, TrainingWindows
 from .validation import NUM_GIVEN
 
 INTERPOLATION_POINTS = 8
 FIRST_MATCHED = 2  # earliest start of an interpolation window: its matched frame is three later
+
+
+def require_data_for(stages: Sequence[StageSettings], windows: TrainingWindows, model: Trainable) -> None:
+    """Refuse stages that the training data cannot serve, before the first of them has cost its time.
+
+    Arguments:
+        stages: of the whole run.
+        windows: the training data.
+        model: says how many frames it is given.
+
+    Raises:
+        BadInputError: if the trajectories are too short, a crop does not fit the frames, or windows cannot be
+            moved by the group of ``augment``.
+    """
+    for number, item in enumerate(stages):
+        needed = {
+            "derivative": FIRST_MATCHED + INTERPOLATION_POINTS,
+            "rollout": _first_start(model) + model.codec.num_given + item.horizon,
+            "propagation": 2,
+        }[item.objective]
+        if needed > windows.num_frames:
+            raise BadInputError(
+                f"stage {number} ({item.objective}) needs trajectories of {needed} frames, the data have "
+                f"{windows.num_frames}; usual cure: longer trajectories (--frames), or a shorter horizon"
+            )
+        if item.crop:
+            require_cuttable(windows.grid, item.crop)
+        if item.augment:
+            group = GROUPS[item.augment]
+            num_dims = group.elements[0].num_dims
+            if num_dims != windows.grid.num_dims:
+                raise BadInputError(
+                    f"stage {number}: augment = {item.augment!r} turns {num_dims} axes, the data have "
+                    f"{windows.grid.num_dims}; usual cure: another group, or none"
+                )
+            for element in group:
+                require_symmetric(windows.grid, element)
+
+
+def _first_start(model: Trainable) -> int:
+    """Return the earliest frame at which a roll-out's window may start."""
+    return max(0, NUM_GIVEN - 1 - model.codec.num_given)
 
 
 def build_stage(
@@ -58,7 +103,7 @@ def build_stage(
             item.num_windows,
             model.codec.num_given + item.horizon,
             step_generator(seed, "windows"),
-            first=max(0, NUM_GIVEN - 1 - model.codec.num_given),
+            first=_first_start(model),
             early_share=item.early_share,
             early_frames=item.early_frames,
         )

@@ -142,6 +142,7 @@ class TrainingWindows:
                 "cure: fewer, or more data"
             )
         self.num_trajectories = num_trajectories
+        self.num_frames = min(header.num_frames for header in headers)
 
     def draw(
         self,

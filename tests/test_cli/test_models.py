@@ -260,3 +260,57 @@ def test_report_and_moved_data(call, refused, results, data, tmp_path):
 def test_report_refuses(refused, runs, tmp_path):
     assert "was not evaluated yet" in refused("report", runs / "mlp")
     assert "no folder" in refused("report", tmp_path / "none")
+
+
+def test_a_stage_that_the_data_cannot_serve_is_refused_before_anything_is_trained(data, call, tmp_path):
+    for assignment, complaint in [
+        ("stages.2.horizon=20", "stage 2 (rollout) needs trajectories of 23 frames, the data have 14"),
+        ("stages.1.crop=48", "pieces of 48 cells cannot be cut out of frames of 16"),
+        ("stages.1.augment=cube", "stage 1: augment = 'cube' turns 3 axes, the data have 2"),
+    ]:
+        refused = call("train", data, "--out", tmp_path / "run", *QUICKER, "--set", assignment)
+        assert refused.exit_code == 2
+        assert complaint in refused.stderr
+        assert not (tmp_path / "run").exists()
+
+
+def test_a_run_that_ended_before_its_start_does_not_occupy_its_folder(data, call, tmp_path):
+    quick = [
+        "--set",
+        "stages.0.num_steps=1",
+        "--set",
+        "stages.0.num_windows=4",
+        "--set",
+        "validation_frames=5",
+    ]
+    unet = ["train", data, "--out", tmp_path / "run", "--model", "unet", *quick, "--set", "network.width=4"]
+    refused = call(*unet, "--set", "network.num_levels=5")
+    assert refused.exit_code == 2
+    assert "needs a multiple of 32 cells" in refused.stderr
+    assert call(*unet).exit_code == 0
+    assert "already holds a training run" in call(*unet).stderr
+
+
+def test_the_score_that_is_told_is_that_of_the_model_that_is_kept(data, call, tmp_path):
+    hopeless = [
+        "--set",
+        "stages.0.num_steps=1",
+        "--set",
+        "stages.0.num_windows=4",
+        "--set",
+        "validation_frames=5",
+    ]
+    hopeless += ["--set", "network.width=4", "--set", "stages.0.learning_rate=100"]
+    trained = call("train", data, "--out", tmp_path / "run", "--model", "unet", *hopeless)
+    assert "that of the untrained model: no step made it better" in trained.stdout
+    told = re.search(r"best validation score ([^,;]+)", trained.stdout)[1]
+    assert f"best {told}" in call("info", tmp_path / "run").stdout
+    resumed = call("train", data, "--out", tmp_path / "run", "--model", "unet", *hopeless, "--resume")
+    assert f"best validation score {told}" in resumed.stdout
+
+
+def test_settings_that_contradict_each_other_are_told_without_all_the_others(data, call, tmp_path):
+    refused = call("train", data, "--out", tmp_path / "run", "--set", "model.rule=gated")
+    assert refused.exit_code == 2
+    assert "settings 'model': vector kernels and the rule 'gated' need each other" in refused.stderr
+    assert "{" not in refused.stderr
