@@ -62,7 +62,7 @@ def info_command(path: Path) -> None:
 
 def _run_facts(run: Path) -> dict[str, str]:
     from pdenca.tasks.emulation import load_run
-    from pdenca.tasks.figures import read_metrics
+    from pdenca.tasks.training_record import read_metrics
 
     model = load_run(run)
     rows = read_metrics(run)

@@ -74,6 +74,7 @@ def train_command(
     import torch
 
     from pdenca.tasks.emulation import load_experiment, train_emulator
+    from pdenca.tasks.training_record import kept_score
 
     if threads is not None:
         torch.set_num_threads(threads)
@@ -106,14 +107,8 @@ def train_command(
             progress=show,
             compile_steps=compile_steps,
         )
-    click.echo(f"{run}: trained{_found(run)}; next: pdenca evaluate {run} --data {data}")
-
-
-def _found(run: Path) -> str:
-    """Tell the score of the model that was kept, which an earlier sitting or the start may have made."""
-    from pdenca.tasks.figures import read_metrics
-
-    scores = [row["validation"] for row in read_metrics(run) if "validation" in row]
-    best = min(score for score in scores if math.isfinite(score))
-    untrained = ", that of the untrained model: no step made it better" if best == scores[0] else ""
-    return f", best validation score {best:.3g}{untrained}"
+    score, untrained = kept_score(run)
+    remark = ", that of the untrained model: no step made it better" if untrained else ""
+    click.echo(
+        f"{run}: trained, best validation score {score:.3g}{remark}; next: pdenca evaluate {run} --data {data}"
+    )

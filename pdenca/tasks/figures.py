@@ -1,6 +1,5 @@
 """From the folder of a run or an evaluation to figures: files are read and handed to :mod:`pdenca.plots`."""
 
-import csv
 import difflib
 import json
 import math
@@ -9,7 +8,6 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 import torch
 from matplotlib.figure import Figure
@@ -33,10 +31,10 @@ from .models import SCALES, SETTINGS
 from .prediction import load_model
 from .splits import count_cases
 from .training_data import measure_scales
+from .training_record import read_metrics
 
 EVALUATION_FOLDER = "evaluation"
 SOURCES_FILE = "sources.json"
-METRICS_FILE = "metrics.csv"
 MOST_COLUMNS = 5
 ROUND_OFF = 1e-13
 """Below it a relative residual in float64 is rounding: a few hundred operations of relative error 1e-16."""
@@ -340,36 +338,6 @@ def draw_training(subject: Subject, choice: Choice) -> Figure:
     model = pick("model", choice.model, list(subject.runs))
     run = _one_run(subject, model, choice.regime)
     return plots.training(read_metrics(run), title=_run_title(subject, model, choice.regime))
-
-
-def read_metrics(run: Path) -> list[dict[str, Any]]:
-    """Read the course of a training run as :func:`pdenca.plots.training` takes it.
-
-    A step that diverged gets a loss of NaN, however finite its loss still was; the row of the start, where
-    no loss was measured, gets none.
-
-    Raises:
-        FormatError: if the file is missing or damaged.
-    """
-    path = run / METRICS_FILE
-    rows: list[dict[str, Any]] = []
-    try:
-        with path.open(newline="", encoding="utf-8") as file:
-            for line in csv.DictReader(file):
-                row: dict[str, Any] = {"stage": line["stage"]}
-                for name in ("seconds", "step", "loss", "validation", "learning_rate"):
-                    if line[name]:
-                        row[name] = float(line[name])
-                if line["event"].startswith("diverged"):
-                    row["loss"] = math.nan
-                elif math.isnan(row.get("loss", 0.0)):
-                    del row["loss"]
-                rows.append(row)
-    except (OSError, ValueError, KeyError) as error:
-        raise FormatError(f"{path} is missing or damaged ({error}); usual cure: train again") from error
-    if not rows:
-        raise FormatError(f"{path} has no rows yet; usual cure: let the training run for a while")
-    return rows
 
 
 def _channel(example: Example, choice: Choice) -> int:

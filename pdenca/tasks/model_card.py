@@ -4,21 +4,20 @@ Everything in it is read off the run, its dataset and its evaluation.
 """
 
 import json
-import math
 import shutil
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from pdenca.core import BadInputError, FormatError, write_text
+from pdenca.core import BadInputError, write_text
 from pdenca.datasets import data_files, read_header
 from pdenca.evaluation import ALL_REGIMES, format_number, format_table, load_rows
 from pdenca.training.loop import BEST
 
 from .explanation import explain
-from .figures import read_metrics
 from .models import SCALES, SETTINGS, NeuralEmulator, load_run
 from .pretrained import CARD
 from .settings import StageSettings
+from .training_record import kept_score, read_metrics
 
 SHIPPED = (SETTINGS, SCALES, BEST)
 LARGEST = 200_000
@@ -131,14 +130,12 @@ def _training(emulator: NeuralEmulator, run: Path) -> Iterator[str]:
         own = {key: value for key, value in stage.model_dump().items() if value != default[key]}
         yield f"{number}. " + ", ".join(f"{key} {_plain(value)}" for key, value in own.items())
     rows = read_metrics(run)
-    scored = [row["validation"] for row in rows if math.isfinite(row.get("validation", math.nan))]
-    if not scored:
-        raise FormatError(f"{run} was never validated; usual cure: train it to its end")
+    score, _ = kept_score(run)
     seconds = max(row["seconds"] for row in rows)
     where = _environment(run)
     yield (
         f"\nSeed {settings.seed}, {settings.dtype}, {seconds:.0f} seconds{where}. Best validation score "
-        f"{min(scored):.4g} (geometric mean of the pooled VRMSE of frames 1, 6:12, 13:30 of new starts).\n"
+        f"{score:.4g} (geometric mean of the pooled VRMSE of frames 1, 6:12, 13:30 of new starts).\n"
     )
 
 

@@ -1,7 +1,6 @@
 """The report page of a run, an evaluation or the demo: one HTML file that needs no other."""
 
 import json
-import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -24,10 +23,10 @@ from .figures import (
     draw_spectra,
     draw_symmetry,
     draw_training,
-    read_metrics,
 )
 from .findings import METRIC, Scores, headline_window, summary, where_it_loses
 from .prediction import load_model, predict
+from .training_record import kept_score, read_metrics
 
 REPORT_FILE = "report.html"
 MAX_ANIMATED_FRAMES = 100
@@ -201,7 +200,7 @@ def _caveats(subject: Subject, home: Header) -> list[str]:
     unlearned = [
         f"{model} ({', '.join(stuck)})" if len(runs) > 1 else model
         for model, runs in subject.runs.items()
-        if (stuck := [run.name for run in runs if _kept_its_start(run)])
+        if (stuck := [run.name for run in runs if kept_score(run)[1]])
     ]
     failed = (
         f"No step of the training improved the validation score of {', '.join(unlearned)}: what is scored "
@@ -217,10 +216,3 @@ def _caveats(subject: Subject, home: Header) -> list[str]:
         f"{boundaries} domain. Nothing here tells how the models do on measured data, with hidden fields, "
         "noise or other boundaries, nor with another cell size or frame interval than in training.",
     ]
-
-
-def _kept_its_start(run: Path) -> bool:
-    """Tell whether the best validation score of a run is that of the untrained network."""
-    scores = [row["validation"] for row in read_metrics(run) if "validation" in row]
-    finite = [score for score in scores if math.isfinite(score)]
-    return bool(finite) and min(finite) == scores[0]
