@@ -109,6 +109,5 @@ def train_command(
         )
     score, untrained = kept_score(run)
     remark = ", that of the untrained model: no step made it better" if untrained else ""
-    click.echo(
-        f"{run}: trained, best validation score {score:.3g}{remark}; next: pdenca evaluate {run} --data {data}"
-    )
+    click.echo(f"{run}: trained, best validation score {score:.3g}{remark}")
+    click.echo(f"next: pdenca evaluate {run} --data {data}")

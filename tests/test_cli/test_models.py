@@ -10,7 +10,9 @@ import pytest
 from pdenca.cli.pictures import FIGURES as NAMED
 from pdenca.datasets import TrajectoryFile, data_files
 from pdenca.evaluation import METRICS, Results
+from pdenca.tasks import comparison
 from pdenca.tasks.figures import FIGURES, USES
+from pdenca.tasks.rivals import baseline_rows
 from pdenca.tasks.settings import EXPERIMENTS
 
 QUICK = ["--set", "stages.0.num_steps=2", "--set", "validation_frames=5"]
@@ -107,6 +109,19 @@ def test_evaluate_saves_rows_and_where_they_come_from(results):
     }
 
 
+@pytest.fixture
+def few_rivals(monkeypatch):
+    """Only the cheapest of the rows beside a model, where a test is not about them."""
+    few = ("persistence", "spatial-mean", "equations, order-6")
+
+    def chosen(members, scales):
+        return {name: row for name, row in baseline_rows(members, scales).items() if name in few}
+
+    monkeypatch.setattr(comparison, "baseline_rows", chosen)
+    monkeypatch.setattr(comparison, "tuned_rows", lambda data, scales: {})
+
+
+@pytest.mark.usefixtures("few_rivals")
 def test_evaluate_one_run_on_one_split(call, data, runs, tmp_path):
     run = shutil.copytree(runs / "mlp", tmp_path / "run")
     done = call("evaluate", run, "--data", data, "--split", "ood_domain", "--metric", "range_violation")
@@ -116,6 +131,7 @@ def test_evaluate_one_run_on_one_split(call, data, runs, tmp_path):
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("few_rivals")
 def test_evaluate_on_splits_without_files(call, refused, data, runs, tmp_path):
     """They are scored, drawn and reported like stored ones; what is special about them is said."""
     run = shutil.copytree(runs / "mlp", tmp_path / "run")

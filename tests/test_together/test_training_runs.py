@@ -107,8 +107,11 @@ def test_a_run_is_resumed_with_its_own_settings_and_data_only(trained, dataset, 
     ("overrides", "message"),
     [
         ({"model.fire_rate": "0.5"}, "derivative matching needs a deterministic automaton"),
-        ({"stages.1.horizon": "12"}, "12 frames per trajectory, windows need 13"),
-        ({"stages.1.horizon": "10"}, "no window of 11 frames starts at frame 2 or later"),
+        (
+            {"stages.1.horizon": "12"},
+            "needs trajectories of 15 frames, the data have 12",
+        ),
+        ({"stages.1.horizon": "10"}, "needs trajectories of 13 frames, the data have 12"),
     ],
 )
 def test_what_cannot_be_trained_says_why(overrides, message, dataset, smaller, tmp_path):
