@@ -1,6 +1,5 @@
 """Is a file or dataset what it says it is? Format, numbers, physics."""
 
-import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -161,15 +160,11 @@ def _equation(header: Header, trajectory: int, known: Equations) -> Equation | N
     walls = [isinstance(boundary_from_name(name), Dirichlet) for name in header.grid.boundaries]
     if header.equation not in known or "equation_constants" not in header.provenance or any(walls):
         return None
-    constants = {
-        name: tuple(value) if isinstance(value, list) else value
-        for name, value in json.loads(header.provenance["equation_constants"]).items()
-    }
     varying = {
         name: torch.from_numpy(values.astype(np.float64))
         for name, values in header.varying_parameters_of(trajectory).items()
     }
-    return known[header.equation].from_parameters({**constants, **header.parameters, **varying})
+    return known[header.equation].from_parameters({**header.constants, **header.parameters, **varying})
 
 
 def _budget_findings(

@@ -1,5 +1,6 @@
 """What a file of trajectories holds: its header, and the same with the numbers in memory."""
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -99,6 +100,16 @@ class Header:
     def parameter_names(self) -> tuple[str, ...]:
         """All parameters, those that vary last."""
         return (*self.parameters, *self.varying_parameters)
+
+    @property
+    def constants(self) -> dict[str, float | tuple[float, ...]]:
+        """The constants of the equation that are no parameters of the file, as far as it tells."""
+        told = json.loads(str(self.provenance.get("equation_constants", "{}")))
+        return {
+            name: tuple(value) if isinstance(value, list) else value
+            for name, value in told.items()
+            if name not in self.parameter_names
+        }
 
     @property
     def parameters_in_space(self) -> tuple[str, ...]:

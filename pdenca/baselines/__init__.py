@@ -9,6 +9,7 @@ from typing import Final
 from pdenca.core import Emulator
 
 from .equations import EquationsOnGrid, SolverFrame, SpectralOnGrid
+from .family import EquationFamily
 from .schedules import ConvergedInTime, EqualEvaluations, FixedSteps, Schedule
 from .sparse_polynomial import SparsePolynomial, Term, choose_fit, polynomial_library
 from .trivial import Persistence, SpatialMean, Unchanged
@@ -27,6 +28,7 @@ __all__ = [
     "BASELINES",
     "ConvergedInTime",
     "EqualEvaluations",
+    "EquationFamily",
     "EquationsOnGrid",
     "FixedSteps",
     "Persistence",

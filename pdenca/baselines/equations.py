@@ -13,13 +13,12 @@ from jaxtyping import Float
 from torch import Tensor
 
 from pdenca.core import BadInputError, Codec, Context, LastFrame
-from pdenca.solvers.equation import Equation
-from pdenca.solvers.equations import equation_from_name
 from pdenca.solvers.grid import Grid
 from pdenca.solvers.integrators import Integrator, RungeKutta, SpectralETDRK4
 from pdenca.solvers.stencils import as_stencil
 from pdenca.solvers.transform import is_spectral
 
+from .family import AnyEquation, as_family
 from .schedules import ConvergedInTime, EqualEvaluations, Schedule
 from .trivial import require_interval
 
@@ -70,7 +69,8 @@ class EquationsOnGrid:
     stencil can do at best and :meth:`equal_evaluations` for what it can do at the automaton's price.
 
     Arguments:
-        equation: a key of ``EQUATIONS`` or an Equation class; its parameters come from the context.
+        equation: a key of ``EQUATIONS``, an Equation class, or a family, which tells other constants than
+            the defaults; the parameters come from the context.
         frame_interval: physical time between frames.
         stencil: a key of ``STENCILS``.
         schedule: how a frame is cut into steps.
@@ -80,7 +80,7 @@ class EquationsOnGrid:
             stencil or parameter.
     """
 
-    equation: str | type[Equation]
+    equation: AnyEquation
     frame_interval: float
     stencil: str = "order-4"
     schedule: Schedule = field(default_factory=ConvergedInTime)
@@ -91,7 +91,7 @@ class EquationsOnGrid:
     @classmethod
     def converged_in_time(
         cls,
-        equation: str | type[Equation],
+        equation: AnyEquation,
         frame_interval: float,
         stencil: str = "order-4",
         max_time_step: float = 1.0,
@@ -102,7 +102,7 @@ class EquationsOnGrid:
     @classmethod
     def equal_evaluations(
         cls,
-        equation: str | type[Equation],
+        equation: AnyEquation,
         frame_interval: float,
         num_evaluations: int,
         stencil: str = "order-4",
@@ -142,7 +142,7 @@ class EquationsOnGrid:
             BadInputError: for an unknown equation, stencil or parameter.
             StabilityError: if the steps are too long for the grid.
         """
-        equation = make_equation(self.equation, context)
+        equation = as_family(self.equation).at(context)
         tableau, num_steps = self.schedule.choose(equation, lattice, self.frame_interval, self.stencil)
         integrator = RungeKutta(equation, lattice, self.frame_interval / num_steps, self.stencil, tableau)
         description = (
@@ -164,7 +164,8 @@ class SpectralOnGrid:
     local rule can. :func:`~pdenca.baselines.largest_usable_step` finds how long its steps may be.
 
     Arguments:
-        equation: a key of ``EQUATIONS`` or an Equation class; its parameters come from the context.
+        equation: a key of ``EQUATIONS``, an Equation class, or a family, which tells other constants than
+            the defaults; the parameters come from the context.
         frame_interval: physical time between frames.
         max_time_step: longest step; a frame is cut into the fewest equal steps that are no longer.
         dealiasing: fraction of the waves kept in the nonlinear term. On Gray-Scott at the resolutions used
@@ -177,7 +178,7 @@ class SpectralOnGrid:
             neither periodic nor no-flux.
     """
 
-    equation: str | type[Equation]
+    equation: AnyEquation
     frame_interval: float
     max_time_step: float = 1.0
     dealiasing: float = 1.0
@@ -224,7 +225,7 @@ class SpectralOnGrid:
             BadInputError: for an unknown equation or parameter, or an axis that is neither periodic nor
                 no-flux.
         """
-        equation = make_equation(self.equation, context)
+        equation = as_family(self.equation).at(context)
         time_step = self.frame_interval / self.steps_per_frame
         if not is_spectral(lattice):
             raise BadInputError(
@@ -239,18 +240,5 @@ class SpectralOnGrid:
         return SolverFrame(make, self.steps_per_frame, self.frame_interval, self.description, evaluations)
 
 
-def make_equation(equation: str | type[Equation], context: Context) -> Equation:
-    """Build an equation whose parameters are those of the context.
-
-    Raises:
-        BadInputError: for an unknown equation, or a parameter that is unknown or missing.
-    """
-    return (
-        equation_from_name(equation, context)
-        if isinstance(equation, str)
-        else equation.from_parameters(context)
-    )
-
-
-def _name(equation: str | type[Equation]) -> str:
-    return equation if isinstance(equation, str) else equation.name
+def _name(equation: AnyEquation) -> str:
+    return as_family(equation).name

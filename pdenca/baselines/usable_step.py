@@ -5,9 +5,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from pdenca.core import BadInputError
-from pdenca.solvers.equation import Equation
 
 from .equations import SpectralOnGrid
+from .family import AnyEquation
 
 SLACK = 0.1
 """How much worse than converged an answer may be to count as usable."""
@@ -31,7 +31,7 @@ class UsableStep:
 
 
 def largest_usable_step(
-    equation: str | type[Equation],
+    equation: AnyEquation,
     frame_interval: float,
     score: Callable[[SpectralOnGrid], float],
     *,
@@ -45,7 +45,7 @@ def largest_usable_step(
     slack; then 1, 2, 3, ... steps are tried and the first with a finite score within the slack is taken.
 
     Arguments:
-        equation: a key of ``EQUATIONS`` or an Equation class.
+        equation: a key of ``EQUATIONS``, an Equation class, or a family with its constants.
         frame_interval: physical time between frames.
         score: solver -> error on validation data, lower is better; NaN where it blows up.
         slack: relative, positive.
@@ -86,5 +86,5 @@ def largest_usable_step(
     )
 
 
-def _solver(equation: str | type[Equation], frame_interval: float, steps: int) -> SpectralOnGrid:
+def _solver(equation: AnyEquation, frame_interval: float, steps: int) -> SpectralOnGrid:
     return SpectralOnGrid(equation, frame_interval, frame_interval / steps)

@@ -13,7 +13,7 @@ import torch
 from matplotlib.figure import Figure
 
 from pdenca import plots
-from pdenca.baselines import EquationsOnGrid
+from pdenca.baselines import EquationFamily, EquationsOnGrid
 from pdenca.core import BadInputError, Emulator, FormatError, write_text
 from pdenca.datasets import Header, data_files, read_header, splits_of
 from pdenca.evaluation import (
@@ -325,7 +325,9 @@ def draw_symmetry(subject: Subject, choice: Choice) -> Figure:
     models = list(subject.runs) if choice.model is None else [pick("model", choice.model, list(subject.runs))]
     emulators: dict[str, Emulator] = {name: load_model(subject.runs[name]) for name in models}
     if header.equation != "unknown":
-        emulators["equations"] = EquationsOnGrid(header.equation, header.frame_interval)
+        emulators["equations"] = EquationsOnGrid(
+            EquationFamily(header.equation, header.constants), header.frame_interval
+        )
     return plots.symmetry(
         symmetry_residuals(emulators, case, num_steps=2),
         ROUND_OFF,

@@ -9,6 +9,7 @@ import torch
 
 from pdenca.automaton import Automaton
 from pdenca.baselines import (
+    EquationFamily,
     EquationsOnGrid,
     Persistence,
     SparsePolynomial,
@@ -55,7 +56,7 @@ def baseline_rows(emulators: Iterable[NeuralEmulator], scales: DataScales) -> di
     reaches = [member.radius for member in members if member.radius is not None]
     equal = f"order-{min(2 * max([1, *reaches]), HIGHEST_ORDER)}" if members else "order-6"
     evaluations = max((member.evaluations_per_frame for member in members), default=10)
-    interval, equation = scales.frame_interval, scales.equation
+    interval, equation = scales.frame_interval, EquationFamily(scales.equation, scales.constants)
     stencils = dict.fromkeys(("order-2", "order-4", "order-6", equal))
     return {
         "persistence": Persistence(interval),
@@ -90,9 +91,10 @@ def tuned_rows(data: Path, scales: DataScales) -> dict[str, Emulator]:
     regimes = list(files)[:: max(1, -(-len(files) // JUDGED_REGIMES))]
     validate = Validation(data, regimes, scales, JUDGED_FRAMES, torch.float64, 1)
     rows: dict[str, Emulator] = {}
+    family = EquationFamily(scales.equation, scales.constants)
     # refused for some grids and constants, as the row of the resolution floor will say
     with contextlib.suppress(BadInputError):
-        rows[LARGEST_STEP] = largest_usable_step(scales.equation, scales.frame_interval, validate).solver
+        rows[LARGEST_STEP] = largest_usable_step(family, scales.frame_interval, validate).solver
     header = read_header(data_files(data, "train")[0])
     if header.num_frames > DIFFERENCE_ORDER:
         windows = TrainingWindows(data, None, torch.float64)

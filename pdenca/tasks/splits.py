@@ -1,6 +1,5 @@
 """From the files of a dataset to the cases that models are scored on, stored and derived ones."""
 
-import json
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
@@ -9,6 +8,7 @@ from pdenca.datasets import Header, data_files, load_split, read_header, splits_
 from pdenca.evaluation import DERIVED, Case, EvaluationSettings, derived_names
 from pdenca.solvers.equation import Equation
 from pdenca.solvers.equations import equation_from_name
+from pdenca.solvers.parameters import Constant
 
 from .training_data import measure_scales
 
@@ -113,8 +113,7 @@ def equation_of(header: Header, count: int) -> Equation | None:
     """Return the equation behind the first trajectories of a file, None if the file does not tell."""
     if header.equation == "unknown":
         return None
-    constants = json.loads(str(header.provenance.get("equation_constants", "{}")))
-    told = {**constants, **header.parameters}
+    told: dict[str, Constant] = {**header.constants, **header.parameters}
     told |= {name: header.context(count)[name].double() for name in header.varying_parameters}
     try:
         return equation_from_name(header.equation, told)

@@ -1,7 +1,7 @@
 """From a dataset's folder to what training needs: scales, windows, whole trajectories."""
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import torch
@@ -30,6 +30,7 @@ class DataScales(Settings):
         spacing: cell size (length).
         num_dims: space axes.
         frame_interval: time between frames.
+        constants: of the equation, the same in all files and not told to a rule.
     """
 
     equation: str
@@ -46,6 +47,7 @@ class DataScales(Settings):
     spacing: float
     num_dims: int
     frame_interval: float
+    constants: Mapping[str, float | tuple[float, ...]] = {}
 
 
 def measure_scales(data: Path, regimes: Iterable[str] | None = None) -> DataScales:
@@ -87,6 +89,7 @@ def measure_scales(data: Path, regimes: Iterable[str] | None = None) -> DataScal
         spacing=first.grid.spacing[0],
         num_dims=first.grid.num_dims,
         frame_interval=first.frame_interval,
+        constants=first.constants,
     )
 
 

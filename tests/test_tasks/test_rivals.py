@@ -3,10 +3,13 @@
 import pytest
 import torch
 
-from pdenca.baselines import EquationsOnGrid, Persistence, SparsePolynomial, SpectralOnGrid
+from pdenca.baselines import EquationFamily, EquationsOnGrid, Persistence, SparsePolynomial, SpectralOnGrid
 from pdenca.core import BadInputError, LastFrame
+from pdenca.datasets import generate
+from pdenca.datasets.recipes.schnakenberg import SchnakenbergRecipe
+from pdenca.solvers.equations import Schnakenberg
 from pdenca.tasks.emulation import load_cases
-from pdenca.tasks.rivals import LARGEST_STEP, SPARSE_FIT, cost_of, tuned_rows
+from pdenca.tasks.rivals import LARGEST_STEP, RESOLUTION_FLOOR, SPARSE_FIT, baseline_rows, cost_of, tuned_rows
 from pdenca.tasks.training_data import measure_scales
 from pdenca.tasks.validation import Validation
 
@@ -63,3 +66,31 @@ def test_an_emulator_that_tells_no_cost_is_refused(dataset):
     (case,) = load_cases(dataset, ["test"], ("maze",))
     with pytest.raises(BadInputError, match="Silent does not tell what it costs; expected num_parameters"):
         cost_of(Silent(), case)
+
+
+def test_solver_rows_know_the_constants_that_no_rule_is_told(tmp_path):
+    """The recipe's diffusivity is not the equation's default."""
+    recipe = SchnakenbergRecipe(
+        num_cells=16,
+        num_trajectories=1,
+        num_frames=6,
+        regimes=("spots",),
+        splits=("train", "test"),
+        num_test_trajectories=1,
+        frame_interval=0.02,
+        time_step=0.01,
+    )
+    data = generate(recipe, tmp_path / "data").out
+    scales = measure_scales(data)
+    assert scales.constants["diffusivity_v"] == 30.0 != Schnakenberg.from_parameters({}).diffusivity_v
+    assert not set(scales.constants) & set(scales.parameter_names)
+    (case,) = load_cases(data, ["test"])
+    rows = baseline_rows([], scales)
+    unaware = SpectralOnGrid("schnakenberg", scales.frame_interval)
+    errors = []
+    for row in (rows[RESOLUTION_FLOOR], unaware):
+        predicted = row.bind(case.grid, case.context)(case.truth[:, 4])
+        errors.append(float((predicted - case.truth[:, 5]).abs().max() / case.truth[:, 5].std()))
+    assert errors[0] < 1e-4 < 0.01 < errors[1]
+    with pytest.raises(BadInputError, match="no parameter 'difusivity_v': did you mean 'diffusivity_v'"):
+        EquationFamily("schnakenberg", {"difusivity_v": 1.0}).at(case.context)

@@ -16,7 +16,6 @@ from pdenca.solvers.power_spectrum import radial_spectrum
 
 from ..training_data import DataScales, TrainingWindows
 from ..validation import NUM_GIVEN
-from .truth import constants_told
 
 NUM_PLACES, CELLS_PER_PLACE = 64, 64
 QUANTILES = (0.5, 0.9, 0.99)
@@ -120,7 +119,7 @@ def sample_data(data: Path, scales: DataScales, seed: int = 0) -> CellSample:
         source=f"{len(fields)} cells of {NUM_PLACES} training frames",
         wavenumbers=_pattern_wavenumbers(frames, windows.grid),
         wavenumbers_source=f"below them lie {shares} % of the variance in space of those frames",
-        constants=constants_told(headers[0].provenance.get("equation_constants")),
+        constants=headers[0].constants,
     )
 
 

@@ -1,6 +1,5 @@
 """The law behind the data, as a perfect rule would have learnt it: with the time step absorbed."""
 
-import json
 from collections.abc import Mapping
 from functools import cached_property
 from typing import cast
@@ -186,9 +185,3 @@ def law_of(
     """
     given = {key: value for key, value in (constants or {}).items() if key not in parameters}
     return TrueLaw(equation_class(name).from_parameters({**given, **parameters}))  # type: ignore[dict-item]
-
-
-def constants_told(text: object) -> dict[str, object]:
-    """Read the constants that a file notes as JSON; none if it notes nothing."""
-    found = json.loads(text) if isinstance(text, str) else {}
-    return dict(found) if isinstance(found, dict) else {}
