@@ -158,7 +158,8 @@ class StageSettings(Settings):
         cells_per_window: cells of each window (derivative).
         horizon: frames predicted from each window (rollout).
         batch_size: windows or pairs per step; None: all (rollout, propagation).
-        noise: noise on given frames, in standard deviations (rollout, propagation).
+        noise: noise on given frames, in standard deviations of each field; a thousandth keeps kernels from
+            amplifying waves that the data do not hold.
         overflow_weight: weight of the penalty on leaving the data's range (rollout, propagation).
         early_share: share of the windows that start at the first ``early_frames`` frames, one after the
             other: there patterns form fastest. The others start anywhere.
@@ -223,7 +224,7 @@ class StageSettings(Settings):
         """Return the settings that this kind of stage does not use."""
         idle: set[str] = set()
         if self.objective == "derivative":
-            idle |= {"batch_size", "noise", "overflow_weight"}
+            idle |= {"batch_size", "overflow_weight"}
         if self.objective == "propagation":
             idle |= {"num_windows", "early_share", "early_frames", "augment"}
         if self.objective != "rollout":

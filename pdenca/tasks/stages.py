@@ -208,4 +208,5 @@ def _derivative(
         frame_interval=scales.frame_interval,
         rate_scale=frames.new_tensor(scales.rate_scale),
         generator=generator,
+        noise=item.noise * frames.new_tensor(scales.field_std) if item.noise else None,
     )

@@ -11,7 +11,7 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import Tensor
 
 from pdenca.core import FormatError, atomic_path
@@ -29,7 +29,8 @@ def save_tree(path: Path, tree: Mapping[str, Any]) -> None:
     tensors: dict[str, Tensor] = {}
     skeleton = _strip(tree, "", tensors)
     with atomic_path(path) as temporary:
-        save_file(tensors, temporary, metadata={"skeleton": json.dumps(skeleton)})
+        # not save_file, whose files nobody else may read
+        temporary.write_bytes(save(tensors, metadata={"skeleton": json.dumps(skeleton)}))
 
 
 def load_tree(path: Path) -> dict[str, Any]:

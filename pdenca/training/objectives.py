@@ -111,6 +111,10 @@ class DerivativeMatching(_Stateless):
     state there in one step. Everything learned is pointwise once the neighbourhoods are gathered, so a sample
     is a cell and its Jacobian costs one backward pass per channel.
 
+    With noise, z(x, t) is the stored frame plus white noise while z(x, t + δ) stays clean. Data hold next to no
+    waves as short as the cells, so that nothing keeps kernels from amplifying them; noise does, at a cost of
+    the order of its square where the data do tell.
+
     Limits: the interpolation needs frames close enough together for the dynamics; the earliest frames after
     sharp starts are left to the roll-out objective.
 
@@ -122,7 +126,8 @@ class DerivativeMatching(_Stateless):
         cells_per_window: random cells taken from each window.
         frame_interval: time between frames.
         rate_scale: unit of the residuals, one per channel (field units per time).
-        generator: chooses the cells.
+        generator: chooses the cells, and draws the noise.
+        noise: standard deviation of the noise, one per channel (field units); None: without.
 
     Raises:
         BadInputError: if the automaton has hidden channels or fires at random: its next state is not data.
@@ -139,6 +144,7 @@ class DerivativeMatching(_Stateless):
         frame_interval: float,
         rate_scale: Float[Tensor, " channel"],
         generator: torch.Generator,
+        noise: Float[Tensor, " channel"] | None = None,
     ) -> None:
         if not automaton.has_rates:
             raise BadInputError(
@@ -151,6 +157,9 @@ class DerivativeMatching(_Stateless):
         now = windows[:, num_points // 2 - 1]
         weights = interpolation_weights(automaton.time_step / frame_interval, num_points).to(windows)
         later = torch.einsum("p,wp...->w...", weights, windows)
+        if noise is not None:
+            drawn = torch.randn(now.shape, generator=generator, dtype=torch.float64).to(now)
+            now = now + noise.view(-1, *(1,) * grid.num_dims) * drawn
         target = ((later - now) / automaton.time_step).movedim(1, -1)
         gathered = automaton.perception.gather(now.movedim(1, -1).contiguous(), grid)
         parameters = automaton.stack_context(context, now, grid)

@@ -367,3 +367,48 @@ def test_the_pool_is_saved_and_put_back(frames):
         assert losses[0] == losses[1]
     assert torch.equal(objective.pool.states, other.pool.states)
     assert not torch.equal(objective.pool.states, objective.pool.truth)
+
+
+def smooth_diffusion(generator, num_points=8, interval=1.0, diffusivity=0.6):
+    """Exact solutions of the heat equation whose waves are at least eight cells long, on 32 x 32 cells."""
+    wave = 2 * math.pi * torch.fft.fftfreq(32, dtype=torch.float64)
+    square = wave[:, None] ** 2 + wave[None] ** 2
+    start = torch.fft.fft2(torch.randn(6, 1, 1, 32, 32, generator=generator, dtype=torch.float64))
+    start = start * (square <= (2 * math.pi / 8) ** 2)
+    times = interval * torch.arange(num_points, dtype=torch.float64).view(1, -1, 1, 1, 1)
+    return torch.fft.ifft2(start * torch.exp(-diffusivity * square * times)).real
+
+
+@pytest.mark.parametrize(("noise", "amplified"), [(None, True), (1e-3, False)])
+def test_noise_keeps_kernels_from_amplifying_waves_that_the_data_do_not_hold(noise, amplified, generator):
+    grid = Grid.uniform(32, 1.0, num_dims=2)
+    windows = smooth_diffusion(generator)
+    rule = TransportReaction(PointwiseMLP(1, 0, 1, 1, activation="linear", generator=generator))
+    automaton = Automaton(
+        IsotropicKernels(1, 3, 0), rule, Increment(), HiddenChannels(1), time_step=1.0
+    ).double()
+    objective = DerivativeMatching(
+        automaton,
+        windows,
+        {},
+        grid,
+        cells_per_window=300,
+        frame_interval=1.0,
+        rate_scale=windows.std().view(1),
+        generator=generator,
+        noise=None if noise is None else noise * windows.std().view(1),
+    )
+    fitter = LevenbergMarquardt(automaton)
+    for _ in range(40):
+        fitter.step(objective, objective.batch(0))
+    step = automaton.bind(grid, {}, num_steps=1)
+    with torch.no_grad():
+        cells = torch.arange(32, dtype=torch.float64)
+        checkers = torch.cos(math.pi * (cells[:, None] + cells)).view(1, 1, 32, 32)
+        zero = step(torch.zeros_like(checkers))
+        growth = float((step(checkers) - zero).abs().max())
+        # what the data tell is learnt either way
+        long = torch.cos(2 * math.pi / 16 * cells).expand(1, 1, 32, 32)
+        decay = float((step(long) - zero).abs().max())
+    assert decay == pytest.approx(math.exp(-0.6 * (2 * math.pi / 16) ** 2), abs=2e-3)
+    assert (growth > 1.5) if amplified else (growth < 1)
