@@ -111,9 +111,9 @@ class DerivativeMatching(_Stateless):
     state there in one step. Everything learned is pointwise once the neighbourhoods are gathered, so a sample
     is a cell and its Jacobian costs one backward pass per channel.
 
-    With noise, z(x, t) is the stored frame plus white noise while z(x, t + δ) stays clean. Data hold next to no
-    waves as short as the cells, so that nothing keeps kernels from amplifying them; noise does, at a cost of
-    the order of its square where the data do tell.
+    With noise, z(x, t) is the stored frame plus white noise while z(x, t + δ) stays clean. Data hold next to
+    no waves as short as the cells, so that nothing keeps kernels from amplifying them; noise does, at a cost
+    of the order of its square where the data do tell.
 
     Limits: the interpolation needs frames close enough together for the dynamics; the earliest frames after
     sharp starts are left to the roll-out objective.

@@ -36,7 +36,7 @@ def test_overrides_of_every_kind():
     assert (settings.model.activation, settings.model.skip) == ("relu", False)
     assert (settings.stages[0].num_steps, settings.stages[1].noise) == (3, 0.01)
     assert settings.stages[2:] == plain.stages[2:]
-    assert settings.stages[1].replace(noise=0.0) == plain.stages[1]
+    assert settings.stages[1].replace(noise=plain.stages[1].noise) == plain.stages[1]
     assert load_experiment("mlp") == plain
 
 
@@ -92,7 +92,7 @@ def test_a_file_that_is_no_toml(tmp_path):
 
 @pytest.mark.parametrize(
     "change",
-    ["stages.0.noise=0.1", "stages.0.horizon=2", "stages.1.learning_rate=0.1", "stages.1.optimizer=sgd"],
+    ["stages.0.overflow_weight=0.1", "stages.0.horizon=2", "stages.1.learning_rate=0.1", "stages.1.optimizer=sgd"],
 )
 def test_a_setting_that_would_be_ignored_is_refused(change):
     place, value = change.split("=")
