@@ -92,7 +92,12 @@ def test_a_file_that_is_no_toml(tmp_path):
 
 @pytest.mark.parametrize(
     "change",
-    ["stages.0.overflow_weight=0.1", "stages.0.horizon=2", "stages.1.learning_rate=0.1", "stages.1.optimizer=sgd"],
+    [
+        "stages.0.horizon=2",
+        "stages.0.overflow_weight=1",
+        "stages.1.learning_rate=0.1",
+        "stages.1.optimizer=sgd",
+    ],
 )
 def test_a_setting_that_would_be_ignored_is_refused(change):
     place, value = change.split("=")
