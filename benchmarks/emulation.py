@@ -32,6 +32,8 @@ from pdenca.tasks.training_data import measure_scales
 # the frames are large and the sets of parameters many: pieces of many frames instead of few whole ones
 PIECES = {
     "stages.0.num_windows": "108",
+    "stages.0.num_steps": "100",
+    "stages.0.validate_every": "100",
     "stages.1.num_windows": "36",
     "stages.1.crop": "48",
     "stages.1.crop_margin": "6",

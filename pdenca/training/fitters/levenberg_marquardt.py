@@ -27,13 +27,16 @@ class LevenbergMarquardt:
     Arguments:
         automaton: the model.
         damping: first λ.
-        tolerance: relative gain below which the fit counts as converged.
+        tolerance: relative gain below which the fit counts as converged, unless the damping was so large
+            that the step was a short one: then it is a plateau, from which later steps find away.
         chunk: samples whose Jacobian is held at once.
 
     Source: Marquardt, J. SIAM 11 (1963), eq. 18-20.
     """
 
     LARGEST_DAMPING: Final = 1e8
+    SHORT_STEPS: Final = 1e-2
+    """Damping from which a small gain tells of short steps, not of a minimum."""
 
     def __init__(
         self, automaton: nn.Module, *, damping: float = 1e-2, tolerance: float = 1e-3, chunk: int = 2048
@@ -65,8 +68,9 @@ class LevenbergMarquardt:
             if bool(trial_cost < cost):  # NaN compares as false: the step is refused
                 assign(self.automaton, trial)
                 gain = float((cost - trial_cost) / cost)
+                converged = gain < self.tolerance and self.damping < self.SHORT_STEPS
                 self.damping = max(self.damping / 5, 1e-10)
-                return FitReport(float(trial_cost) / count, self.damping, converged=gain < self.tolerance)
+                return FitReport(float(trial_cost) / count, self.damping, converged)
             self.damping *= 4
         return FitReport(float(cost) / count, self.damping, converged=True)
 
