@@ -4,7 +4,7 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from study import Scored, cell, table
+from study import Scored, cell, choose, equal_reach, table
 
 WINDOWS = ("1", "6:12", "13:30", "31:100")
 GOALS = {"1": 0.0005, "6:12": 0.002, "13:30": 0.008, "31:100": 0.03}
@@ -65,11 +65,6 @@ def page(rows: Iterable[Scored], facts: Mapping[str, Any]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def choose(items: Sequence[Scored], **wanted: str) -> list[Scored]:
-    """Return the rows whose attributes have these values."""
-    return [item for item in items if all(getattr(item[1], name) == value for name, value in wanted.items())]
-
-
 def costs(facts: Mapping[str, Any]) -> list[str]:
     """Return a table of the models' sizes and training times."""
     lines = ["| model | parameters | minutes of training, per seed |", "|---|---:|---:|"]
@@ -114,13 +109,6 @@ def verdicts(test: Sequence[Scored]) -> list[str]:
                 f"| {model} | {window} | {worst:.3g} | {goal:.3g} | {reached} | {below} of {len(regimes)} |"
             )
     return lines
-
-
-def equal_reach(items: Sequence[Scored]) -> tuple[str, ...]:
-    """Return the names of the solvers whose stencils reach as far as the rules."""
-    names = dict.fromkeys(row.model for _, row in items)
-    priced = [name for name in names if name.endswith("evaluations")]
-    return tuple(part for name in priced for part in (name, name.rpartition(", ")[0]))
 
 
 def _below(test: Sequence[Scored], model: str, rivals: Sequence[str], regime: str, window: str) -> bool:

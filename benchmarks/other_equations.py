@@ -18,8 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from emulation_page import choose, equal_reach
-from study import RESULTS, Clock, Scored, table, write_rows
+from study import RESULTS, Clock, Scored, choose, equal_reach, table, write_rows
 
 from pdenca.core import write_text
 from pdenca.datasets import RECIPES, generate

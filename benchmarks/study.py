@@ -52,6 +52,33 @@ def write_rows(path: Path, rows: Iterable[Scored]) -> None:
             writer.writerow(["" if seed is None else seed, *place, *numbers])
 
 
+def read_rows(path: Path) -> list[Scored]:
+    """Read what :func:`write_rows` wrote."""
+    with path.open(newline="", encoding="utf-8") as file:
+        return [
+            (
+                int(line["seed"]) if line["seed"] else None,
+                Row(
+                    *(line[name] for name in ("model", "split", "regime", "metric", "window")),
+                    *(float(line[name]) if line[name] else math.nan for name in ("value", "low", "high")),
+                ),
+            )
+            for line in csv.DictReader(file)
+        ]
+
+
+def choose(items: Sequence[Scored], **wanted: str) -> list[Scored]:
+    """Return the rows whose attributes have these values."""
+    return [item for item in items if all(getattr(item[1], name) == value for name, value in wanted.items())]
+
+
+def equal_reach(items: Sequence[Scored]) -> tuple[str, ...]:
+    """Return the names of the solvers whose stencils reach as far as the rules."""
+    names = dict.fromkeys(row.model for _, row in items)
+    priced = [name for name in names if name.endswith("evaluations")]
+    return tuple(part for name in priced for part in (name, name.rpartition(", ")[0]))
+
+
 def table(
     items: Sequence[Scored],
     columns: Sequence[str],
