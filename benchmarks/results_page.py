@@ -26,10 +26,10 @@ def main() -> None:
     lines = [
         "# Results",
         "",
-        "Drawn by `python benchmarks/results_page.py` from the tables in `docs/results`; each study's own page "
-        "names the command, seeds, hardware and time that made it, and has all splits and regimes. Errors are "
-        "pooled VRMSE after four given frames: 0 is perfect, 1 the spatial mean of every true frame. Learned "
-        "models: median over the training seeds, in brackets the smallest and largest.",
+        "Drawn by `python benchmarks/results_page.py` from the tables in `docs/results`; the page of each "
+        "study names the command, seeds, hardware and time that made it, and has all splits and regimes. "
+        "Errors are pooled VRMSE after four given frames: 0 is perfect, 1 the spatial mean of every true "
+        "frame. Learned models: median over the training seeds, in brackets the smallest and largest.",
         *main_table(),
         *emulation(),
         *other_equations(),
