@@ -13,17 +13,17 @@ import argparse
 import json
 from collections.abc import Mapping
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 import torch
+from default_rule import train_and_score
 from study import RESULTS, Clock, Scored, choose, equal_reach, table, write_rows
 
 from pdenca.core import write_text
-from pdenca.datasets import RECIPES, generate
-from pdenca.evaluation import EvaluationSettings, load_rows
-from pdenca.tasks.emulation import environment, evaluate_runs, load_experiment, train_emulator
+from pdenca.datasets import RECIPES
+from pdenca.evaluation import EvaluationSettings
+from pdenca.tasks.emulation import environment, load_experiment
 
 WINDOWS = ((1, 1), (6, 12), (13, 30), (31, 60))
 DATA = {
@@ -59,9 +59,11 @@ def main() -> None:
     torch.set_num_threads(1)
     seeds = [int(text) for text in options.seeds.split(",")]
     clock = Clock(options.out / "seconds.json")
-    rows: dict[str, list[Scored]] = {
-        name: study(name, seeds, options.out / name, clock) for name in options.equations.split(",")
-    }
+    settings = EvaluationSettings(windows=WINDOWS, example_frames=())
+    rows: dict[str, list[Scored]] = {}
+    for name in options.equations.split(","):
+        recipe = RECIPES[name].parse({**DATA, **GRIDS[name]})
+        rows[name] = train_and_score(recipe, settings, seeds, options.out / name, clock)
     facts = {
         "command": "python benchmarks/other_equations.py",
         "seeds": seeds,
@@ -77,26 +79,6 @@ def main() -> None:
     write_rows(RESULTS / "other-equations.csv", named)
     write_text(RESULTS / "other-equations.json", json.dumps(facts, indent=1) + "\n")
     write_text(RESULTS / "other-equations.md", page(rows, facts))
-
-
-def study(name: str, seeds: list[int], folder: Path, clock: Clock) -> list[Scored]:
-    """Make the data of one equation, train every seed on them, return all rows."""
-    recipe = RECIPES[name].parse({**DATA, **GRIDS[name]})
-    data, settings = folder / "data", EvaluationSettings(windows=WINDOWS, example_frames=())
-    clock.once(f"generate {name}", lambda: generate(recipe, data))
-    rows: list[Scored] = []
-    for seed in seeds:
-        run, scores = folder / f"seed-{seed}" / "mlp", folder / "scores" / f"mlp-{seed}"
-        experiment = load_experiment("mlp", {"seed": str(seed)})
-        clock.once(f"train {name}, seed {seed}", partial(train_emulator, data, run, experiment, resume=True))
-        score = partial(evaluate_runs, {"mlp": run}, data, None, settings, scores, with_baselines=False)
-        clock.once(f"score {name}, seed {seed}", score)
-        rows += [(seed, row) for row in load_rows(scores / "rows.json")]
-    scores, first = folder / "scores" / "baselines", folder / f"seed-{seeds[0]}" / "mlp"
-    clock.once(
-        f"score {name}, baselines", lambda: evaluate_runs({"mlp": first}, data, None, settings, scores)
-    )
-    return rows + [(None, row) for row in load_rows(scores / "rows.json") if row.model != "mlp"]
 
 
 def page(rows: Mapping[str, list[Scored]], facts: Mapping[str, Any]) -> str:

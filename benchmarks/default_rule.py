@@ -1,0 +1,39 @@
+"""The default experiment on data of any recipe: trained with every seed, scored beside all baselines."""
+
+from functools import partial
+from pathlib import Path
+
+from study import Clock, Scored
+
+from pdenca.datasets import Recipe, generate
+from pdenca.evaluation import EvaluationSettings, load_rows
+from pdenca.tasks.emulation import evaluate_runs, load_experiment, train_emulator
+
+
+def train_and_score(
+    recipe: Recipe, settings: EvaluationSettings, seeds: list[int], folder: Path, clock: Clock
+) -> list[Scored]:
+    """Make a dataset, train the default experiment on it with every seed, return all rows.
+
+    Arguments:
+        recipe: of the data.
+        settings: how it is scored.
+        seeds: of the training.
+        folder: of data, runs and scores.
+        clock: remembers what is done.
+    """
+    name, data = recipe.name, folder / "data"
+    clock.once(f"generate {name}", lambda: generate(recipe, data))
+    rows: list[Scored] = []
+    for seed in seeds:
+        run, scores = folder / f"seed-{seed}" / "mlp", folder / "scores" / f"mlp-{seed}"
+        experiment = load_experiment("mlp", {"seed": str(seed)})
+        clock.once(f"train {name}, seed {seed}", partial(train_emulator, data, run, experiment, resume=True))
+        score = partial(evaluate_runs, {"mlp": run}, data, None, settings, scores, with_baselines=False)
+        clock.once(f"score {name}, seed {seed}", score)
+        rows += [(seed, row) for row in load_rows(scores / "rows.json")]
+    scores, first = folder / "scores" / "baselines", folder / f"seed-{seeds[0]}" / "mlp"
+    clock.once(
+        f"score {name}, baselines", lambda: evaluate_runs({"mlp": first}, data, None, settings, scores)
+    )
+    return rows + [(None, row) for row in load_rows(scores / "rows.json") if row.model != "mlp"]
