@@ -102,9 +102,9 @@ def page(lines: list[dict[str, Any]], facts: Mapping[str, Any]) -> str:
         "# What a prediction costs",
         "",
         f"Made by `{facts['command']}`: the default rule of the main table (seed {facts['run']}) and the "
-        f"true equations at many settings, on its test trajectories; {facts['processor']}, "
-        f"{facts['threads']} thread, torch {facts['torch']}, float32, one trajectory at a time, the median of {REPEATS} "
-        "repetitions. Errors are pooled VRMSE.",
+        "true equations at many settings, on its test trajectories. Float32, one trajectory at a time, the "
+        f"median of {REPEATS} repetitions; {facts['processor']}, {facts['threads']} thread, torch "
+        f"{facts['torch']}. Errors are pooled VRMSE.",
         "",
         "| window | the rule | as accurate, fastest | the rule is faster by | as fast, most accurate | its "
         "error is larger by |",
