@@ -1,0 +1,22 @@
+"""What is minimised: rates of change cell by cell, roll-outs, or the founding paper's propagated pairs.
+
+An objective owns its data and its randomness: ``batch(step)`` depends on the seed and the step number alone,
+so a resumed run sees exactly the batches it would have seen. Squared errors are in units of the training
+standard deviation.
+"""
+
+from .base import LeastSquares, Objective, Residuals, step_generator
+from .derivative import DerivativeMatching, interpolation_weights
+from .propagation import PropagatedPairs
+from .rollout import RolloutMatching
+
+__all__ = [
+    "DerivativeMatching",
+    "LeastSquares",
+    "Objective",
+    "PropagatedPairs",
+    "Residuals",
+    "RolloutMatching",
+    "interpolation_weights",
+    "step_generator",
+]
