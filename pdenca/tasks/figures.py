@@ -26,11 +26,11 @@ from pdenca.evaluation import (
     radial_spectrum,
 )
 
-from .emulation import baseline_rows, learned_kernels, load_cases, load_run, symmetry_residuals
+from .emulation import learned_kernels, load_cases, load_run, symmetry_residuals
 from .models import SCALES, SETTINGS
 from .prediction import load_model
+from .rivals import most_rivals
 from .splits import count_cases
-from .training_data import measure_scales
 from .training_record import read_metrics
 
 EVALUATION_FOLDER = "evaluation"
@@ -115,7 +115,7 @@ def count_rollouts(
         What to give :func:`~pdenca.tasks.emulation.evaluate_runs` as ``progress``.
     """
     num_cases = sum(count_cases(Path(data), split) for split in splits)
-    total = num_cases * (num_models + len(baseline_rows([], measure_scales(Path(data)))))
+    total = num_cases * (num_models + most_rivals(Path(data)))
     finished = 0
 
     def progress(message: str, done: int, of: int) -> None:

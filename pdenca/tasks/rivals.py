@@ -24,7 +24,7 @@ from pdenca.datasets import data_files, read_header, splits_of
 from pdenca.evaluation import Case, milliseconds_per_frame
 
 from .models import NeuralEmulator
-from .training_data import DataScales, TrainingWindows
+from .training_data import DataScales, TrainingWindows, measure_scales
 from .validation import NUM_GIVEN, Validation
 
 RESOLUTION_FLOOR = "equations, spectral (resolution floor)"
@@ -107,6 +107,12 @@ def tuned_rows(data: Path, scales: DataScales) -> dict[str, Emulator]:
         fits = SparsePolynomial.fit(frames, context, windows.grid, scales.frame_interval)
         rows[SPARSE_FIT] = choose_fit(fits, validate)
     return rows
+
+
+def most_rivals(data: Path) -> int:
+    """Return how many rows the two functions above make at most for a dataset, without making them."""
+    tuned = (LARGEST_STEP, SPARSE_FIT) if "valid" in splits_of(data) else ()
+    return len(baseline_rows([], measure_scales(data))) + len(tuned)
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,15 @@ from pdenca.datasets import generate
 from pdenca.datasets.recipes.schnakenberg import SchnakenbergRecipe
 from pdenca.solvers.equations import Schnakenberg
 from pdenca.tasks.emulation import load_cases
-from pdenca.tasks.rivals import LARGEST_STEP, RESOLUTION_FLOOR, SPARSE_FIT, baseline_rows, cost_of, tuned_rows
+from pdenca.tasks.rivals import (
+    LARGEST_STEP,
+    RESOLUTION_FLOOR,
+    SPARSE_FIT,
+    baseline_rows,
+    cost_of,
+    most_rivals,
+    tuned_rows,
+)
 from pdenca.tasks.training_data import measure_scales
 from pdenca.tasks.validation import Validation
 
@@ -94,3 +102,8 @@ def test_solver_rows_know_the_constants_that_no_rule_is_told(tmp_path):
     assert errors[0] < 1e-4 < 0.01 < errors[1]
     with pytest.raises(BadInputError, match="no parameter 'difusivity_v': did you mean 'diffusivity_v'"):
         EquationFamily("schnakenberg", {"difusivity_v": 1.0}).at(case.context)
+
+
+def test_the_number_of_rows_is_known_before_they_are_made(dataset):
+    scales = measure_scales(dataset)
+    assert most_rivals(dataset) == len({**baseline_rows([], scales), **tuned_rows(dataset, scales)})
