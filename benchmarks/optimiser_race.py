@@ -200,7 +200,8 @@ def page(rows: list[dict[str, str]], facts: dict[str, Any]) -> str:
         "",
         "![race](../figures/optimiser-race.png)",
     ]
-    marks = (10, 30, 60, 120)
+    longest = max(float(row["seconds"]) for row in rows)
+    marks = [*(mark for mark in (10, 20, 40, 80, 160) if mark < longest), math.ceil(longest)]
     for start in STARTS:
         lines += ["", f"## {start.capitalize()}", ""]
         lines += [

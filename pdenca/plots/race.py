@@ -63,7 +63,13 @@ def race(
             axes.set_title(panel)
             open_frame(axes)
         grid[0].set_ylabel(quantity(measure, unit))
-        grid[-1].legend(loc="upper left", bbox_to_anchor=(1.02, 1.0))
+        # a method may stand in one panel only
+        handles = {
+            label: handle
+            for axes in grid
+            for handle, label in zip(*axes.get_legend_handles_labels(), strict=True)
+        }
+        grid[-1].legend(handles.values(), handles.keys(), loc="upper left", bbox_to_anchor=(1.02, 1.0))
         if title:
             figure.suptitle(title, fontsize=9.5, fontweight="bold", x=0.01, ha="left")
         reached = ", ".join(f"{name} {format_number(value, 2)}" for name, value in best.items())

@@ -320,6 +320,8 @@ def test_a_race_draws_the_lowest_error_so_far_and_names_what_never_finished():
     assert len(right.get_lines()) == 2
     assert "adam 0.1" in str(figure.get_label())
     assert "sgd" not in str(figure.get_label())
+    # the legend names what stands in one of the panels only
+    assert [text.get_text() for text in right.get_legend().get_texts()] == ["adam", "sgd"]
     assert "time of training (s)" in texts(figure)
     with pytest.raises(BadInputError, match="at least one panel"):
         race({})
