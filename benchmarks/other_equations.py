@@ -35,6 +35,9 @@ DATA = {
     "num_test_trajectories": 16,
     "splits": ("train", "valid", "test"),
 }
+KEPT = ("pooled_vrmse", "well_vrmse", "range_violation", "diverged")
+"""Metrics of the table; the others stand in the folder of the scores."""
+
 GRIDS: Mapping[str, Mapping[str, float]] = {
     # twice the recipe's cells; D dt / h^2 = 0.8, as in the Gray-Scott data
     "schnakenberg": {"spacing": 1.5, "frame_interval": 0.06, "time_step": 0.015},
@@ -74,7 +77,10 @@ def main() -> None:
         **environment(),
     }
     named = [
-        (seed, replace(row, split=f"{name} {row.split}")) for name, part in rows.items() for seed, row in part
+        (seed, replace(row, split=f"{name} {row.split}"))
+        for name, part in rows.items()
+        for seed, row in part
+        if row.metric in KEPT
     ]
     write_rows(RESULTS / "other-equations.csv", named)
     write_text(RESULTS / "other-equations.json", json.dumps(facts, indent=1) + "\n")
@@ -97,7 +103,7 @@ def page(rows: Mapping[str, list[Scored]], facts: Mapping[str, Any]) -> str:
         "on cells half as large. Pooled VRMSE after four given frames, median over the training seeds, in "
         "brackets the smallest and largest.",
         "",
-        "| equation | windows below both solvers of equal reach: every seed, upper end of its interval |",
+        "| equation | windows below all solvers of equal reach: every seed, upper end of its interval |",
         "|---|---|",
         *(f"| {name} | {', '.join(won(part, names)) or 'none'} |" for name, part in rows.items()),
     ]
@@ -108,7 +114,7 @@ def page(rows: Mapping[str, list[Scored]], facts: Mapping[str, Any]) -> str:
 
 
 def won(rows: list[Scored], windows: list[str]) -> list[str]:
-    """Return the windows in which every seed's upper end is below both solvers of equal reach."""
+    """Return the windows in which every seed's upper end is below all solvers of equal reach."""
     pooled = choose(rows, metric="pooled_vrmse", regime="all")
     rivals = equal_reach(pooled)
     found = []

@@ -73,7 +73,7 @@ def other_equations() -> Iterator[str]:
     yield from ("", "## [Other equations](results/other-equations.md)", "")
     yield (
         "The same experiment, unchanged. Error of the default rule (median seed) divided by that of the "
-        "better of the two solvers of equal reach, which know the equations; below 1 the rule wins."
+        "better of the solvers of equal reach, which know the equations; below 1 the rule wins."
     )
     yield from ("", "| equation | " + " | ".join(windows) + " |", "|---|" + "---:|" * len(windows))
     for split in dict.fromkeys(row.split for _, row in rows):

@@ -3,6 +3,7 @@
 import csv
 import json
 import math
+import re
 import time
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
@@ -73,10 +74,20 @@ def choose(items: Sequence[Scored], **wanted: str) -> list[Scored]:
 
 
 def equal_reach(items: Sequence[Scored]) -> tuple[str, ...]:
-    """Return the names of the solvers whose stencils reach as far as the rules."""
-    names = dict.fromkeys(row.model for _, row in items)
+    """Return the names of the solvers whose stencils reach as far as the rules.
+
+    They are two, converged in time and with as many evaluations as the rules; only the first where so few
+    would be unstable.
+    """
+    names = list(dict.fromkeys(row.model for _, row in items))
     priced = [name for name in names if name.endswith("evaluations")]
-    return tuple(part for name in priced for part in (name, name.rpartition(", ")[0]))
+    stencils = [name for name in names if re.fullmatch(r"equations, order-\d+", name)]
+    converged = [name.rpartition(", ")[0] for name in priced] or sorted(stencils, key=_order)[-1:]
+    return (*priced, *converged)
+
+
+def _order(name: str) -> int:
+    return int(name.rpartition("-")[2])
 
 
 def table(

@@ -67,8 +67,9 @@ def test_list_names_every_equation_and_preset(call):
             assert f"    {preset}: " in output
 
 
-def test_an_equation_of_the_users_own(call, tmp_path, monkeypatch):
-    (tmp_path / "my_equations.py").write_text(
+def test_an_equation_of_the_users_own(call, tmp_path, monkeypatch, request):
+    request.addfinalizer(lambda: sys.modules.pop("my_bistable", None))
+    (tmp_path / "my_bistable.py").write_text(
         textwrap.dedent(
             '''
             from dataclasses import dataclass
@@ -107,7 +108,7 @@ def test_an_equation_of_the_users_own(call, tmp_path, monkeypatch):
     monkeypatch.setattr(sys, "path", [*sys.path])
     monkeypatch.chdir(tmp_path)
     out = tmp_path / "u.hdf5"
-    result = call("simulate", "my_equations:Bistable", "--set", "threshold=0.35", "-o", out)
+    result = call("simulate", "my_bistable:Bistable", "--set", "threshold=0.35", "-o", out)
     assert result.exit_code == 0, result.output
     with TrajectoryFile(out) as file:
         assert file.header.parameters == {"threshold": 0.35}
