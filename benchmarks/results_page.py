@@ -16,6 +16,8 @@ from pdenca.core import write_text
 WINDOWS = ("1", "6:12", "13:30", "31:100")
 PAGE = RESULTS.parent / "results.md"
 OTHER_PAGES = {
+    "costs": "what a prediction costs, beside solvers of equal error and of equal time",
+    "optimiser-race": "error against seconds of training, for every optimiser on the same rule",
     "verification": "every equation, integrator and boundary against exact solutions and fitted orders",
     "solvers": "time of the reference solvers beside other packages, at equal error",
 }
@@ -35,7 +37,7 @@ def main() -> None:
         *other_equations(),
         *symmetry(),
         "",
-        "## What all of it rests on",
+        "## Further tables",
         "",
         *(f"- [{name}](results/{name}.md): {what}" for name, what in OTHER_PAGES.items()),
     ]
