@@ -3,7 +3,7 @@
     python benchmarks/emulation.py --out runs/emulation
 
 Generates the data (recipe gray-scott-well), trains every model with every seed, scores everything on every
-split, and writes docs/results/emulation.csv (every row of every seed), emulation.json (settings, hardware,
+split, and writes docs/results/emulation.csv (the rows of every seed), emulation.json (settings, hardware,
 seconds) and emulation.md (drawn from the csv by emulation_page.py). Resumable: what is made already is kept;
 two of them may share the work (`--train` and `--score` do one half each). `--page` only draws again.
 """

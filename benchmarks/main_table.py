@@ -3,7 +3,7 @@
     python benchmarks/main_table.py --out runs/main-table
 
 The demo's training data, whole experiments, more test data, seeds 0, 1, 2. Writes into docs/results:
-main-table.csv (every row of every seed), main-table.json (settings, hardware, seconds) and main-table.md (the
+main-table.csv (the rows of every seed), main-table.json (settings, hardware, seconds) and main-table.md (the
 tables of the README, drawn from the csv). Resumable: what is trained or scored already is kept.
 """
 

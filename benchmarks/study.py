@@ -13,6 +13,8 @@ from pdenca.evaluation import Row
 
 RESULTS = Path(__file__).parent.parent / "docs" / "results"
 COLUMNS = ("seed", "model", "split", "regime", "metric", "window", "value", "low", "high")
+KEPT = ("pooled_vrmse", "well_vrmse", "pdebench_nrmse", "range_violation", "budget_residual", "diverged")
+"""Metrics of the committed tables; all others stand in the folders of the scores."""
 Scored = tuple[int | None, Row]
 """A training seed, None where nothing is trained, and a row of an evaluation."""
 
@@ -40,11 +42,13 @@ class Clock:
 
 
 def write_rows(path: Path, rows: Iterable[Scored]) -> None:
-    """Write every row of every seed as a table of comma-separated values."""
+    """Write the rows of every seed, those of the metrics in KEPT, as a table of comma-separated values."""
     with path.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(COLUMNS)
         for seed, row in rows:
+            if row.metric not in KEPT:
+                continue
             numbers = [
                 "" if value is None or math.isnan(value) else f"{value:.5g}"
                 for value in (row.value, row.low, row.high)
