@@ -23,11 +23,13 @@ from study import RESULTS
 from pdenca.baselines import EquationFamily, EquationsOnGrid, SpectralOnGrid
 from pdenca.core import Emulator, StabilityError, write_text
 from pdenca.evaluation import Case, CostPoint, EvaluationSettings, compare_costs, evaluate
+from pdenca.evaluation.settings import window_label
 from pdenca.tasks.emulation import environment, load_cases, load_run
 from pdenca.tasks.rivals import cost_of
 from pdenca.tasks.training_data import DataScales, measure_scales
 
-WINDOWS = ("1", "6:12", "13:30")
+PREDICTED = ((1, 1), (6, 12), (13, 30))
+WINDOWS = tuple(window_label(*window) for window in PREDICTED)
 STENCILS = ("order-2", "order-4", "order-6", "order-8")
 EVALUATIONS = (4, 8, 10, 12, 16, 20, 40)
 SPECTRAL_STEPS = (1, 2, 3, 4, 5, 10)
@@ -76,11 +78,10 @@ def solvers(scales: DataScales) -> dict[str, Emulator]:
 def measured(name: str, emulator: Emulator, data: Path) -> dict[str, Any] | None:
     """Return a line of the table; None if the setting is unstable."""
     print(name, flush=True)
-    last = int(WINDOWS[-1].rpartition(":")[2])
-    settings = EvaluationSettings(windows=((1, 1), (6, 12), (13, 30)), num_bootstrap=1, example_frames=())
+    settings = EvaluationSettings(windows=PREDICTED, num_bootstrap=1, example_frames=())
 
     def short(case: Case) -> Case:
-        return replace(case, truth=case.truth[:, : settings.num_given + last])
+        return replace(case, truth=case.truth[:, : settings.num_given + PREDICTED[-1][1]])
 
     cases, one = load_cases(data, ["test"]), next(iter(load_cases(data, ["test"], None, 1)))
     try:

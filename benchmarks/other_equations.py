@@ -23,6 +23,7 @@ from study import RESULTS, Clock, Scored, choose, equal_reach, table, write_rows
 from pdenca.core import write_text
 from pdenca.datasets import RECIPES
 from pdenca.evaluation import EvaluationSettings
+from pdenca.evaluation.settings import window_label
 from pdenca.tasks.emulation import environment, load_experiment
 
 WINDOWS = ((1, 1), (6, 12), (13, 30), (31, 60))
@@ -38,12 +39,12 @@ DATA = {
 GRIDS: Mapping[str, Mapping[str, float]] = {
     # twice the recipe's cells; D dt / h^2 = 0.8, as in the Gray-Scott data
     "schnakenberg": {"spacing": 1.5, "frame_interval": 0.06, "time_step": 0.015},
-    "brusselator": {"spacing": 1.0, "frame_interval": 0.05, "time_step": 0.0125},
     "fitzhugh-nagumo": {"spacing": 1.5, "frame_interval": 0.45, "time_step": 0.1125},
-    # the oscillation sets the pace, not diffusion
-    "complex-ginzburg-landau": {"spacing": 1.5, "frame_interval": 0.5, "time_step": 0.05},
+    "brusselator": {"spacing": 1.0, "frame_interval": 0.05, "time_step": 0.0125},
     # of fourth order, five cells to a wavelength
     "swift-hohenberg": {"spacing": 1.2, "frame_interval": 0.5, "time_step": 0.1},
+    # the oscillation sets the pace, not diffusion
+    "complex-ginzburg-landau": {"spacing": 1.5, "frame_interval": 0.5, "time_step": 0.05},
 }
 
 
@@ -83,7 +84,7 @@ def main() -> None:
 
 def page(rows: Mapping[str, list[Scored]], facts: Mapping[str, Any]) -> str:
     """Return the page as markdown."""
-    names = [str(window[0]) if window[0] == window[1] else f"{window[0]}:{window[1]}" for window in WINDOWS]
+    names = [window_label(*window) for window in WINDOWS]
     lines = [
         "# Other equations",
         "",

@@ -21,11 +21,12 @@ from study import RESULTS, Clock, Scored, choose, table, write_rows
 from pdenca.core import write_text
 from pdenca.datasets import RECIPES
 from pdenca.evaluation import EvaluationSettings
+from pdenca.evaluation.settings import window_label
 from pdenca.tasks.emulation import environment, load_experiment
 
 DATA = {"num_trajectories": 9, "num_valid_trajectories": 2, "num_test_trajectories": 32}
 SETTINGS = EvaluationSettings(num_given=10, windows=((1, 1), (6, 12), (13, 30), (1, 91)), example_frames=())
-WINDOWS = ("1", "6:12", "13:30", "1:91")
+WINDOWS = tuple(window_label(*window) for window in SETTINGS.windows)
 PUBLISHED = {
     "U-Net, as PDEBench trained it": 0.84,
     "FNO, as PDEBench trained it": 0.12,

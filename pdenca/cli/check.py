@@ -1,5 +1,6 @@
 """`pdenca check` and `pdenca info`: what is in a folder, and whether it can be trusted."""
 
+import math
 from pathlib import Path
 
 import click
@@ -66,7 +67,7 @@ def _run_facts(run: Path) -> dict[str, str]:
 
     model = load_run(run)
     rows = read_metrics(run)
-    scores = [row["validation"] for row in rows if "validation" in row]
+    scores = [row["validation"] for row in rows if math.isfinite(row.get("validation", math.nan))]
     told = ", ".join(model.automaton.context_names) or "nothing"
     reach = "the whole domain" if model.radius is None else f"{model.radius} cells far"
     return {

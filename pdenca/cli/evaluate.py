@@ -102,8 +102,9 @@ def evaluate_command(
     """
     from pdenca.core import write_text
     from pdenca.evaluation import EvaluationSettings, rows_to_json
+    from pdenca.tasks.comparison import count_rollouts
     from pdenca.tasks.emulation import evaluate_runs, list_splits
-    from pdenca.tasks.figures import EVALUATION_FOLDER, count_rollouts, find_runs, pick, write_sources
+    from pdenca.tasks.figures import EVALUATION_FOLDER, find_runs, pick, write_sources
     from pdenca.tasks.findings import degradation_table, remarks, tables
     from pdenca.tasks.splits import expand_splits, known_splits
 

@@ -1,6 +1,7 @@
 """Trained models and their rivals on the same trajectories."""
 
-from collections.abc import Callable, Mapping, Sequence
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,11 +10,11 @@ from pdenca.core import Emulator
 from pdenca.evaluation import EvaluationSettings, Results, evaluate
 
 from .models import NeuralEmulator, RegimeSwitch, load_run
-from .rivals import baseline_rows, tuned_rows
-from .splits import expand_splits, list_splits, load_cases
+from .rivals import baseline_rows, most_rivals, tuned_rows
+from .splits import count_cases, expand_splits, list_splits, load_cases
 from .training_data import measure_scales
 
-__all__ = ["baseline_rows", "evaluate_runs", "list_splits", "load_cases", "tuned_rows"]
+__all__ = ["baseline_rows", "count_rollouts", "evaluate_runs", "list_splits", "load_cases", "tuned_rows"]
 
 
 def evaluate_runs(
@@ -64,3 +65,30 @@ def evaluate_runs(
     if out is not None:
         results.save(out)
     return results
+
+
+def count_rollouts(
+    data: Path | str, splits: Iterable[str], num_models: int, tell: Callable[[float | int, int, str], None]
+) -> Callable[[str, int, int], None]:
+    """Turn the progress of one roll-out after another into that of a whole evaluation.
+
+    Arguments:
+        data: the dataset's folder.
+        splits: that are evaluated.
+        num_models: models beside the baselines.
+        tell: called with (roll-outs done, roll-outs in all, what is running).
+
+    Returns:
+        What to give :func:`evaluate_runs` as ``progress``.
+    """
+    num_cases = sum(count_cases(Path(data), split) for split in splits)
+    total = num_cases * (num_models + most_rivals(Path(data)))
+    finished = 0
+
+    def progress(message: str, done: int, of: int) -> None:
+        nonlocal finished
+        # how many baselines there are also depends on the models and the data
+        tell(finished + done / of, max(total, math.ceil(finished + done / of)), message)
+        finished += done == of
+
+    return progress

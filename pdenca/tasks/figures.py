@@ -2,7 +2,6 @@
 
 import difflib
 import json
-import math
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -29,8 +28,6 @@ from pdenca.evaluation import (
 from .emulation import learned_kernels, load_cases, load_run, symmetry_residuals
 from .models import SCALES, SETTINGS
 from .prediction import load_model
-from .rivals import most_rivals
-from .splits import count_cases
 from .training_record import read_metrics
 
 EVALUATION_FOLDER = "evaluation"
@@ -98,33 +95,6 @@ def write_sources(folder: Path | str, runs: Mapping[str, Sequence[Path]], data: 
         "runs": {name: [relative(path) for path in paths] for name, paths in runs.items()},
     }
     write_text(folder / SOURCES_FILE, json.dumps(content, indent=2) + "\n")
-
-
-def count_rollouts(
-    data: Path | str, splits: Iterable[str], num_models: int, tell: Callable[[float | int, int, str], None]
-) -> Callable[[str, int, int], None]:
-    """Turn the progress of one roll-out after another into that of a whole evaluation.
-
-    Arguments:
-        data: the dataset's folder.
-        splits: that are evaluated.
-        num_models: models beside the baselines.
-        tell: called with (roll-outs done, roll-outs in all, what is running).
-
-    Returns:
-        What to give :func:`~pdenca.tasks.emulation.evaluate_runs` as ``progress``.
-    """
-    num_cases = sum(count_cases(Path(data), split) for split in splits)
-    total = num_cases * (num_models + most_rivals(Path(data)))
-    finished = 0
-
-    def progress(message: str, done: int, of: int) -> None:
-        nonlocal finished
-        # how many baselines there are also depends on the models and the data
-        tell(finished + done / of, max(total, math.ceil(finished + done / of)), message)
-        finished += done == of
-
-    return progress
 
 
 class Subject:

@@ -21,6 +21,9 @@ for _stage in (1, 2):
     for _setting in ("num_steps=1", "num_windows=1", "cells_per_window=32"):
         QUICKER += ["--set", f"stages.{_stage}.{_setting}"]
 
+TINY_NETWORK = [*QUICK, "--set", "stages.0.num_steps=1", "--set", "stages.0.num_windows=4"]
+TINY_NETWORK += ["--set", "network.width=4"]
+
 
 @pytest.fixture(scope="module")
 def data(tmp_path_factory, call):
@@ -291,15 +294,7 @@ def test_a_stage_that_the_data_cannot_serve_is_refused_before_anything_is_traine
 
 
 def test_a_run_that_ended_before_its_start_does_not_occupy_its_folder(data, call, tmp_path):
-    quick = [
-        "--set",
-        "stages.0.num_steps=1",
-        "--set",
-        "stages.0.num_windows=4",
-        "--set",
-        "validation_frames=5",
-    ]
-    unet = ["train", data, "--out", tmp_path / "run", "--model", "unet", *quick, "--set", "network.width=4"]
+    unet = ["train", data, "--out", tmp_path / "run", "--model", "unet", *TINY_NETWORK]
     refused = call(*unet, "--set", "network.num_levels=5")
     assert refused.exit_code == 2
     assert "needs a multiple of 32 cells" in refused.stderr
@@ -308,15 +303,7 @@ def test_a_run_that_ended_before_its_start_does_not_occupy_its_folder(data, call
 
 
 def test_the_score_that_is_told_is_that_of_the_model_that_is_kept(data, call, tmp_path):
-    hopeless = [
-        "--set",
-        "stages.0.num_steps=1",
-        "--set",
-        "stages.0.num_windows=4",
-        "--set",
-        "validation_frames=5",
-    ]
-    hopeless += ["--set", "network.width=4", "--set", "stages.0.learning_rate=100"]
+    hopeless = [*TINY_NETWORK, "--set", "stages.0.learning_rate=100"]
     trained = call("train", data, "--out", tmp_path / "run", "--model", "unet", *hopeless)
     assert "that of the untrained model: no step made it better" in trained.stdout
     told = re.search(r"best validation score ([^,;]+)", trained.stdout)[1]

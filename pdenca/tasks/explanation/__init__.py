@@ -2,10 +2,10 @@
 
 from .explaining import TOLERANCE, Explanation, data_of, explain, single_run
 from .flow import rate_of_step
-from .library import Fit, Term, columns_of, fit, polynomial_terms, select_terms
 from .moments import KernelReading
 from .reading import ReactionReading, StepReading, TermReading
 from .report import describe, draw, to_json
+from .terms import Fit, Term, columns_of, fit, polynomial_terms, select_terms
 
 __all__ = [
     "TOLERANCE",

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from jaxtyping import Float
 
-from .library import Term, columns_of
+from .terms import Term, columns_of
 
 MOST_CORRECTIONS, FLOW_STEPS, FITTED_CELLS = 12, 8, 512
 CONVERGED, EXACT = 1e-3, 1e-16

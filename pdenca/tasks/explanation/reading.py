@@ -13,9 +13,9 @@ from pdenca.automaton import Automaton
 
 from .cells import CellSample
 from .flow import rate_of_step
-from .library import Fit, columns_of, fit, polynomial_terms, select_terms
 from .moments import KernelReading, Symbol, curve_wavenumbers, directions, offsets, read_kernel
 from .taps import homogeneous_rate, kernel_taps, step_taps
+from .terms import Fit, columns_of, fit, polynomial_terms, select_terms
 from .truth import TrueLaw
 
 STEP_CELLS = 192
