@@ -6,6 +6,7 @@ from .emission import Emission
 from .gradient_invariants import GradientInvariants
 from .group_kernels import GroupKernels
 from .interleaved import Finer, Interleaved, bind_anywhere
+from .moments import ParameterWeights
 from .perception import FixedKernels, IsotropicKernels, Perception, require_isotropic
 from .rescaling import can_rescale, rescaled, substeps_for
 from .rule import LocalRule, ParameterAffineMLP, PointwiseMLP, ProductRule, Standardised, TransportReaction
@@ -27,6 +28,7 @@ __all__ = [
     "IsotropicKernels",
     "LocalRule",
     "ParameterAffineMLP",
+    "ParameterWeights",
     "Perception",
     "PointwiseMLP",
     "ProductRule",

@@ -100,7 +100,7 @@ class Automaton(nn.Module):
 
     def forward(self, gathered: Gathered, parameters: Tensor, spacing: float) -> Tensor:
         """Return the proposal of cells whose neighbourhood was gathered: pointwise, so without emission."""
-        proposal: Tensor = self.rule(self.perception.combine(gathered, spacing), parameters)
+        proposal: Tensor = self.rule(self.perception.combine(gathered, spacing, parameters), parameters)
         return proposal
 
     def stack_context(self, context: Context, state: Tensor, grid: Grid) -> Tensor:
@@ -178,13 +178,13 @@ class Automaton(nn.Module):
     def _step_eagerly(
         self, current: Tensor, parameters: Tensor, lattice: Grid, mask: Tensor | None
     ) -> Tensor:
-        features = self.perception(current, lattice)
+        features = self.perception(current, lattice, parameters)
         if self.emission is None:
             proposal: Tensor = self.rule(features, parameters)
         else:
             assert isinstance(self.rule, TransportReaction), "checked when it was made"
             transport, reaction = self.rule.parts(features, parameters)
-            proposal = transport + self.emission(reaction, lattice)
+            proposal = transport + self.emission(reaction, lattice, parameters)
         following: Tensor = self.update(current, proposal, mask, self.time_step)
         return following
 

@@ -1,14 +1,13 @@
 """Emission: how what a cell makes is handed to its neighbours within the same step."""
 
-import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
 from pdenca.core import BadInputError
 from pdenca.solvers.grid import Grid
 
-from .lattice import common_spacing, shell_sums, shells
-from .moments import kernel_from_moments, weigh_shells
+from .lattice import common_spacing, shell_sums
+from .moments import ParameterWeights, kernel_from_moments, no_moments, weigh_crossed, weigh_shells
 
 
 class Emission(nn.Module):
@@ -33,6 +32,8 @@ class Emission(nn.Module):
         num_dims: space axes.
         reference_spacing: the spacing at which the moments are learned (length); as for the perception, they
             are scaled on another one.
+        weights: of crossed kernels, from every channel to every channel and weighed by the parameters; None:
+            every channel spreads by itself.
 
     Raises:
         BadInputError: for a reach below 1.
@@ -41,21 +42,30 @@ class Emission(nn.Module):
     """
 
     def __init__(
-        self, num_channels: int, radius: int = 1, num_dims: int = 2, reference_spacing: float = 1.0
+        self,
+        num_channels: int,
+        radius: int = 1,
+        num_dims: int = 2,
+        reference_spacing: float = 1.0,
+        weights: ParameterWeights | None = None,
     ) -> None:
         super().__init__()
         if radius < 1:
             raise BadInputError(f"an emission kernel reaches at least 1 cell, got {radius}")
         self.radius, self.num_dims, self.reference_spacing = radius, num_dims, reference_spacing
-        self.moments = nn.Parameter(torch.zeros(len(shells(radius, num_dims)) - 1, num_channels))
+        self.weights = weights
+        self.moments = no_moments(radius, num_dims, num_channels, weights)
 
-    def shell_kernel(self, spacing: float) -> Float[Tensor, "shell channel"]:
+    def shell_kernel(self, spacing: float) -> Float[Tensor, " shell *kernels"]:
         """Return the kernel without the cell's own 1, on a lattice of this spacing."""
         return kernel_from_moments(self.moments, self.radius, self.num_dims, self.reference_spacing / spacing)
 
     def forward(
-        self, reaction: Float[Tensor, "batch *space channel"], grid: Grid
+        self, reaction: Float[Tensor, "batch *space channel"], grid: Grid, parameters: Tensor | None = None
     ) -> Float[Tensor, "batch *space channel"]:
         """Return what arrives in every cell."""
         sums = shell_sums(reaction, grid.with_zero_walls(), self.radius)
-        return reaction + weigh_shells(sums, self.shell_kernel(common_spacing(grid)))
+        kernel = self.shell_kernel(common_spacing(grid))
+        if self.weights is None:
+            return reaction + weigh_shells(sums, kernel)
+        return reaction + weigh_crossed(sums, kernel, self.weights(parameters))

@@ -60,7 +60,7 @@ class GradientInvariants(Perception):
         """Sum every shell of neighbours, and take the differences along each axis."""
         return (*first_differences(state, grid), *self.kernels.gather(state, grid))
 
-    def combine(self, gathered: Gathered, spacing: float) -> Tensor:
+    def combine(self, gathered: Gathered, spacing: float, parameters: Tensor | None = None) -> Tensor:
         """Weigh the shells and multiply the differences."""
         gradients = torch.stack(gathered[: self.num_dims], dim=-1)
         sampled, transport = self.kernels.combine(gathered[self.num_dims :], spacing).chunk(2, dim=-1)

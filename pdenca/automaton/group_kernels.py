@@ -119,7 +119,7 @@ class GroupKernels(Perception):
             kernel(self.transport, self.transport_taps, self.transport_basis),
         )
 
-    def combine(self, gathered: Gathered, spacing: float) -> Tensor:
+    def combine(self, gathered: Gathered, spacing: float, parameters: Tensor | None = None) -> Tensor:
         """Weigh the orbits: features are [sampled | transport]."""
         sample, transport = self.orbit_kernels(spacing)
         sampled = gathered[0]
@@ -127,7 +127,12 @@ class GroupKernels(Perception):
             sampled = sampled + weigh_shells(gathered, sample[: self.num_sample_orbits])
         return torch.cat((sampled, weigh_shells(gathered, transport)), dim=-1)
 
-    def forward(self, state: Float[Tensor, "batch *space channel"], grid: Grid) -> Tensor:
+    def forward(
+        self,
+        state: Float[Tensor, "batch *space channel"],
+        grid: Grid,
+        parameters: Tensor | None = None,
+    ) -> Tensor:
         """Return the features by one convolution: faster than many small sums where the group is small."""
         kernels = self.taps(spacing_of(grid)).transpose(0, 1).flatten(0, 1)[:, None]
         padded = pad(state, grid, self.radius, channels_last=True).movedim(-1, 1)

@@ -3,8 +3,9 @@
 from collections.abc import Sequence
 from typing import Final
 
+import torch
 from jaxtyping import Float
-from torch import Tensor
+from torch import Tensor, nn
 
 from .lattice import as_tensor, moment_weights, shells
 
@@ -13,8 +14,8 @@ UNIT: Final = 0.05
 
 
 def kernel_from_moments(
-    moments: Float[Tensor, "moment channel"], radius: int, num_dims: int, ratio: float
-) -> Float[Tensor, "shell channel"]:
+    moments: Float[Tensor, " moment *kernels"], radius: int, num_dims: int, ratio: float
+) -> Float[Tensor, " shell *kernels"]:
     """Return the weights of the shells of a kernel without constant part.
 
         kernel = UNIT Σ_m moments_m ratio^(2 |m|) δ^m,
@@ -22,7 +23,7 @@ def kernel_from_moments(
     δ^m the symmetrised central differences of :func:`~pdenca.automaton.lattice.moment_weights`.
 
     Arguments:
-        moments: one per shell but the first, and channel.
+        moments: one per shell but the first, for every kernel.
         radius: reach of the kernel (cells).
         num_dims: space axes.
         ratio: spacing at which the moments were learned / spacing now.
@@ -30,7 +31,20 @@ def kernel_from_moments(
     names = shells(radius, num_dims)
     scales = as_tensor(tuple((UNIT * ratio ** (2 * sum(name)),) for name in names), moments)
     weights = as_tensor(moment_weights(radius, num_dims), moments)
-    return weights[1:].T @ (moments * scales[1:])
+    return torch.einsum("ms,m...->s...", weights[1:] * scales[1:], moments)
+
+
+def no_moments(
+    radius: int, num_dims: int, num_channels: int, weights: "ParameterWeights | None"
+) -> nn.Parameter:
+    """Return moments that are all zero, those of crossed kernels if there are weights."""
+    kernels = (num_channels,) if weights is None else (num_channels, weights.num_weights, num_channels)
+    return nn.Parameter(torch.zeros(len(shells(radius, num_dims)) - 1, *kernels))
+
+
+def own_moments(moments: Float[Tensor, " moment *kernels"]) -> Float[Tensor, "moment channel"]:
+    """Return a view of what leads from each channel to itself at the parameters p0."""
+    return moments if moments.ndim == 2 else moments[:, :, 0].diagonal(dim1=1, dim2=2)
 
 
 def weigh_shells(
@@ -41,6 +55,49 @@ def weigh_shells(
     for part, weight in zip(sums[1 : len(kernel)], kernel[1:], strict=True):
         total = total + _weigh(part, weight)
     return total
+
+
+def weigh_crossed(
+    sums: Sequence[Float[Tensor, "... source"]],
+    kernel: Float[Tensor, "shell source weight channel"],
+    weights: Float[Tensor, "... weight"],
+) -> Float[Tensor, "... channel"]:
+    """Return Σ_w weights_w Σ_s Σ_source kernel_(s, source, w) sums_s over the shells of the kernel."""
+    told = torch.cat(tuple(sums[: len(kernel)]), dim=-1)
+    flat = kernel.flatten(0, 1)
+    if told.ndim > 2 and weights[..., 0].numel() == len(weights):
+        # every trajectory has its own parameters, the same in all its cells: its kernels are mixed once
+        own = torch.einsum("bw,kwc->bkc", weights.flatten(0, -2), flat)
+        mixed: Tensor = (told.flatten(1, -2) @ own).unflatten(1, told.shape[1:-1])
+        return mixed
+    parts: Tensor = (told @ flat.flatten(1)).unflatten(-1, flat.shape[1:])
+    return (weights[..., None] * parts).sum(-2)
+
+
+class ParameterWeights(nn.Module):
+    """What an equation's parameters weigh kernels by: 1 and (p - p0) / p_scale.
+
+    Arguments:
+        centre: p0, one per parameter.
+        scale: p_scale, one per parameter.
+    """
+
+    def __init__(self, centre: Float[Tensor, " parameter"], scale: Float[Tensor, " parameter"]) -> None:
+        super().__init__()
+        self.centre: Tensor
+        self.scale: Tensor
+        self.register_buffer("centre", centre)
+        self.register_buffer("scale", scale)
+
+    @property
+    def num_weights(self) -> int:
+        """One more than the parameters."""
+        return 1 + len(self.centre)
+
+    def forward(self, parameters: Float[Tensor, "... parameter"] | None) -> Float[Tensor, "... weight"]:
+        """Return the weights of parameters, those of p0 if there are none."""
+        scaled = ((self.centre if parameters is None else parameters) - self.centre) / self.scale
+        return torch.cat((scaled.new_ones(*scaled.shape[:-1], 1), scaled), dim=-1)
 
 
 def _weigh(sums: Tensor, weight: Tensor) -> Tensor:

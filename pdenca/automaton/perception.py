@@ -16,7 +16,15 @@ from pdenca.core import BadInputError
 from pdenca.solvers.grid import Grid
 
 from .lattice import common_spacing, first_differences, shell_sums, shells
-from .moments import UNIT, kernel_from_moments, weigh_shells
+from .moments import (
+    UNIT,
+    ParameterWeights,
+    kernel_from_moments,
+    no_moments,
+    own_moments,
+    weigh_crossed,
+    weigh_shells,
+)
 
 Gathered = tuple[Tensor, ...]
 """Tensors ``"batch *space channel"`` (or ``"cell channel"``) that ``gather`` hands to ``combine``."""
@@ -38,12 +46,24 @@ class Perception(ABC, nn.Module):
         """Read the neighbourhood of every cell; linear or not, but without parameters."""
 
     @abstractmethod
-    def combine(self, gathered: Gathered, spacing: float) -> Tensor:
-        """Mix what was gathered into features ``"... feature"``, cell by cell."""
+    def combine(self, gathered: Gathered, spacing: float, parameters: Tensor | None = None) -> Tensor:
+        """Mix what was gathered into features ``"... feature"``, cell by cell.
 
-    def forward(self, state: Float[Tensor, "batch *space channel"], grid: Grid) -> Tensor:
+        Arguments:
+            gathered: of some cells.
+            spacing: cell size (length).
+            parameters: of the equation, ``"... parameter"``, broadcastable over the cells; only perceptions
+                whose kernels depend on them need them.
+        """
+
+    def forward(
+        self,
+        state: Float[Tensor, "batch *space channel"],
+        grid: Grid,
+        parameters: Tensor | None = None,
+    ) -> Tensor:
         """Return the features of every cell: both halves at once, for those that have a faster way."""
-        return self.combine(self.gather(state, grid), spacing_of(grid))
+        return self.combine(self.gather(state, grid), spacing_of(grid), parameters)
 
 
 class FixedKernels(Perception):
@@ -101,7 +121,7 @@ class FixedKernels(Perception):
                 parts.append(torch.stack(components).square().sum(0).add(1e-24).sqrt())
         return tuple(parts)
 
-    def combine(self, gathered: Gathered, spacing: float) -> Tensor:
+    def combine(self, gathered: Gathered, spacing: float, parameters: Tensor | None = None) -> Tensor:
         """Put the features side by side; nothing is learned here."""
         return torch.cat(gathered, dim=-1)
 
@@ -123,12 +143,21 @@ class IsotropicKernels(Perception):
     On another spacing h the moments are scaled by (h0 / h)^(2 |m|), h0 the training spacing, so that the rule
     stays the same differential operator in physical units.
 
+    With ``weights`` the kernels are *crossed*: they lead from every channel i to every channel c, and the
+    equation's parameters weigh them,
+
+        transport_c = 1/20 Σ_i Σ_j w_j(p) Σ_m k_cijm δ^m z_i,   w = (1, (p - p0) / p_scale),
+
+    and likewise what is added to z_c in sampled_c: what equations with cross-diffusion need, or with
+    transport that depends on a parameter, such as (1 + ib) ∇² of the complex Ginzburg-Landau equation.
+
     Arguments:
         num_channels: channels of the state.
         radius: reach of the transport kernel, 1 to ``LARGEST_RADIUS`` cells.
         sample_radius: reach of the sample kernel, 0 (the cell itself) to ``radius``.
         num_dims: space axes.
         reference_spacing: h0, the spacing of the training data (length).
+        weights: of crossed kernels; None: every channel sees itself alone, whatever the parameters.
 
     Raises:
         BadInputError: for a reach outside those bounds.
@@ -147,6 +176,7 @@ class IsotropicKernels(Perception):
         sample_radius: int = 1,
         num_dims: int = 2,
         reference_spacing: float = 1.0,
+        weights: ParameterWeights | None = None,
     ) -> None:
         super().__init__()
         if not 1 <= radius <= self.LARGEST_RADIUS:
@@ -156,45 +186,59 @@ class IsotropicKernels(Perception):
         if not 0 <= sample_radius <= radius:
             raise BadInputError(f"the sample kernel's reach must be 0 to {radius}, got {sample_radius}")
         self.radius, self.sample_radius, self.num_dims = radius, sample_radius, num_dims
-        self.reference_spacing = reference_spacing
+        self.reference_spacing, self.weights = reference_spacing, weights
         self.num_features = 2 * num_channels
         self.num_sampled = num_channels
-        moments = len(shells(radius, num_dims)) - 1
-        self.transport = nn.Parameter(torch.zeros(moments, num_channels))
-        self.sample = nn.Parameter(torch.zeros(len(shells(sample_radius, num_dims)) - 1, num_channels))
+        self.transport = no_moments(radius, num_dims, num_channels, weights)
+        self.sample = no_moments(sample_radius, num_dims, num_channels, weights)
         with torch.no_grad():
-            self.transport[0] = 1.0
+            own_moments(self.transport)[0] = 1.0
 
     def gather(self, state: Float[Tensor, "batch *space channel"], grid: Grid) -> Gathered:
         """Sum every shell of neighbours."""
         return shell_sums(state, grid, self.radius)
 
     def shell_kernels(self, spacing: float) -> tuple[Tensor, Tensor]:
-        """Return the sample and transport kernels, ``"shell channel"``, on a lattice of this spacing."""
+        """Return the sample and transport kernels on a lattice of this spacing.
+
+        They are ``"shell channel"``, or ``"shell source weight channel"`` if crossed.
+        """
         ratio = self.reference_spacing / spacing
         return (
             kernel_from_moments(self.sample, self.sample_radius, self.num_dims, ratio),
             kernel_from_moments(self.transport, self.radius, self.num_dims, ratio),
         )
 
-    def combine(self, gathered: Gathered, spacing: float) -> Tensor:
+    def combine(self, gathered: Gathered, spacing: float, parameters: Tensor | None = None) -> Tensor:
         """Weigh the shells: features are [sampled | transport]."""
         sample, transport = self.shell_kernels(spacing)
+        weights = None if self.weights is None else self.weights(parameters)
+
+        def weigh(kernel: Tensor) -> Tensor:
+            return (
+                weigh_shells(gathered, kernel)
+                if weights is None
+                else weigh_crossed(gathered, kernel, weights)
+            )
+
         sampled = gathered[0]
         if self.sample_radius:
-            sampled = sampled + weigh_shells(gathered, sample)
-        return torch.cat((sampled, weigh_shells(gathered, transport)), dim=-1)
+            sampled = sampled + weigh(sample)
+        return torch.cat((sampled, weigh(transport)), dim=-1)
 
     def kernel_images(self, spacing: float | None = None) -> Float[Tensor, "kind channel *taps"]:
-        """Return the kernels as arrays of taps, kinds (sample, transport), for pictures."""
+        """Return the kernels as arrays of taps, kinds (sample, transport), for pictures.
+
+        Of crossed kernels, what every channel gets from itself at the parameters p0.
+        """
         h = self.reference_spacing if spacing is None else spacing
         size = 2 * self.radius + 1
-        images = self.transport.new_zeros(2, self.transport.shape[1], *(size,) * self.num_dims)
+        images = self.transport.new_zeros(2, self.num_sampled, *(size,) * self.num_dims)
         impulse = self.transport.new_zeros(1, *(size,) * self.num_dims, 1)
         impulse[(0, *(self.radius,) * self.num_dims, 0)] = 1
         sums = shell_sums(impulse, Grid.uniform((size,) * self.num_dims, h), self.radius)
         for kind, kernel in enumerate(self.shell_kernels(h)):
-            for total, weight in zip(sums, kernel.detach(), strict=False):
+            for total, weight in zip(sums, own_moments(kernel.detach()), strict=False):
                 images[kind] += weight.view(-1, *(1,) * self.num_dims) * total[0, ..., 0]
         images[0] += impulse[0, ..., 0]
         return images

@@ -76,6 +76,7 @@ def can_rescale(automaton: Automaton) -> bool:
     """Tell whether :func:`rescaled` knows what the parts of an automaton mean in physical units."""
     return (
         isinstance(automaton.perception, IsotropicKernels)
+        and automaton.perception.weights is None
         and isinstance(automaton.rule, TransportReaction)
         and isinstance(automaton.update, Increment)
     )

@@ -57,7 +57,7 @@ class VectorKernels(Perception):
         found: Tensor = CONVOLUTIONS[self.num_dims](padded, self.members.to(state))
         return (found.movedim(1, -1),)
 
-    def combine(self, gathered: Gathered, spacing: float) -> Tensor:
+    def combine(self, gathered: Gathered, spacing: float, parameters: Tensor | None = None) -> Tensor:
         """Return what was gathered."""
         return gathered[0]
 

@@ -7,7 +7,7 @@ import torch
 
 from pdenca.automaton import GradientInvariants, GroupKernels, IsotropicKernels
 from pdenca.automaton.lattice import shells
-from pdenca.automaton.moments import UNIT
+from pdenca.automaton.moments import UNIT, own_moments
 from pdenca.core import Emulator
 from pdenca.evaluation import Case
 from pdenca.evaluation.derived import symmetries_of
@@ -20,7 +20,9 @@ from .validation import NUM_GIVEN
 def learned_kernels(emulator: NeuralEmulator) -> list[tuple[str, np.ndarray, dict[str, float]]]:
     """Return the learned kernels of an emulator as (name, taps, moments), in units per automaton step.
 
-    Empty for a model with fixed kernels. In three dimensions the middle plane is returned.
+    Of crossed kernels what each field gets from itself, see
+    :meth:`~pdenca.automaton.IsotropicKernels.kernel_images`. Empty for a model with fixed kernels. In three
+    dimensions the middle plane is returned.
     """
     perception = getattr(emulator.automaton, "perception", None)  # networks have none
     if isinstance(perception, GradientInvariants):
@@ -39,7 +41,7 @@ def learned_kernels(emulator: NeuralEmulator) -> list[tuple[str, np.ndarray, dic
         names = _powers(perception, label)
         for channel, name in enumerate(emulator.scales.field_names):
             values = {
-                _moment_name(powers): float(moments[number, channel].detach()) * UNIT
+                _moment_name(powers): float(own_moments(moments.detach())[number, channel]) * UNIT
                 for number, powers in enumerate(names)
             }
             found.append((f"{label} {name}", images[kind, channel].numpy(), values))

@@ -33,7 +33,7 @@ from pdenca.solvers.grid import Grid
 from pdenca.training.checkpoint import load_tree
 from pdenca.training.loop import BEST
 
-from .perceptions import PERCEPTIONS, Perceived, is_chiral, num_channels, state_kinds
+from .perceptions import PERCEPTIONS, Perceived, is_chiral, kernel_weights, num_channels, state_kinds
 from .settings import EmulationSettings, ModelSettings
 from .training_data import DataScales
 
@@ -101,7 +101,8 @@ def build_automaton(
     if seen.transports:
         rule = TransportReaction(rule, channels)
         if model.emission_radius:
-            emission = Emission(channels, model.emission_radius, scales.num_dims, scales.spacing)
+            weights = kernel_weights(model, scales)
+            emission = Emission(channels, model.emission_radius, scales.num_dims, scales.spacing, weights)
     automaton = Automaton(
         seen.perception,
         rule,

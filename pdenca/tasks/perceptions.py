@@ -12,6 +12,7 @@ from pdenca.automaton import (
     GradientInvariants,
     GroupKernels,
     IsotropicKernels,
+    ParameterWeights,
     Perception,
     VectorKernels,
 )
@@ -74,9 +75,26 @@ def group_of(model: ModelSettings, scales: DataScales) -> Group:
     return group
 
 
+def kernel_weights(model: ModelSettings, scales: DataScales) -> ParameterWeights | None:
+    """Return what weighs crossed kernels, None if each channel has its own."""
+    if not model.crossed_kernels:
+        return None
+    told = len(scales.parameter_names) if model.parameters_as_input else 0
+    centre, scale = (
+        torch.tensor(values[:told], dtype=torch.float64)
+        for values in (scales.parameter_centre, scales.parameter_scale)
+    )
+    return ParameterWeights(centre, scale)
+
+
 def _isotropic(model: ModelSettings, scales: DataScales) -> Perceived:
     perception = IsotropicKernels(
-        num_channels(model, scales), model.radius, model.sample_radius, scales.num_dims, scales.spacing
+        num_channels(model, scales),
+        model.radius,
+        model.sample_radius,
+        scales.num_dims,
+        scales.spacing,
+        kernel_weights(model, scales),
     )
     return Perceived(perception, perception.num_sampled, *_fields(scales), transports=True)
 

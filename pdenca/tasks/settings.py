@@ -40,6 +40,8 @@ class ModelSettings(Settings):
         sample_radius: reach of the learned sample kernels, 0 to ``radius``.
         emission_radius: reach of the learned emission kernels through which the products of the reaction
             spread within a step; 0: they stay in their cell.
+        crossed_kernels: whether the isotropic kernels lead from every channel to every channel and are
+            weighed by the equation's parameters, for cross-diffusion or transport that depends on them.
         kernels: fixed kernels: ``identity``, ``laplacian``, ``gradient``, ``gradient-norm``.
         rule: ``mlp``, ``affine-mlp`` (an MLP of the fields, its outputs weighed by the parameters),
             ``products`` (a cubic polynomial) or ``gated`` (scalars open and close vectors).
@@ -64,6 +66,7 @@ class ModelSettings(Settings):
     radius: int = pydantic.Field(default=3, ge=1, le=6)
     sample_radius: int = pydantic.Field(default=1, ge=0, le=6)
     emission_radius: int = pydantic.Field(default=0, ge=0, le=6)
+    crossed_kernels: bool = False
     kernels: tuple[str, ...] = ("identity", "laplacian")
     rule: Literal["mlp", "affine-mlp", "products", "gated"] = "mlp"
     num_hidden_units: pydantic.PositiveInt = 16
@@ -91,6 +94,11 @@ class ModelSettings(Settings):
             raise ValueError(
                 f"emission kernels need isotropic kernels, got perception {self.perception!r}; usual cure: "
                 "emission_radius = 0"
+            )
+        if self.perception != "isotropic-kernels" and self.crossed_kernels:
+            raise ValueError(
+                f"only isotropic kernels can be crossed, got perception {self.perception!r}; usual cure: "
+                "crossed_kernels = false"
             )
         if self.num_hidden_channels and self.standardise:
             raise ValueError(
@@ -158,8 +166,11 @@ class StageSettings(Settings):
         cells_per_window: cells of each window (derivative).
         horizon: frames predicted from each window (rollout).
         batch_size: windows or pairs per step; None: all (rollout, propagation).
-        noise: noise on given frames, in standard deviations of each field; a thousandth keeps kernels from
-            amplifying waves that the data do not hold.
+        unit: whose standard deviation of each field errors and noise are counted in (derivative, rollout):
+            that of the ``dataset``, or of every ``window`` by itself, so that patterns that are still faint
+            weigh as much as grown ones, as they do in VRMSE.
+        noise: noise on given frames, in those units; a thousandth keeps kernels from amplifying waves that
+            the data do not hold.
         overflow_weight: weight of the penalty on leaving the data's range (rollout, propagation).
         early_share: share of the windows that start at the first ``early_frames`` frames, one after the
             other: there patterns form fastest. The others start anywhere.
@@ -181,6 +192,7 @@ class StageSettings(Settings):
     cells_per_window: pydantic.PositiveInt = 512
     horizon: pydantic.PositiveInt = 1
     batch_size: pydantic.PositiveInt | None = None
+    unit: Literal["dataset", "window"] = "dataset"
     noise: float = pydantic.Field(default=0.0, ge=0)
     overflow_weight: float = pydantic.Field(default=0.0, ge=0)
     early_share: float = pydantic.Field(default=0.5, ge=0, le=1)
@@ -226,7 +238,7 @@ class StageSettings(Settings):
         if self.objective == "derivative":
             idle |= {"batch_size", "overflow_weight"}
         if self.objective == "propagation":
-            idle |= {"num_windows", "early_share", "early_frames", "augment"}
+            idle |= {"num_windows", "early_share", "early_frames", "augment", "unit"}
         if self.objective != "rollout":
             idle |= {"horizon", "crop"}
         if self.crop is None:

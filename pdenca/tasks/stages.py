@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 import torch
+from jaxtyping import Float
 from torch import Tensor
 
 from pdenca.automaton import Automaton
@@ -30,6 +31,7 @@ from .training_data import DataScales, TrainingWindows
 from .validation import NUM_GIVEN
 
 INTERPOLATION_POINTS = 8
+LEAST_UNIT = 0.02  # of the standard deviation of all data
 FIRST_MATCHED = 2  # earliest start of an interpolation window: its matched frame is three later
 
 
@@ -121,7 +123,7 @@ def build_stage(
             context,
             grid,
             margin=item.crop_margin if item.crop else 0,
-            field_std=frames.new_tensor(scales.field_std),
+            field_std=_unit(frames, item, scales),
             low=frames.new_tensor(scales.field_low),
             high=frames.new_tensor(scales.field_high),
             batch_size=item.batch_size,
@@ -177,6 +179,17 @@ def _automaton(model: Trainable) -> Automaton:
     return model
 
 
+def _unit(
+    frames: Float[Tensor, "window time channel *space"], item: StageSettings, scales: DataScales
+) -> Float[Tensor, "*window channel"]:
+    """Return what errors and noise are counted in; a window in which next to nothing happens gets a share."""
+    of_all = frames.new_tensor(scales.field_std)
+    if item.unit == "dataset":
+        return of_all
+    variance = frames.flatten(3).var(-1, correction=0).mean(1)
+    return variance.sqrt().maximum(LEAST_UNIT * of_all)
+
+
 def _metric(
     automaton: Automaton, item: StageSettings, windows: TrainingWindows, scales: DataScales, seed: int
 ) -> Tensor:
@@ -199,6 +212,7 @@ def _derivative(
     )
     if item.augment:
         frames, context = turned_at_random(frames, context, windows.grid, GROUPS[item.augment], generator)
+    unit = _unit(frames, item, scales)
     return DerivativeMatching(
         automaton,
         frames,
@@ -206,7 +220,8 @@ def _derivative(
         windows.grid,
         cells_per_window=item.cells_per_window,
         frame_interval=scales.frame_interval,
-        rate_scale=frames.new_tensor(scales.rate_scale),
+        # an error in the rate becomes one in the field, counted in the field's unit
+        rate_scale=frames.new_tensor(scales.rate_scale) * unit / frames.new_tensor(scales.field_std),
         generator=generator,
-        noise=item.noise * frames.new_tensor(scales.field_std) if item.noise else None,
+        noise=item.noise * unit if item.noise else None,
     )

@@ -58,6 +58,37 @@ def test_what_comes_in_through_the_cut_does_not_reach_what_is_scored(generator):
     assert error[..., 10:-10, 10:-10].max() < 1e-3 * error.max()
 
 
+def test_a_stage_counts_errors_in_units_of_its_windows(dataset):
+    scales = measure_scales(dataset)
+    windows = TrainingWindows(dataset, None, torch.float64)
+
+    def residuals(**options):
+        stage = StageSettings(num_steps=1, num_windows=3, **options)
+        settings = EmulationSettings(stages=(stage,), model=ModelSettings(num_hidden_units=4))
+        model = build_automaton(settings.model, scales)
+        objective, _ = build_stage(
+            model, number=0, item=stage, windows=windows, scales=scales, settings=settings
+        )
+        return objective.residuals(dict(model.named_parameters()), objective.batch(0)).detach(), objective
+
+    rollout = {"objective": "rollout", "fitter": "gauss-newton"}
+    of_all, _ = residuals(**rollout)
+    own, objective = residuals(**rollout, unit="window")
+    field_std = torch.tensor(scales.field_std, dtype=torch.float64)
+    spread = objective.windows.flatten(3).var(-1, correction=0).mean(1).sqrt().maximum(0.02 * field_std)
+    torch.testing.assert_close(objective.field_std[..., 0, 0], spread)
+    assert len({round(float(value), 6) for value in spread.flatten()}) > 2
+    ratio = (field_std / spread)[:, None, :, None]
+    torch.testing.assert_close(own.view(3, 1, 2, -1), of_all.view(3, 1, 2, -1) * ratio)
+    # rates are counted likewise: an error in the rate becomes one in the field
+    rates = {"objective": "derivative", "fitter": "levenberg-marquardt", "cells_per_window": 8}
+    of_all, before = residuals(**rates)
+    own, after = residuals(**rates, unit="window")
+    change = before.samples[1] / after.samples[1]
+    torch.testing.assert_close(own.view(-1, 2), of_all.view(-1, 2) * change)
+    assert change.min() < 0.99 * change.max()
+
+
 def test_a_stage_cuts_and_leaves_the_margin_out(dataset):
     scales = measure_scales(dataset)
     cells = TrainingWindows(dataset, None, torch.float64).grid.shape[0]

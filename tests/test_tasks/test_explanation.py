@@ -14,13 +14,21 @@ from pdenca.automaton import (
     Increment,
     IsotropicKernels,
     LocalRule,
+    ParameterWeights,
     PointwiseMLP,
     ProductRule,
     TransportReaction,
 )
 from pdenca.core import BadInputError
 from pdenca.evaluation import ResultsTable
-from pdenca.solvers import EQUATIONS, FitzHughNagumo, Grid, SpectralDerivatives, dispersion
+from pdenca.solvers import (
+    EQUATIONS,
+    ComplexGinzburgLandau,
+    FitzHughNagumo,
+    Grid,
+    SpectralDerivatives,
+    dispersion,
+)
 from pdenca.tasks.explanation import (
     cells,
     columns_of,
@@ -271,6 +279,40 @@ def test_a_field_that_does_not_diffuse():
     still = readings["transport v"]
     assert (still.exact_name, still.exact_moments, still.symbol_errors) == ("0", None, {})
     assert readings["sample v"].symbol_errors == pytest.approx({0.1: 0, 0.2: 0})  # the cell itself is right
+
+
+def test_crossed_kernels_beside_a_transport_that_couples_the_fields():
+    """(1 + ib) ∇²: what u gets from v is -b ∇² v, at the parameters of the law's first cell."""
+    b = 1.5
+    told = {name: torch.full((4,), b, dtype=torch.float64) for name in ComplexGinzburgLandau().parameters()}
+    law = law_of("complex-ginzburg-landau", told, {})
+    weights = ParameterWeights(*(torch.tensor([value], dtype=torch.float64) for value in (0.5, 0.25)))
+    perception = IsotropicKernels(2, 1, 1, weights=weights).double()
+    with torch.no_grad():
+        perception.transport.zero_()
+        for number, sign in ((0, 1), (1, -1)):
+            perception.transport[0, number, 0, number] = 20.0
+            # b = 0.5 + 0.25 w
+            perception.transport[0, number, :, 1 - number] = sign * 20 * torch.tensor([0.5, 0.25]).double()
+    automaton = Automaton(
+        perception,
+        TransportReaction(PointwiseMLP(2, 1, 2, 2)),
+        Increment(),
+        HiddenChannels(2),
+        context_names=("linear_dispersion",),
+        time_step=1e-3,
+    ).double()
+    told = torch.tensor([b], dtype=torch.float64)
+    found, _ = read_kernels(automaton, ("u", "v"), law, 2, 1.0, (0.1, 0.5), told)
+    readings = {kernel.taps.name: kernel for kernel in found}
+    for name in ("transport u", "transport v", "transport u from v", "transport v from u"):
+        errors = readings[name].symbol_errors
+        assert errors[0.1] < 2e-3 < 1e-2 < errors[0.5] < 0.1  # of second order in space
+    assert "sample u from v" not in readings
+    centred, _ = read_kernels(automaton, ("u", "v"), law, 2, 1.0, (0.1,))
+    wrong = {kernel.taps.name: kernel.symbol_errors[0.1] for kernel in centred}
+    assert wrong["transport u"] < 2e-3
+    assert wrong["transport u from v"] == pytest.approx(2 / 3, rel=0.01)  # there b = 0.5
 
 
 def test_bad_tolerance(by_hand):

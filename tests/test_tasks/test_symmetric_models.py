@@ -37,6 +37,11 @@ GATED = {"perception": "vector-kernels", "rule": "gated", "radius": 1, "standard
 MODELS = {
     "isotropic": ({"radius": 2, "num_hidden_units": 4}, (RATES, FRAMES), D4),
     "emission": ({"radius": 1, "num_hidden_units": 4, "emission_radius": 1}, (RATES, FRAMES), D4),
+    "crossed": (
+        {"radius": 2, "num_hidden_units": 4, "emission_radius": 1, "crossed_kernels": True},
+        ({**RATES, "unit": "window"}, {**FRAMES, "unit": "window"}),
+        D4,
+    ),
     "D4": ({"perception": "group-kernels", "radius": 2, "num_hidden_units": 4}, (RATES, FRAMES), D4),
     "D2": (
         {"perception": "group-kernels", "group": "D2", "radius": 1, "num_hidden_units": 4},

@@ -172,6 +172,25 @@ def test_matching_agrees_with_a_step_of_the_automaton(automaton, generator, fram
     assert len(objective.batch(0)[0]) == 3 * 20
 
 
+def test_rates_of_each_window_may_have_their_own_unit(generator):
+    windows = decay_windows((-0.1, 0.05), generator)
+    units = torch.tensor([[0.1, 0.2], [1.0, 0.3], [0.5, 0.5], [2.0, 4.0]], dtype=torch.float64)
+
+    def residuals(units):
+        whole = matching(
+            linear_automaton(),
+            windows,
+            torch.Generator().manual_seed(3),
+            cells_per_window=20,
+            rate_scale=units,
+        )
+        return whole.sample_residuals({}, *whole.batch(0)).view(4, 20, 2)
+
+    torch.testing.assert_close(
+        residuals(units), residuals(torch.ones(2, dtype=torch.float64)) / units[:, None, :]
+    )
+
+
 def test_matching_takes_the_cells_of_its_generator(generator):
     windows = decay_windows((-0.1, 0.05), generator)
 
@@ -205,6 +224,23 @@ def test_the_rollout_loss_by_hand(frames):
     assert not isinstance(objective, LeastSquares)
 
 
+def test_each_window_may_have_its_own_unit(frames):
+    automaton = drift(time_step=0.5, steps_per_frame=2)
+    units = torch.tensor([[0.1, 2.0], [1.0, 0.5], [4.0, 3.0]], dtype=torch.float64)
+    together = rollouts(automaton, frames, field_std=units)
+    apart = [rollouts(automaton, frames[k : k + 1], field_std=units[k]) for k in range(3)]
+    expected = sum(one.loss(one.batch(0)) for one in apart) / 3
+    torch.testing.assert_close(together.loss(together.batch(0)), expected)
+    # a batch of some windows takes their units with it, and noise is counted in them
+    few = rollouts(automaton, frames, field_std=units, batch_size=2, seed=3)
+    windows, unit, _, _ = few.batch(4)
+    order = [next(k for k in range(3) if torch.equal(frames[k], window)) for window in windows]
+    assert torch.equal(unit[:, :, 0, 0], units[order])
+    noisy = rollouts(drift((0.0, 0.0)), frames[:, :1].expand(-1, 2, -1, -1, -1), field_std=units, noise=0.1)
+    residuals = noisy.residuals({}, noisy.batch(0)).view(3, 2, -1)
+    assert torch.equal((residuals.std(-1) > 0.05) & (residuals.std(-1) < 0.2), torch.ones(3, 2).bool())
+
+
 def test_hidden_channels_roll_out_but_are_not_compared(frames):
     plain = rollouts(drift(time_step=0.5, steps_per_frame=2), frames)
     hidden = rollouts(drift(num_hidden=3, time_step=0.5, steps_per_frame=2), frames)
@@ -229,16 +265,17 @@ def test_batches_are_a_function_of_seed_and_step(frames):
     again = rollouts(drift(), frames, context, batch_size=2, seed=5)
     chosen = []
     for step in range(12):
-        windows, told, number = objective.batch(step)
+        windows, unit, told, number = objective.batch(step)
         indices = told["feed_rate"].long()
         assert number == step
         assert len(set(indices.tolist())) == 2
         assert torch.equal(windows, frames[indices])
+        assert torch.equal(unit, STD.view(1, 2, 1, 1).expand(2, 2, 1, 1))
         assert torch.equal(again.batch(step)[0], windows)
         chosen.append(tuple(indices.tolist()))
     assert len(set(chosen)) > 2
     other = rollouts(drift(), frames, context, batch_size=2, seed=6)
-    assert chosen != [tuple(other.batch(step)[1]["feed_rate"].long().tolist()) for step in range(12)]
+    assert chosen != [tuple(other.batch(step)[2]["feed_rate"].long().tolist()) for step in range(12)]
 
 
 def test_without_a_batch_size_every_step_is_the_same(frames):

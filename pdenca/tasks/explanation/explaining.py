@@ -4,7 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from pdenca.automaton import Automaton
+import torch
+
+from pdenca.automaton import Automaton, IsotropicKernels
 from pdenca.core import BadInputError, FormatError
 from pdenca.solvers import EQUATIONS
 
@@ -101,7 +103,13 @@ def explain(
     law, few_law = _law(emulator, cells), _law(emulator, few)
     hidden = tuple(f"hidden {number + 1}" for number in range(automaton.codec.num_hidden))
     kernels, nonlinear = read_kernels(
-        automaton, (*fields, *hidden), law, num_dims, spacing, cells.wavenumbers
+        automaton,
+        (*fields, *hidden),
+        law,
+        num_dims,
+        spacing,
+        cells.wavenumbers,
+        torch.tensor([float(cells.parameters[name][0]) for name in automaton.context_names]),
     )
     step = read_step(automaton, few, few_law, fields, scales.field_std, num_dims, spacing, cells.wavenumbers)
     pair = dict(zip(scales.parameter_names, scales.parameter_pairs[0], strict=True))
@@ -173,6 +181,16 @@ def _notes(
         notes.append(
             "The rule mixes its features in a network and has no transport kernel of its own; what it does "
             "to a wave is read off the whole step."
+        )
+    perception = automaton.perception
+    if isinstance(perception, IsotropicKernels) and perception.weights is not None:
+        place = ", ".join(
+            f"{name} = {float(cells.parameters[name][0]):g}" for name in automaton.context_names
+        )
+        notes.append(
+            f"The kernels depend on the parameters; they are read at {place}."
+            if place
+            else "The kernels lead from every channel to every channel."
         )
     told = set(scales.parameter_names)
     lost = [name for name in scales.parameter_names if name not in cells.varying]

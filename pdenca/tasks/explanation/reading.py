@@ -122,27 +122,40 @@ def read_kernels(
     num_dims: int,
     spacing: float,
     wavenumbers: Sequence[float],
+    parameters: Float[Tensor, " parameter"] | None = None,
 ) -> tuple[list[KernelReading], list[str]]:
     """Read all kernels, each beside the one that makes the automaton's form exact to second order in time.
 
-    With T the equation's transport, D ∇² for diffusion, that is (exp(dt T) - 1) / dt for the transport, and
-    exp(dt T / 2), half a step of it, for the kernels before and after the reaction (Strang's splitting);
-    without emission the sample kernel has to do for both. To second order only the two together count.
+    With T the equation's transport, D ∇² for diffusion or a matrix of such operators, that is
+    (exp(dt T) - 1) / dt for the transport, and exp(dt T / 2), half a step of it, for the kernels before and
+    after the reaction (Strang's splitting); without emission the sample kernel has to do for both. To second
+    order only the two together count.
+
+    Arguments:
+        automaton: the rule.
+        channels: names of its channels.
+        law: the equation; None if it is not known.
+        num_dims: axes of space.
+        spacing: cell size (length).
+        wavenumbers: at which kernels are compared (rad/length).
+        parameters: those of the law's first cell, in the automaton's order, for kernels that depend on them.
 
     Returns:
         The readings, and the names of features without a kernel.
     """
-    taps, nonlinear = kernel_taps(automaton, channels, num_dims, spacing)
+    taps, nonlinear = kernel_taps(automaton, channels, num_dims, spacing, parameters)
     dt = automaton.time_step
     readings = []
     for item in taps:
         symbol, name = None, ""
-        if law is not None and item.field == item.source and item.field in channels[: law.num_fields]:
+        known = () if law is None else channels[: law.num_fields]
+        if law is not None and item.field in known and item.source in known:
             share = 1.0 if item.kind == "sample" and automaton.emission is None else 0.5
-            transport = law.transport(channels.index(item.field))
-            symbol, name = _exact(item.kind, transport, dt, share)
+            place = (channels.index(item.field), channels.index(item.source))
+            symbol, name = _exact(item.kind, law, place, dt, share)
             probe = torch.full((1, num_dims), 1 / spacing, dtype=torch.float64)
-            if item.kind == "transport" and not bool(transport(probe).abs() > 0):
+            still = symbol is not None and not bool(symbol(probe).abs() > 0)
+            if still and (item.kind == "transport" or item.field != item.source):
                 symbol, name = None, "0"  # a field that stays where it is: nothing is relative to nothing
         if item.kind == "laplacian":
             symbol, name = _laplacian(spacing), "h² ∇²"
@@ -154,11 +167,20 @@ def _laplacian(spacing: float) -> Symbol:
     return lambda k: -(spacing**2) * k.double().square().sum(1).to(torch.complex128)
 
 
-def _exact(kind: str, transport: Symbol, dt: float, share: float) -> tuple[Symbol | None, str]:
+def _exact(
+    kind: str, law: TrueLaw, place: tuple[int, int], dt: float, share: float
+) -> tuple[Symbol | None, str]:
+    row, column = place
+
+    def spread(wavevectors: Tensor, time: float) -> Tensor:
+        matrices: Tensor = torch.linalg.matrix_exp(time * law.transport(wavevectors))
+        return matrices[:, row, column]
+
     if kind == "transport":
-        return (lambda k: torch.expm1(dt * transport(k)) / dt), "(exp(dt T) - 1) / dt"
+        here = float(row == column)
+        return (lambda k: (spread(k, dt) - here) / dt), "(exp(dt T) - 1) / dt"
     if kind in ("sample", "emission"):
-        return (lambda k: torch.exp(share * dt * transport(k))), f"exp(dt T{'' if share == 1 else ' / 2'})"
+        return (lambda k: spread(k, share * dt)), f"exp(dt T{'' if share == 1 else ' / 2'})"
     return None, ""
 
 

@@ -46,7 +46,11 @@ def small_grid(automaton: Automaton, num_dims: int, spacing: float) -> Grid:
 
 
 def kernel_taps(
-    automaton: Automaton, channels: tuple[str, ...], num_dims: int, spacing: float
+    automaton: Automaton,
+    channels: tuple[str, ...],
+    num_dims: int,
+    spacing: float,
+    parameters: Float[Tensor, " parameter"] | None = None,
 ) -> tuple[list[Taps], list[str]]:
     """Return the kernels of an automaton's perception and emission on a lattice of this spacing.
 
@@ -55,6 +59,7 @@ def kernel_taps(
         channels: names of its channels.
         num_dims: axes of space.
         spacing: cell size (length).
+        parameters: of the equation, for kernels that depend on them; None: where their weights are centred.
 
     Returns:
         The kernels that are not zero, and the names of features that are no linear function of the
@@ -66,9 +71,10 @@ def kernel_taps(
     found, nonlinear = [], []
 
     def features(state: Tensor) -> Tensor:
-        return perception.combine(perception.gather(state, grid), spacing)
+        return perception.combine(perception.gather(state, grid), spacing, told)
 
     like = _like(automaton)
+    told = None if parameters is None else parameters.to(like).view(*(1,) * (1 + num_dims), -1)
     zero = torch.zeros(1, *grid.shape, len(channels), dtype=like.dtype, device=like.device)
     weights = _gradients(features, zero, grid)[0]
     # a smooth, small state: features that are not linear show it
@@ -84,7 +90,7 @@ def kernel_taps(
         found += _kernels(kind, field, weights[number], channels)
     if automaton.emission is not None:
         emission = automaton.emission
-        emitted = _gradients(lambda state: emission(state, grid), zero, grid)[0]
+        emitted = _gradients(lambda state: emission(state, grid, told), zero, grid)[0]
         for number, channel in enumerate(channels):
             found += _kernels("emission", channel, emitted[number], channels)
     return found, nonlinear

@@ -19,8 +19,6 @@ from pdenca.solvers import (
     equation_class,
 )
 
-from .moments import Symbol
-
 NUM_STEPS = 8
 """Runge-Kutta steps in one step of the automaton, doubled until nothing changes."""
 MOST_STEPS = 1024
@@ -93,16 +91,14 @@ class TrueLaw:
             growth = growth + dt / 6 * (b + 2 * d + 2 * f + h)
         return growth
 
-    def transport(self, field: int) -> Symbol:
-        """Return the symbol of what moves a field between cells, -D |k|², with the first cell's values."""
+    def transport(self, wavevectors: Float[Tensor, "wave axis"]) -> Complex[Tensor, "wave field field"]:
+        """Return the symbol of what moves fields between cells, -D |k|² for one, at the first cell's values.
 
-        def symbol(wavevectors: Tensor) -> Tensor:
-            waves = continuum_waves(wavevectors)
-            made = self.equation.transport_symbol(waves).to(torch.complex128)[0]
-            own = made[field, field] if made.ndim == 3 else made[field]
-            return own.expand(len(wavevectors))
-
-        return symbol
+        Entry [n, i, j] is what wave n of field j adds to the rate of field i.
+        """
+        made = self.equation.transport_symbol(continuum_waves(wavevectors)).to(torch.complex128)[0]
+        matrix = made.movedim(-1, 0) if made.ndim == 3 else torch.diag_embed(made.movedim(-1, 0))
+        return matrix.expand(len(wavevectors), -1, -1)
 
     @cached_property
     def _factored(self) -> Factored:

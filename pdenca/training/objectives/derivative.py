@@ -52,9 +52,11 @@ class DerivativeMatching(Stateless):
         grid: the domain.
         cells_per_window: random cells taken from each window.
         frame_interval: time between frames.
-        rate_scale: unit of the residuals, one per channel (field units per time).
+        rate_scale: unit of the residuals, one per channel, or one per window and channel (field units per
+            time).
         generator: chooses the cells, and draws the noise.
-        noise: standard deviation of the noise, one per channel (field units); None: without.
+        noise: standard deviation of the noise, one per channel, or one per window and channel (field units);
+            None: without.
 
     Raises:
         BadInputError: if the automaton has hidden channels or fires at random: its next state is not data.
@@ -69,16 +71,16 @@ class DerivativeMatching(Stateless):
         *,
         cells_per_window: int,
         frame_interval: float,
-        rate_scale: Float[Tensor, " channel"],
+        rate_scale: Float[Tensor, "*window channel"],
         generator: torch.Generator,
-        noise: Float[Tensor, " channel"] | None = None,
+        noise: Float[Tensor, "*window channel"] | None = None,
     ) -> None:
         if not automaton.has_rates:
             raise BadInputError(
                 "derivative matching needs a deterministic automaton without hidden channels; "
                 "usual cure: train this model by roll-outs or propagation"
             )
-        self.automaton, self.rate_scale = automaton, rate_scale
+        self.automaton = automaton
         self.spacing = spacing_of(grid)
         num_points = windows.shape[1]
         now = windows[:, num_points // 2 - 1]
@@ -86,7 +88,7 @@ class DerivativeMatching(Stateless):
         later = torch.einsum("p,wp...->w...", weights, windows)
         if noise is not None:
             drawn = torch.randn(now.shape, generator=generator, dtype=torch.float64).to(now)
-            now = now + noise.view(-1, *(1,) * grid.num_dims) * drawn
+            now = now + noise.view(*noise.shape, *(1,) * grid.num_dims) * drawn
         target = ((later - now) / automaton.time_step).movedim(1, -1)
         gathered = automaton.perception.gather(now.movedim(1, -1).contiguous(), grid)
         parameters = automaton.stack_context(context, now, grid)
@@ -101,19 +103,20 @@ class DerivativeMatching(Stateless):
             flat = values.reshape(values.shape[0], grid.num_cells, values.shape[-1])
             return torch.cat([flat[number, chosen] for number, chosen in enumerate(picks)])
 
-        self.samples = (pick(target), pick(parameters), *(pick(part) for part in gathered))
+        units = rate_scale.view(-1, *(1,) * grid.num_dims, rate_scale.shape[-1]).expand_as(target)
+        self.samples = (pick(target), pick(units), pick(parameters), *(pick(part) for part in gathered))
 
     def batch(self, step: int) -> tuple[Tensor, ...]:
-        """Return all samples: (target, parameters, gathered ...), first axis the cell."""
+        """Return all samples: (target, its unit, parameters, gathered ...), first axis the cell."""
         return self.samples
 
     def sample_residuals(self, parameters: Mapping[str, Tensor], *sample: Tensor) -> Tensor:
         """Return the error of the proposed rate in units of ``rate_scale``; works on one cell or many."""
-        target, told, gathered = sample[0], sample[1], tuple(sample[2:])
+        target, unit, told, gathered = sample[0], sample[1], sample[2], tuple(sample[3:])
         proposal: Tensor = functional_call(
             self.automaton, dict(parameters), (gathered, told, self.spacing), strict=False
         )
-        return (proposal - target) / self.rate_scale
+        return (proposal - target) / unit
 
     def residuals(self, parameters: Mapping[str, Tensor], batch: tuple[Tensor, ...]) -> Tensor:
         """Return the residuals of all samples."""
@@ -121,8 +124,8 @@ class DerivativeMatching(Stateless):
 
     def loss(self, batch: tuple[Tensor, ...]) -> Tensor:
         """Return the mean squared residual."""
-        target, told = batch[0], batch[1]
-        gathered: Gathered = tuple(batch[2:])
+        target, unit, told = batch[:3]
+        gathered: Gathered = tuple(batch[3:])
         proposal = self.automaton(gathered, told, self.spacing)
-        mean: Tensor = ((proposal - target) / self.rate_scale).square().mean()
+        mean: Tensor = ((proposal - target) / unit).square().mean()
         return mean

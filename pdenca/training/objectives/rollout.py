@@ -13,6 +13,8 @@ from pdenca.solvers.grid import Grid
 from .advance import advance_frame
 from .base import Stateless, step_generator
 
+Batch = tuple[Tensor, Tensor, Context, int]
+
 
 class RolloutMatching(Stateless):
     """Roll a model out over some frames and compare each with the data.
@@ -25,7 +27,7 @@ class RolloutMatching(Stateless):
         windows: as many given frames as the model's codec reads, then the frames to predict.
         context: parameters of each window.
         grid: the domain.
-        field_std: training standard deviation of each field.
+        field_std: standard deviation of each field, of all training data or of every window.
         batch_size: windows per step; None: all of them in every step, as line searches need.
         noise: standard deviation of noise added to the given frames, in units of ``field_std``.
         overflow_weight: weight of the penalty on leaving the data's range.
@@ -44,7 +46,7 @@ class RolloutMatching(Stateless):
         context: Context,
         grid: Grid,
         *,
-        field_std: Float[Tensor, " channel"],
+        field_std: Float[Tensor, "*window channel"],
         low: Float[Tensor, " channel"],
         high: Float[Tensor, " channel"],
         batch_size: int | None = None,
@@ -62,7 +64,8 @@ class RolloutMatching(Stateless):
         self.automaton, self.grid, self.context = automaton, grid, context
         axes = (1,) * grid.num_dims
         self._margin = margin
-        self.windows, self.field_std = windows, field_std.view(-1, *axes)
+        self.windows = windows
+        self.field_std = field_std.view(-1, field_std.shape[-1], *axes).expand(len(windows), -1, *axes)
         self.low, self.high = low.view(-1, *axes), high.view(-1, *axes)
         self.batch_size, self.noise, self.overflow_weight, self.seed = (
             batch_size,
@@ -71,15 +74,16 @@ class RolloutMatching(Stateless):
             seed,
         )
 
-    def batch(self, step: int) -> tuple[Tensor, Context, int]:
-        """Return (windows, context, number of the step); the whole set if there is no batch size."""
+    def batch(self, step: int) -> Batch:
+        """Return (windows, their units, context, number of the step); all of them without a batch size."""
         if self.batch_size is None:
-            return self.windows, self.context, 0
+            return self.windows, self.field_std, self.context, 0
         generator = step_generator(self.seed, "windows", step)
         chosen = torch.randperm(self.windows.shape[0], generator=generator)[: self.batch_size]
-        return self.windows[chosen], {name: value[chosen] for name, value in self.context.items()}, step
+        told = {name: value[chosen] for name, value in self.context.items()}
+        return self.windows[chosen], self.field_std[chosen], told, step
 
-    def residuals(self, parameters: Mapping[str, Tensor], batch: tuple[Tensor, Context, int]) -> Tensor:
+    def residuals(self, parameters: Mapping[str, Tensor], batch: Batch) -> Tensor:
         """Return the scaled errors of all predicted frames.
 
         Raises:
@@ -94,20 +98,20 @@ class RolloutMatching(Stateless):
         errors: Tensor = functional_call(_Rollout(self.automaton), named, (self, batch), strict=False)
         return errors
 
-    def loss(self, batch: tuple[Tensor, Context, int]) -> Tensor:
+    def loss(self, batch: Batch) -> Tensor:
         """Return the mean squared error over the predicted frames plus the penalty."""
         errors, penalty = self.roll(self.automaton, batch)
         return errors.square().mean() + penalty
 
-    def roll(self, automaton: Trainable, batch: tuple[Tensor, Context, int]) -> tuple[Tensor, Tensor]:
+    def roll(self, automaton: Trainable, batch: Batch) -> tuple[Tensor, Tensor]:
         """Roll a model out over the windows; return the scaled errors of all frames and the mean penalty."""
-        windows, context, step = batch
+        windows, unit, context, step = batch
         generator = step_generator(self.seed, "noise", step)
         given = windows[:, : self.num_given]
         if self.noise:
             # drawn in float64 and rounded, so that the same seed means the same noise in every dtype
             drawn = torch.randn(given.shape, generator=generator, dtype=torch.float64).to(given)
-            given = given + self.noise * self.field_std * drawn
+            given = given + self.noise * unit[:, None] * drawn
         state = automaton.codec.lift(given)
         errors, penalties = [], []
         for frame in range(self.num_given, windows.shape[1]):
@@ -122,7 +126,7 @@ class RolloutMatching(Stateless):
                 self.overflow_weight,
                 windows.shape[2],
             )
-            error = (automaton.codec.observe(state) - windows[:, frame]) / self.field_std
+            error = (automaton.codec.observe(state) - windows[:, frame]) / unit
             for axis in range(-self.grid.num_dims, 0):
                 error = error.narrow(axis, self._margin, error.shape[axis] - 2 * self._margin)
             errors.append(error)
@@ -137,6 +141,6 @@ class _Rollout(nn.Module):
         super().__init__()
         self.automaton = automaton
 
-    def forward(self, objective: RolloutMatching, batch: tuple[Tensor, Context, int]) -> Tensor:
+    def forward(self, objective: RolloutMatching, batch: Batch) -> Tensor:
         """Return the errors as one vector."""
         return objective.roll(self.automaton, batch)[0].flatten()
