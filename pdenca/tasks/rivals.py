@@ -98,7 +98,7 @@ def tuned_rows(data: Path, scales: DataScales) -> dict[str, Emulator]:
     header = read_header(data_files(data, "train")[0])
     if header.num_frames > DIFFERENCE_ORDER:
         windows = TrainingWindows(data, None, torch.float64)
-        frames, context = windows.draw(
+        frames, context, _ = windows.draw(
             FIT_WINDOWS,
             DIFFERENCE_ORDER + 1,
             torch.Generator().manual_seed(0),

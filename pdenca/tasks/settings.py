@@ -166,9 +166,9 @@ class StageSettings(Settings):
         cells_per_window: cells of each window (derivative).
         horizon: frames predicted from each window (rollout).
         batch_size: windows or pairs per step; None: all (rollout, propagation).
-        unit: whose standard deviation of each field errors and noise are counted in (derivative, rollout):
-            that of the ``dataset``, or of every ``window`` by itself, so that patterns that are still faint
-            weigh as much as grown ones, as they do in VRMSE.
+        unit: in whose standard deviation of each field errors and noise are counted (derivative, rollout):
+            that of the whole ``dataset``, or that of all trajectories at the ``time`` of a window, where it
+            is smaller: patterns that are still faint then weigh as much as grown ones, as they do in VRMSE.
         noise: noise on given frames, in those units; a thousandth keeps kernels from amplifying waves that
             the data do not hold.
         overflow_weight: weight of the penalty on leaving the data's range (rollout, propagation).
@@ -192,7 +192,7 @@ class StageSettings(Settings):
     cells_per_window: pydantic.PositiveInt = 512
     horizon: pydantic.PositiveInt = 1
     batch_size: pydantic.PositiveInt | None = None
-    unit: Literal["dataset", "window"] = "dataset"
+    unit: Literal["dataset", "time"] = "dataset"
     noise: float = pydantic.Field(default=0.0, ge=0)
     overflow_weight: float = pydantic.Field(default=0.0, ge=0)
     early_share: float = pydantic.Field(default=0.5, ge=0, le=1)

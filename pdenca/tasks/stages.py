@@ -31,7 +31,7 @@ from .training_data import DataScales, TrainingWindows
 from .validation import NUM_GIVEN
 
 INTERPOLATION_POINTS = 8
-LEAST_UNIT = 0.02  # of the standard deviation of all data
+LEAST_UNIT = 0.02  # of the standard deviation of all data: where all is still, nothing counts for much
 FIRST_MATCHED = 2  # earliest start of an interpolation window: its matched frame is three later
 
 
@@ -101,7 +101,7 @@ def build_stage(
     if item.objective == "derivative":
         objective = _derivative(_automaton(model), item, windows, scales, seed)
     elif item.objective == "rollout":
-        frames, context = windows.draw(
+        frames, context, starts = windows.draw(
             item.num_windows,
             model.codec.num_given + item.horizon,
             step_generator(seed, "windows"),
@@ -123,7 +123,7 @@ def build_stage(
             context,
             grid,
             margin=item.crop_margin if item.crop else 0,
-            field_std=_unit(frames, item, scales),
+            field_std=_unit(frames, starts, item, windows, scales),
             low=frames.new_tensor(scales.field_low),
             high=frames.new_tensor(scales.field_high),
             batch_size=item.batch_size,
@@ -180,14 +180,19 @@ def _automaton(model: Trainable) -> Automaton:
 
 
 def _unit(
-    frames: Float[Tensor, "window time channel *space"], item: StageSettings, scales: DataScales
+    frames: Float[Tensor, "window time channel *space"],
+    starts: Sequence[int],
+    item: StageSettings,
+    windows: TrainingWindows,
+    scales: DataScales,
 ) -> Float[Tensor, "*window channel"]:
-    """Return what errors and noise are counted in; a window in which next to nothing happens gets a share."""
+    """Return what errors and noise are counted in, one per channel, or one per window and channel."""
     of_all = frames.new_tensor(scales.field_std)
     if item.unit == "dataset":
         return of_all
-    variance = frames.flatten(3).var(-1, correction=0).mean(1)
-    return variance.sqrt().maximum(LEAST_UNIT * of_all)
+    variance = windows.spread().square()
+    own = torch.stack([variance[start : start + frames.shape[1]].mean(0).sqrt() for start in starts])
+    return own.minimum(of_all).maximum(LEAST_UNIT * of_all)
 
 
 def _metric(
@@ -202,7 +207,7 @@ def _derivative(
     automaton: Automaton, item: StageSettings, windows: TrainingWindows, scales: DataScales, seed: int
 ) -> DerivativeMatching:
     generator = step_generator(seed, "rates")
-    frames, context = windows.draw(
+    frames, context, starts = windows.draw(
         item.num_windows,
         INTERPOLATION_POINTS,
         generator,
@@ -212,7 +217,7 @@ def _derivative(
     )
     if item.augment:
         frames, context = turned_at_random(frames, context, windows.grid, GROUPS[item.augment], generator)
-    unit = _unit(frames, item, scales)
+    unit = _unit(frames, starts, item, windows, scales)
     return DerivativeMatching(
         automaton,
         frames,

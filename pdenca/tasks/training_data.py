@@ -156,7 +156,7 @@ class TrainingWindows:
         first: int = 0,
         early_share: float = 0.0,
         early_frames: int = 1,
-    ) -> tuple[Float[Tensor, "window time channel *space"], dict[str, Tensor]]:
+    ) -> tuple[Float[Tensor, "window time channel *space"], dict[str, Tensor], list[int]]:
         """Draw windows, the files in turn; of each file a share starts at its early frames, in their order.
 
         Arguments:
@@ -167,6 +167,9 @@ class TrainingWindows:
             early_share: share of the windows that start at ``first``, ``first`` + 1, ... (``early_frames`` of
                 them, then again from ``first``), where patterns form fastest; the others start anywhere.
             early_frames: see there.
+
+        Returns:
+            The windows, their parameters, and the frame at which each starts.
 
         Raises:
             BadInputError: if the trajectories are shorter than a window.
@@ -183,7 +186,7 @@ class TrainingWindows:
                 f"no window of {num_frames} frames starts at frame {first} or later; "
                 "usual cure: longer trajectories (--frames)"
             )
-        chosen = []
+        chosen, begins = [], []
         for number in range(count):
             file, turn = number % len(starts), number // len(starts)
             frames_of_file = sorted(starts[file])
@@ -195,6 +198,7 @@ class TrainingWindows:
             else:
                 start = frames_of_file[_pick(len(frames_of_file), generator)]
             candidates = starts[file][start]
+            begins.append(start)
             chosen.append(candidates[_pick(len(candidates), generator)])
         items = [windows[index] for index in chosen]
         windows.close()
@@ -202,7 +206,15 @@ class TrainingWindows:
         context = {
             name: torch.stack([item[1][name] for item in items]).to(self.dtype) for name in items[0][1]
         }
-        return frames, context
+        return frames, context, begins
+
+    def spread(self) -> Float[Tensor, "time channel"]:
+        """Return how far fields deviate from their mean over space at each frame, over all trajectories.
+
+        It is the root mean square of what every trajectory's deviation at that time is, as in a pooled VRMSE.
+        """
+        frames, _ = self.trajectories()
+        return frames.flatten(3).var(-1, correction=0).mean(0).sqrt()
 
     def _uses(self, trajectory: int) -> bool:
         return self.num_trajectories is None or trajectory < self.num_trajectories

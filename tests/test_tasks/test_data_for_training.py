@@ -48,8 +48,12 @@ def draw(dataset):
         raise AssertionError("not a window of the training data")
 
     def run(count, num_frames, seed=0, **options):
-        frames, context = windows.draw(count, num_frames, torch.Generator().manual_seed(seed), **options)
-        return [place(window) for window in frames], context
+        frames, context, starts = windows.draw(
+            count, num_frames, torch.Generator().manual_seed(seed), **options
+        )
+        places = [place(window) for window in frames]
+        assert [start for _, _, start in places] == starts
+        return places, context
 
     return run
 
@@ -116,6 +120,12 @@ def test_whole_trajectories(dataset, training):
     assert torch.allclose(context["kill_rate"], torch.tensor([0.057, 0.057, 0.062, 0.062]).double())
     only, _ = TrainingWindows(dataset, ("spots",), torch.float32).trajectories()
     assert torch.equal(only, training[1][1])
+
+
+def test_the_spread_of_all_trajectories_at_each_time(dataset, training):
+    found = TrainingWindows(dataset, None, torch.float64).spread()
+    whole = torch.cat([frames for _, frames in training]).double().numpy()
+    np.testing.assert_allclose(found.numpy(), np.sqrt(whole.var((3, 4)).mean(0)), rtol=1e-6)
 
 
 def drift(by):

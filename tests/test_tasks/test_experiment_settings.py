@@ -72,7 +72,7 @@ def test_a_file_of_ones_own(tmp_path):
         ("mlp", {"stages.1.overflow_weight": "0.1"}, "overflow_weight plays no role in a stage"),
         ("mlp", {"stages.1.crop_margin": "5"}, "crop_margin plays no role in a stage"),
         ("founding-paper", {"model.crossed_kernels": "true"}, "only isotropic kernels can be crossed"),
-        ("founding-paper", {"stages.0.unit": "window"}, "unit plays no role in a stage"),
+        ("founding-paper", {"stages.0.unit": "time"}, "unit plays no role in a stage"),
         ("mlp", {"model.perception": "fixed-kernels"}, "emission kernels need isotropic kernels"),
         ("mlp", {"stages": "[]"}, "at least one stage"),
     ],

@@ -39,7 +39,7 @@ MODELS = {
     "emission": ({"radius": 1, "num_hidden_units": 4, "emission_radius": 1}, (RATES, FRAMES), D4),
     "crossed": (
         {"radius": 2, "num_hidden_units": 4, "emission_radius": 1, "crossed_kernels": True},
-        ({**RATES, "unit": "window"}, {**FRAMES, "unit": "window"}),
+        ({**RATES, "unit": "time"}, {**FRAMES, "unit": "time"}),
         D4,
     ),
     "D4": ({"perception": "group-kernels", "radius": 2, "num_hidden_units": 4}, (RATES, FRAMES), D4),
@@ -249,7 +249,7 @@ def test_augmented_training_and_fewer_trajectories(dataset, tmp_path):
 def test_only_the_first_trajectories_are_drawn(dataset):
     frames = [item.double() for _, item in load_split(dataset, "train")]
     windows = TrainingWindows(dataset, None, torch.float64, 1)
-    drawn, _ = windows.draw(24, 2, torch.Generator().manual_seed(0))
+    drawn, _, _ = windows.draw(24, 2, torch.Generator().manual_seed(0))
     firsts = [item[:1] for item in frames]
     for window in drawn:
         assert any(

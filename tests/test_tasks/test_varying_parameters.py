@@ -49,7 +49,7 @@ def test_scales_see_every_trajectory(varied):
 
 def test_the_rule_is_told_and_listens(varied):
     windows = TrainingWindows(varied, None, torch.float64)
-    frames, context = windows.draw(4, 3, torch.Generator().manual_seed(0))
+    frames, context, _ = windows.draw(4, 3, torch.Generator().manual_seed(0))
     assert {name: tuple(value.shape) for name, value in context.items()} == {
         "feed_rate": (4,),
         "dose": (4,),

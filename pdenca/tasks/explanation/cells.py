@@ -98,7 +98,7 @@ def sample_data(data: Path, scales: DataScales, seed: int = 0) -> CellSample:
         )
     generator = torch.Generator().manual_seed(seed)
     windows = TrainingWindows(data, dict.fromkeys(regimes), torch.float64)
-    frames, context = windows.draw(
+    frames, context, _ = windows.draw(
         NUM_PLACES, 1, generator, first=NUM_GIVEN - 1, early_share=0.5, early_frames=6
     )
     shape = frames.shape[3:]
