@@ -24,6 +24,10 @@ makes up for; with steps of dt' = dt/n only 1/n of that is needed. So the new ra
     R'(z) = 2 R(z) - R(z + (dt - dt')/2 R(z)),
 
 two evaluations of the rule a step.
+
+Crossed kernels are matrices of kernels, affine in the parameters. What leads from a channel to itself at the
+parameters' centre follows the above; the rest, which is small where transport is mostly diffusion, follows
+to first order, K'_ij(k) = K_ij(k) / n for i unlike j, and waves the old lattice does not have are left out.
 """
 
 import copy
@@ -38,7 +42,7 @@ from pdenca.core import BadInputError
 
 from .automaton import Automaton
 from .lattice import shells
-from .moments import UNIT
+from .moments import UNIT, own_moments
 from .perception import IsotropicKernels
 from .rule import LocalRule, TransportReaction
 from .update import Increment
@@ -76,7 +80,6 @@ def can_rescale(automaton: Automaton) -> bool:
     """Tell whether :func:`rescaled` knows what the parts of an automaton mean in physical units."""
     return (
         isinstance(automaton.perception, IsotropicKernels)
-        and automaton.perception.weights is None
         and isinstance(automaton.rule, TransportReaction)
         and isinstance(automaton.update, Increment)
     )
@@ -91,7 +94,7 @@ def rescaled(automaton: Automaton, spacing: float, num_substeps: int | None = No
     """Return the automaton for another spacing and ``num_substeps`` smaller steps for each of its own.
 
     Arguments:
-        automaton: trained; isotropic kernels, transport plus reaction, increments.
+        automaton: trained; isotropic kernels, crossed or not, transport plus reaction, increments.
         spacing: the new cell size h' (length).
         num_substeps: n; None for :func:`substeps_for`.
 
@@ -141,18 +144,47 @@ def rescaled(automaton: Automaton, spacing: float, num_substeps: int | None = No
 
 
 def _converted(moments: Tensor, radius: int, num_dims: int, ratio: float, count: int) -> Tensor:
-    """Return the moments of (1 + kernel)^(1/count) - 1 on the other lattice."""
+    """Return the moments of (1 + kernel)^(1/count) - 1 on the other lattice; see above for crossed ones."""
     if ratio == 1 and count == 1:
         return moments.clone()
+    if moments.ndim == 2:
+        return _fitted(moments, radius, num_dims, ratio, count, diffusive=True)
+    own = _fitted(own_moments(moments), radius, num_dims, ratio, count, diffusive=True)
+    rest = _fitted(moments.flatten(1), radius, num_dims, ratio, count, diffusive=False).view_as(moments)
+    own_moments(rest).copy_(own)
+    return rest
+
+
+def _fitted(
+    moments: Float[Tensor, "moment kernel"],
+    radius: int,
+    num_dims: int,
+    ratio: float,
+    count: int,
+    diffusive: bool,
+) -> Float[Tensor, "moment kernel"]:
+    """Return the moments of kernels that do to the new lattice's waves what they should.
+
+    Arguments:
+        moments: on the old lattice.
+        radius: reach (cells).
+        num_dims: space axes.
+        ratio: spacing of the old lattice / that of the new one.
+        count: steps on the new lattice for one on the old one.
+        diffusive: whether a kernel damps what it is added to, and its root is taken; else a share of it is.
+    """
     angles = (torch.arange(POINTS_PER_AXIS, dtype=torch.float64) + 0.5) * math.pi / POINTS_PER_AXIS
     new = torch.stack(torch.meshgrid(*[angles] * num_dims, indexing="ij"), dim=-1).flatten(0, -2)
     old = ratio * new  # the phase k h of the same wave on the old lattice
     known = (old <= math.pi * (1 + 1e-12)).all(dim=-1)
     learned = UNIT * moments.double().cpu()
     symbol = 1 + _waves(old.clamp_max(math.pi), radius, num_dims) @ learned
-    diffused = (-learned[0] * old.square().sum(-1, keepdim=True)).exp()
-    symbol = torch.where(known[:, None], symbol, torch.minimum(symbol, diffused))
-    target = symbol.clamp_min(LEAST_SYMBOL) ** (1 / count) - 1
+    if diffusive:
+        diffused = (-learned[0] * old.square().sum(-1, keepdim=True)).exp()
+        symbol = torch.where(known[:, None], symbol, torch.minimum(symbol, diffused))
+        target = symbol.clamp_min(LEAST_SYMBOL) ** (1 / count) - 1
+    else:
+        target = torch.where(known[:, None], (symbol - 1) / count, 0.0)
     weight = torch.where(known, 1.0, UNMET_WEIGHT) / new.square().sum(-1)
     basis = UNIT * _waves(new, radius, num_dims)
     second = moments[:1].double().cpu() * ratio**2 / count  # long waves: the diffusivity is kept exactly

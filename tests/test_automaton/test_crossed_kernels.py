@@ -1,5 +1,7 @@
 """Kernels from every channel to every channel, weighed by the parameters."""
 
+import math
+
 import pytest
 import torch
 
@@ -13,6 +15,7 @@ from pdenca.automaton import (
     PointwiseMLP,
     TransportReaction,
     can_rescale,
+    rescaled,
 )
 from pdenca.automaton.moments import kernel_from_moments, weigh_crossed, weigh_shells
 from pdenca.solvers import Grid, laplacian
@@ -169,9 +172,57 @@ def test_fields_that_depend_on_place_weigh_cell_by_cell(randomise, generator):
     )
 
 
-def test_crossed_kernels_are_not_brought_to_other_cells(randomise):
-    automaton = crossed_automaton(randomise)
-    assert not can_rescale(automaton)
+def rotating(spacing, step):
+    """∂z/∂t = (D + i b) ∇² z for z = u + iv, one step exact to fourth order in k: D = 0.08, b = 0.02 p."""
+    weights = ParameterWeights(*(torch.tensor([value], dtype=torch.float64) for value in (0.0, 1.0)))
+    perception = IsotropicKernels(2, 2, 0, weights=weights, reference_spacing=spacing)
+    automaton = Automaton(
+        perception,
+        TransportReaction(PointwiseMLP(2, 1, 2, 1)),
+        Increment(),
+        HiddenChannels(2),
+        context_names=("dispersion",),
+        time_step=step,
+    ).double()
+    moments, unit = perception.transport, 20 / spacing**2
+    with torch.no_grad():
+        moments.zero_()
+        for channel in range(2):
+            moments[0, channel, 0, channel] = 0.08 * unit
+            moments[0, 1 - channel, 1, channel] = 0.02 * unit * (-1, 1)[channel]
+            # fourth order: -h²/12 of the Laplacian's square in each axis, (dt D²/2) of the whole square
+            for number, factor in ((1, 1), (2, 2)):
+                moments[number, channel, 0, channel] = factor * 0.08**2 * step / 2 * 20 / spacing**4
+            moments[1, channel, 0, channel] -= 0.08 * unit / 12
+    return automaton
+
+
+@pytest.mark.parametrize(("factor", "tolerance"), [(0.5, 0.01), (2.0, 0.05)])
+def test_on_other_cells_crossed_kernels_do_what_they_did(factor, tolerance):
+    """Waves turn and decay as before, to first order in the turning, also at other parameters."""
+    automaton = rotating(1.0, 1.0)
+    assert can_rescale(automaton)
+    other = rescaled(automaton, factor)
+    cells = round(16 / factor)
+    grid = Grid.uniform(cells, factor)
+    x = torch.meshgrid(*grid.coordinates(), indexing="ij")[0]
+    k = 2 * math.pi / 16
+    start = torch.stack((torch.cos(k * x), torch.sin(k * x)))[None]
+    for dispersion in (-1.0, 0.5):
+        told = {"dispersion": torch.tensor([dispersion], dtype=torch.float64)}
+        decay, turn = math.exp(-0.08 * k**2 * 10), 0.02 * dispersion * k**2 * 10
+        exact = decay * torch.stack((torch.cos(k * x - turn), torch.sin(k * x - turn)))[None]
+        straight = decay * start
+        assert (straight - exact).abs().max() > 2 * tolerance * (exact - start).abs().max()
+        with torch.no_grad():
+            found = other.bind(grid, told, num_steps=round(10 / other.time_step))(start)
+        assert (found - exact).abs().max() < tolerance * (exact - start).abs().max()
+
+
+def test_the_same_cells_leave_crossed_kernels_alone(randomise):
+    made = crossed_automaton(randomise)
+    for one, two in zip(made.parameters(), rescaled(made, 1.0).parameters(), strict=True):
+        torch.testing.assert_close(one, two, rtol=1e-12, atol=0)
 
 
 def test_pictures_show_each_channel_by_itself(randomise):
