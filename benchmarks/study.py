@@ -41,13 +41,13 @@ class Clock:
         write_text(self.path, json.dumps(self.seconds, indent=1) + "\n")
 
 
-def write_rows(path: Path, rows: Iterable[Scored]) -> None:
-    """Write the rows of every seed, those of the metrics in KEPT, as a table of comma-separated values."""
+def write_rows(path: Path, rows: Iterable[Scored], kept: Sequence[str] = KEPT) -> None:
+    """Write the rows of every seed, those of some metrics, as a table of comma-separated values."""
     with path.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(COLUMNS)
         for seed, row in rows:
-            if row.metric not in KEPT:
+            if row.metric not in kept:
                 continue
             numbers = [
                 "" if value is None or math.isnan(value) else f"{value:.5g}"
