@@ -8,6 +8,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from .lattice import as_tensor, moment_weights, shells
+from .weighing import weighed_linear
 
 UNIT: Final = 0.05
 """A second moment of 1 means a diffusion number D dt / h² of this size: learned moments are of order 1."""
@@ -64,14 +65,7 @@ def weigh_crossed(
 ) -> Float[Tensor, "... channel"]:
     """Return Σ_w weights_w Σ_s Σ_source kernel_(s, source, w) sums_s over the shells of the kernel."""
     told = torch.cat(tuple(sums[: len(kernel)]), dim=-1)
-    flat = kernel.flatten(0, 1)
-    if told.ndim > 2 and weights[..., 0].numel() == len(weights):
-        # every trajectory has its own parameters, the same in all its cells: its kernels are mixed once
-        own = torch.einsum("bw,kwc->bkc", weights.flatten(0, -2), flat)
-        mixed: Tensor = (told.flatten(1, -2) @ own).unflatten(1, told.shape[1:-1])
-        return mixed
-    parts: Tensor = (told @ flat.flatten(1)).unflatten(-1, flat.shape[1:])
-    return (weights[..., None] * parts).sum(-2)
+    return weighed_linear(told, kernel.flatten(0, 1), weights)
 
 
 class ParameterWeights(nn.Module):

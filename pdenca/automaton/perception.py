@@ -212,19 +212,15 @@ class IsotropicKernels(Perception):
     def combine(self, gathered: Gathered, spacing: float, parameters: Tensor | None = None) -> Tensor:
         """Weigh the shells: features are [sampled | transport]."""
         sample, transport = self.shell_kernels(spacing)
-        weights = None if self.weights is None else self.weights(parameters)
-
-        def weigh(kernel: Tensor) -> Tensor:
-            return (
-                weigh_shells(gathered, kernel)
-                if weights is None
-                else weigh_crossed(gathered, kernel, weights)
-            )
-
+        if self.weights is not None:
+            # both at once: one pass over the shells
+            beyond = sample.new_zeros(len(transport) - len(sample), *sample.shape[1:])
+            both = torch.cat((torch.cat((_with_itself(sample), beyond)), transport), dim=-1)
+            return weigh_crossed(gathered, both, self.weights(parameters))
         sampled = gathered[0]
         if self.sample_radius:
-            sampled = sampled + weigh(sample)
-        return torch.cat((sampled, weigh(transport)), dim=-1)
+            sampled = sampled + weigh_shells(gathered, sample)
+        return torch.cat((sampled, weigh_shells(gathered, transport)), dim=-1)
 
     def kernel_images(self, spacing: float | None = None) -> Float[Tensor, "kind channel *taps"]:
         """Return the kernels as arrays of taps, kinds (sample, transport), for pictures.
@@ -242,6 +238,13 @@ class IsotropicKernels(Perception):
                 images[kind] += weight.view(-1, *(1,) * self.num_dims) * total[0, ..., 0]
         images[0] += impulse[0, ..., 0]
         return images
+
+
+def _with_itself(kernel: Float[Tensor, "shell source weight channel"]) -> Tensor:
+    """Return a crossed kernel plus the cell itself, whatever the parameters."""
+    _, channels, weights, _ = kernel.shape
+    itself = torch.eye(channels).to(kernel)[:, None] * torch.eye(weights)[0].to(kernel)[:, None]
+    return torch.cat((kernel[:1] + itself, kernel[1:]))
 
 
 def require_isotropic(perception: Perception) -> IsotropicKernels:

@@ -13,6 +13,8 @@ from torch import Tensor, nn
 
 from pdenca.core import BadInputError
 
+from .weighing import weighed_linear
+
 ACTIVATIONS: Final[dict[str, Callable[[Tensor], Tensor]]] = {
     "tanh": torch.tanh,
     "relu": torch.relu,
@@ -151,11 +153,14 @@ class ParameterAffineMLP(LocalRule):
         hidden = ACTIVATIONS[self.activation](
             nn.functional.linear(features, self.hidden_weight, self.hidden_bias)
         )
-        outputs = nn.functional.linear(hidden, self.output_weight, self.output_bias)
+        weights = torch.cat((torch.ones_like(parameters[..., :1]), parameters), dim=-1)
+        proposal = weighed_linear(hidden, self._maps(self.output_weight), weights)
         if self.skip_weight is not None:
-            outputs = outputs + nn.functional.linear(features, self.skip_weight)
-        parts: Tensor = outputs.unflatten(-1, (-1, self.num_channels))
-        return parts[..., 0, :] + (parameters[..., :, None] * parts[..., 1:, :]).sum(-2)
+            proposal = proposal + weighed_linear(features, self._maps(self.skip_weight), weights)
+        return proposal + weights @ self.output_bias.view(-1, self.num_channels)
+
+    def _maps(self, weight: Tensor) -> Float[Tensor, "input weight channel"]:
+        return weight.view(-1, self.num_channels, weight.shape[-1]).movedim(-1, 0)
 
 
 class ProductRule(LocalRule):

@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from pdenca.automaton import Automaton, BoundAutomaton, FixedKernels, HiddenChannels, Increment, PointwiseMLP
+from pdenca.automaton import automaton as automaton_module
 from pdenca.core import BadInputError, Emulator, Step
 from pdenca.solvers import Grid, laplacian
 from pdenca.symmetry import translate
@@ -166,6 +167,30 @@ def test_one_decision_per_cell(make_fixed, generator, small_state):
     changed = after != small_state
     assert torch.equal(changed[:, 0], changed[:, 1])
     assert 0.2 < float(changed.double().mean()) < 0.8
+
+
+@pytest.mark.parametrize("fire_rate", [1.0, 0.5])
+def test_large_batches_are_advanced_in_pieces_that_fit_the_cache(
+    fire_rate, make_isotropic, generator, monkeypatch
+):
+    model = make_isotropic(fire_rate=fire_rate)
+    grid = Grid.uniform(8, 1.0)
+    state = torch.rand(5, 2, 8, 8, generator=generator, dtype=torch.float64)
+    told = {"feed_rate": torch.linspace(0.01, 0.05, 5, dtype=torch.float64)}
+
+    def march():
+        with torch.no_grad():
+            return model.bind(grid, told, torch.Generator().manual_seed(3), num_steps=3)(state)
+
+    whole = march()
+    sizes = []
+    advance = model.advance
+    monkeypatch.setattr(
+        model, "advance", lambda state, *rest: sizes.append(len(state)) or advance(state, *rest)
+    )
+    monkeypatch.setattr(automaton_module, "CELLS_AT_ONCE", 2 * 64 + 1)
+    torch.testing.assert_close(march(), whole, rtol=1e-14, atol=1e-15)
+    assert sizes == [2, 2, 1]
 
 
 def test_random_firing_follows_the_generator(make_isotropic, small_state):

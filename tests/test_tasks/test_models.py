@@ -29,15 +29,16 @@ CONTEXT = {"feed_rate": torch.tensor([0.03, 0.03]), "kill_rate": torch.tensor([0
     ("name", "overrides", "expected"),
     [
         ("founding-paper", {}, 776),
-        # kernels of 5, 3 and 1 moments for each of two fields; network (2 + 1) x 16, (16 + 1) x 2 for rate
-        # and for what each of two parameters adds to it, skip 2 x 6
-        ("mlp", {}, 18 + 48 + 102 + 12),
-        ("mlp", {"model.parameters_as_input": "false"}, 18 + 48 + 34 + 4),
-        ("mlp", {"model.sample_radius": "0", "model.radius": "1"}, 2 + 2 + 48 + 102 + 12),
-        ("mlp", {"model.emission_radius": "0"}, 16 + 48 + 102 + 12),
-        ("mlp", {"model.skip": "false", "model.hidden_bias": "false"}, 18 + 32 + 102),
+        # kernels of 5, 3 and 1 moments from each of two fields to each, and what each of two parameters adds
+        # to them; network (2 + 1) x 16, (16 + 1) x 2 for rate and what each parameter adds, skip 2 x 6
+        ("mlp", {}, 9 * 4 * 3 + 48 + 102 + 12),
+        ("mlp", {"model.crossed_kernels": "false"}, 9 * 2 + 48 + 102 + 12),
+        ("mlp", {"model.parameters_as_input": "false"}, 9 * 4 + 48 + 34 + 4),
+        ("mlp", {"model.sample_radius": "0", "model.radius": "1"}, 2 * 4 * 3 + 48 + 102 + 12),
+        ("mlp", {"model.emission_radius": "0"}, 8 * 4 * 3 + 48 + 102 + 12),
+        ("mlp", {"model.skip": "false", "model.hidden_bias": "false"}, 9 * 4 * 3 + 32 + 102),
         # fields and parameters side by side: (4 + 1) x 16, (16 + 1) x 2, skip 4 x 2
-        ("mlp", {"model.rule": "mlp"}, 18 + 80 + 34 + 8),
+        ("mlp", {"model.rule": "mlp"}, 9 * 4 * 3 + 80 + 34 + 8),
         # products: 3 x 6 maps of 4 inputs with bias, 2 x 6 outputs
         ("polynomial", {}, 12 + 72 + 18 + 12),
         ("polynomial", {"model.num_products": "3"}, 12 + 36 + 9 + 6),
