@@ -17,7 +17,7 @@ from pdenca.training import (
     PreconditionedLBFGS,
 )
 from pdenca.training.checkpoint import load_tree, save_tree
-from pdenca.training.fitters.base import assign, flatten, trainable, unflatten
+from pdenca.training.fitters.base import SmallGains, assign, flatten, trainable, unflatten
 from pdenca.training.fitters.first_order import OPTIMIZERS
 from pdenca.training.fitters.levenberg_marquardt import normal_equations, sum_of_squares
 from pdenca.training.schedules import SCHEDULES
@@ -269,11 +269,18 @@ def test_a_restored_fitter_goes_on_bit_for_bit(name, two_tensors, hard_quadratic
     assert not torch.equal(parameters_of(two_tensors), end)
 
 
+def test_three_small_gains_in_a_row_make_a_minimum():
+    gains = SmallGains(0.01)
+    found = [gains.add(before, after) for before, after in itertools.pairwise([1.0, 0.5, 0.499, 0.498, 0.4])]
+    assert found == [False] * 4  # two small ones, then a large one
+    assert [gains.add(1.0, 0.995) for _ in range(4)] == [False, False, True, True]
+
+
 def test_marquardts_damping_is_its_memory(make_regression):
     model, objective = make_regression()
     fitter = LevenbergMarquardt(model, damping=0.5)
     fitter.step(objective, objective.batch(0))
-    assert fitter.state() == {"damping": 0.1}
+    assert fitter.state() == {"damping": 0.1, "small_gains": 0}
     fitter.lower_rate()
     other = LevenbergMarquardt(model)
     other.load_state(fitter.state())

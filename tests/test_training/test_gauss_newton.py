@@ -80,7 +80,9 @@ def test_a_linear_problem_is_solved_in_one_step(with_metric, model, generator):
     ).solution
     torch.testing.assert_close(model.weight.detach().T, solution[:3], rtol=1e-5, atol=1e-6)
     assert report.loss == pytest.approx(float(curve.loss(None).detach()))
-    assert fitter.step(curve, None).converged
+    reports = [fitter.step(curve, None) for _ in range(3)]
+    assert reports[-1].converged
+    assert with_metric or not reports[0].converged  # one small gain is no minimum yet
 
 
 def test_a_good_metric_saves_iterations(model, generator):

@@ -25,6 +25,26 @@ class FitReport:
     converged: bool = False
 
 
+class SmallGains:
+    """Tells a minimum from a single step that went badly: so many small relative gains in a row.
+
+    Arguments:
+        tolerance: a smaller relative gain counts as small.
+        enough: how many of them in a row make a minimum.
+
+    Attributes:
+        count: how many there were in a row.
+    """
+
+    def __init__(self, tolerance: float, enough: int = 3) -> None:
+        self.tolerance, self.enough, self.count = tolerance, enough, 0
+
+    def add(self, before: float, after: float) -> bool:
+        """Hear of a step that lowered the loss; return whether the minimum is reached."""
+        self.count = self.count + 1 if before - after < self.tolerance * before else 0
+        return self.count >= self.enough
+
+
 @runtime_checkable
 class Fitter(Protocol):
     """Changes the parameters of an automaton so that an objective falls."""

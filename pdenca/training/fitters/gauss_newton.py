@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from pdenca.core import NonFiniteError
 
 from ..objectives import Residuals
-from .base import FitReport, assign, flatten, trainable, unflatten
+from .base import FitReport, SmallGains, assign, flatten, trainable, unflatten
 
 Vector = Float[Tensor, " parameter"]
 
@@ -36,7 +36,7 @@ class GaussNewton:
         damping: first λ.
         iterations: most conjugate-gradient iterations per step.
         forcing: relative residual at which they stop.
-        tolerance: relative gain below which the fit counts as converged.
+        tolerance: three relative gains in a row below it count as converged.
         seed: of the random signs.
 
     Source: Nocedal and Wright, Numerical Optimization (2006), algorithm 5.3 and section 10.3; Bekas et al.,
@@ -57,7 +57,8 @@ class GaussNewton:
         tolerance: float = 1e-3,
         seed: int = 0,
     ) -> None:
-        self.model, self.metric, self.damping, self.tolerance = model, metric, damping, tolerance
+        self.model, self.metric, self.damping = model, metric, damping
+        self.gains = SmallGains(tolerance)
         self.iterations, self.forcing, self.seed = iterations, forcing, seed
         self.num_steps = 0
 
@@ -92,8 +93,7 @@ class GaussNewton:
             if trial_cost < cost:  # NaN compares as false: the step is refused
                 assign(self.model, trial)
                 self.damping = max(self.damping / 5, 1e-8)
-                gain = (cost - trial_cost) / cost
-                return FitReport(trial_cost, self.damping, converged=gain < self.tolerance)
+                return FitReport(trial_cost, self.damping, converged=self.gains.add(cost, trial_cost))
             self.damping *= 4
         self.damping = self.LARGEST_DAMPING
         return FitReport(cost, self.damping, converged=True)
@@ -116,12 +116,18 @@ class GaussNewton:
         self.damping *= 100
 
     def state(self) -> dict[str, Any]:
-        """Return the damping, the metric and the number of steps, which choose the random signs."""
-        return {"damping": self.damping, "num_steps": self.num_steps, "metric": self.metric}
+        """Return the damping, small gains, the metric and the number of steps, which seeds the signs."""
+        return {
+            "damping": self.damping,
+            "small_gains": self.gains.count,
+            "num_steps": self.num_steps,
+            "metric": self.metric,
+        }
 
     def load_state(self, state: dict[str, Any]) -> None:
         """Restore :meth:`state`."""
         self.damping, self.num_steps = float(state["damping"]), int(state["num_steps"])
+        self.gains.count = int(state["small_gains"])
         self.metric = state["metric"]
 
 

@@ -9,7 +9,7 @@ from torch.func import jacfwd, jacrev, vmap
 from pdenca.core import NonFiniteError
 
 from ..objectives import LeastSquares
-from .base import FitReport, assign, flatten, trainable, unflatten
+from .base import FitReport, SmallGains, assign, flatten, trainable, unflatten
 
 
 class LevenbergMarquardt:
@@ -27,8 +27,8 @@ class LevenbergMarquardt:
     Arguments:
         automaton: the model.
         damping: first λ.
-        tolerance: relative gain below which the fit counts as converged, unless the damping was so large
-            that the step was a short one: then it is a plateau, from which later steps find away.
+        tolerance: three relative gains in a row below it count as converged, unless the damping was so large
+            that a step was a short one: then it is a plateau, from which later steps find away.
         chunk: samples whose Jacobian is held at once.
 
     Source: Marquardt, J. SIAM 11 (1963), eq. 18-20.
@@ -41,7 +41,8 @@ class LevenbergMarquardt:
     def __init__(
         self, automaton: nn.Module, *, damping: float = 1e-2, tolerance: float = 1e-3, chunk: int = 2048
     ) -> None:
-        self.automaton, self.damping, self.tolerance, self.chunk = automaton, damping, tolerance, chunk
+        self.automaton, self.damping, self.chunk = automaton, damping, chunk
+        self.gains = SmallGains(tolerance)
 
     def step(self, objective: LeastSquares, batch: tuple[Tensor, ...]) -> FitReport:
         """Take one accepted step, raising the damping as often as needed.
@@ -67,8 +68,9 @@ class LevenbergMarquardt:
             trial_cost = sum_of_squares(objective, unflatten(trial, like), batch, self.chunk * 8)
             if bool(trial_cost < cost):  # NaN compares as false: the step is refused
                 assign(self.automaton, trial)
-                gain = float((cost - trial_cost) / cost)
-                converged = gain < self.tolerance and self.damping < self.SHORT_STEPS
+                converged = self.gains.add(float(cost), float(trial_cost))
+                if self.damping >= self.SHORT_STEPS:
+                    converged, self.gains.count = False, 0
                 self.damping = max(self.damping / 5, 1e-10)
                 return FitReport(float(trial_cost) / count, self.damping, converged)
             self.damping *= 4
@@ -79,12 +81,12 @@ class LevenbergMarquardt:
         self.damping *= 100
 
     def state(self) -> dict[str, Any]:
-        """Return the damping."""
-        return {"damping": self.damping}
+        """Return the damping and how many gains were small."""
+        return {"damping": self.damping, "small_gains": self.gains.count}
 
     def load_state(self, state: dict[str, Any]) -> None:
-        """Restore the damping."""
-        self.damping = float(state["damping"])
+        """Restore :meth:`state`."""
+        self.damping, self.gains.count = float(state["damping"]), int(state["small_gains"])
 
 
 def normal_equations(
