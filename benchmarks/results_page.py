@@ -71,6 +71,7 @@ def other_equations() -> Iterator[str]:
     if not (RESULTS / "other-equations.csv").exists():
         return
     rows = choose(read_rows(RESULTS / "other-equations.csv"), metric="pooled_vrmse", regime="all")
+    equal = json.loads((RESULTS / "other-equations.json").read_text(encoding="utf-8"))["equal_reach"]
     windows = list(dict.fromkeys(row.window for _, row in rows))
     yield from ("", "## [Other equations](results/other-equations.md)", "")
     yield (
@@ -83,7 +84,8 @@ def other_equations() -> Iterator[str]:
         for window in windows:
             there = choose(rows, split=split, window=window)
             mine = statistics.median(row.value for _, row in choose(there, model="mlp"))
-            rivals = [row.value for name in equal_reach(there) for _, row in choose(there, model=name)]
+            solvers = equal_reach(there, equal[split.removesuffix(" test")])
+            rivals = [row.value for name in solvers for _, row in choose(there, model=name)]
             shares.append(f"{mine / min(rivals):.2g}")
         yield f"| {split.removesuffix(' test')} | " + " | ".join(shares) + " |"
 

@@ -77,21 +77,18 @@ def choose(items: Sequence[Scored], **wanted: str) -> list[Scored]:
     return [item for item in items if all(getattr(item[1], name) == value for name, value in wanted.items())]
 
 
-def equal_reach(items: Sequence[Scored]) -> tuple[str, ...]:
+def equal_reach(items: Sequence[Scored], stencil: str = "order-6") -> tuple[str, ...]:
     """Return the names of the solvers whose stencils reach as far as the rules.
 
     They are two, converged in time and with as many evaluations as the rules; only the first where so few
     would be unstable.
+
+    Arguments:
+        items: the rows.
+        stencil: of that reach, see ``equal_stencil`` in pdenca/tasks/rivals.py.
     """
     names = list(dict.fromkeys(row.model for _, row in items))
-    priced = [name for name in names if name.endswith("evaluations")]
-    stencils = [name for name in names if re.fullmatch(r"equations, order-\d+", name)]
-    converged = [name.rpartition(", ")[0] for name in priced] or sorted(stencils, key=_order)[-1:]
-    return (*priced, *converged)
-
-
-def _order(name: str) -> int:
-    return int(name.rpartition("-")[2])
+    return tuple(name for name in names if re.fullmatch(rf"equations, {stencil}(, \d+ evaluations)?", name))
 
 
 def table(

@@ -15,10 +15,10 @@ from torch import Tensor
 from pdenca.core import BadInputError, Codec, Context, LastFrame
 from pdenca.solvers.grid import Grid
 from pdenca.solvers.integrators import Integrator, RungeKutta, SpectralETDRK4
-from pdenca.solvers.stencils import as_stencil
 from pdenca.solvers.transform import is_spectral
 
 from .family import AnyEquation, as_family
+from .reach import reach_of
 from .schedules import ConvergedInTime, EqualEvaluations, Schedule
 from .trivial import require_interval
 
@@ -122,8 +122,8 @@ class EquationsOnGrid:
 
     @property
     def radius(self) -> int:
-        """Reach of the stencil (cells)."""
-        return as_stencil(self.stencil).radius
+        """How far one evaluation of the rate looks (cells): twice the stencil's reach where there is a ∇⁴."""
+        return reach_of(self.equation, self.stencil)
 
     @property
     def description(self) -> str:

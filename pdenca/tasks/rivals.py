@@ -18,6 +18,7 @@ from pdenca.baselines import (
     choose_fit,
     largest_usable_step,
 )
+from pdenca.baselines.reach import reach_of
 from pdenca.baselines.sparse_polynomial import DIFFERENCE_ORDER
 from pdenca.core import BadInputError, Emulator
 from pdenca.datasets import data_files, read_header, splits_of
@@ -44,17 +45,16 @@ def baseline_rows(emulators: Iterable[NeuralEmulator], scales: DataScales) -> di
     """Return the rows every table has beside the models: what they must beat.
 
     Doing nothing; the spatial mean; the true equations converged in time with stencils of order 2, 4, 6 and
-    of the automata's largest reach, and at that reach with as many stencil evaluations per frame as the
-    automata; and the spectral solver converged in time on the same grid, the resolution floor. Networks see
-    a whole frame at once; no stencil is their equal.
+    of the automata's largest reach (:func:`equal_stencil`), and at that reach with as many stencil
+    evaluations per frame as the automata; and the spectral solver converged in time on the same grid, the
+    resolution floor. Networks see a whole frame at once; no stencil is their equal.
 
     Arguments:
         emulators: the models in the table.
         scales: of the data.
     """
     members = [member for member in emulators if isinstance(member.automaton, Automaton)]
-    reaches = [member.radius for member in members if member.radius is not None]
-    equal = f"order-{min(2 * max([1, *reaches]), HIGHEST_ORDER)}" if members else "order-6"
+    equal = equal_stencil(members, scales) if members else "order-6"
     evaluations = max((member.evaluations_per_frame for member in members), default=10)
     interval, equation = scales.frame_interval, EquationFamily(scales.equation, scales.constants)
     stencils = dict.fromkeys(("order-2", "order-4", "order-6", equal))
@@ -70,6 +70,21 @@ def baseline_rows(emulators: Iterable[NeuralEmulator], scales: DataScales) -> di
         ),
         RESOLUTION_FLOOR: SpectralOnGrid(equation, interval),
     }
+
+
+def equal_stencil(members: Iterable[NeuralEmulator], scales: DataScales) -> str:
+    """Return the stencil of the highest order with which the equation looks no further than the automata do.
+
+    Arguments:
+        members: the automata; the furthest reach counts.
+        scales: of the data, which say the equation.
+    """
+    family = EquationFamily(scales.equation, scales.constants)
+    reach = max((member.radius or 0 for member in members), default=0)
+    fitting = [
+        order for order in range(2, HIGHEST_ORDER + 2, 2) if reach_of(family, f"order-{order}") <= reach
+    ]
+    return f"order-{max(fitting, default=2)}"
 
 
 def tuned_rows(data: Path, scales: DataScales) -> dict[str, Emulator]:

@@ -23,6 +23,7 @@ from pdenca.tasks.emulation import (
     symmetry_residuals,
 )
 from pdenca.tasks.models import NeuralEmulator, build_automaton
+from pdenca.tasks.rivals import equal_stencil
 from pdenca.tasks.settings import load_experiment
 from pdenca.tasks.training_data import TrainingWindows, measure_scales
 
@@ -193,6 +194,17 @@ def test_the_rivals_see_as_many_cells_as_often(radius, stencil, steps, make_scal
     rival = rows[f"equations, {stencil}, {model.evaluations_per_frame} evaluations"]
     assert rival.radius == model.radius
     assert all(isinstance(row, Emulator) for row in rows.values())
+
+
+@pytest.mark.parametrize(("radius", "stencil"), [(1, "order-2"), (3, "order-2"), (5, "order-4")])
+def test_rivals_with_a_biharmonic_look_twice_as_far_as_their_stencil(radius, stencil, make_scales):
+    parts = {"radius": radius, "sample_radius": 1, "emission_radius": 0}
+    model = emulator("mlp", make_scales, **{f"model.{name}": str(value) for name, value in parts.items()})
+    scales = make_scales(equation="swift-hohenberg")
+    assert equal_stencil([model], scales) == stencil
+    assert f"equations, {stencil}, {model.evaluations_per_frame} evaluations" in baseline_rows(
+        [model], scales
+    )
 
 
 def test_a_model_without_neighbours_still_has_a_rival(make_scales):
