@@ -24,21 +24,25 @@ class Clock:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self.seconds: dict[str, float] = json.loads(path.read_text()) if path.is_file() else {}
+        self.seconds: dict[str, float] = {}
+        self._read()
 
     def once(self, name: str, work: Callable[[], object]) -> None:
-        """Do the work unless it is done."""
+        """Do the work unless it is done, by this process or another one."""
+        self._read()
         if name in self.seconds:
             return
         print(name, flush=True)
         began = time.perf_counter()
         work()
         seconds = round(time.perf_counter() - began, 1)
-        # another process may have added its share in the meantime
-        if self.path.is_file():
-            self.seconds = json.loads(self.path.read_text())
+        self._read()
         self.seconds[name] = seconds
         write_text(self.path, json.dumps(self.seconds, indent=1) + "\n")
+
+    def _read(self) -> None:
+        if self.path.is_file():
+            self.seconds = json.loads(self.path.read_text())
 
 
 def write_rows(path: Path, rows: Iterable[Scored], kept: Sequence[str] = KEPT) -> None:

@@ -1,11 +1,11 @@
 """The automaton: perceive, decide, update, the same in every cell and at every step."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from pdenca.core import BadInputError, Context
@@ -266,6 +266,11 @@ class BoundAutomaton:
     def deterministic(self) -> bool:
         """Whether every cell fires in every step."""
         return self.automaton.update.deterministic
+
+    def select(self, trajectories: Int[Tensor, " chosen"]) -> "BoundAutomaton":
+        """Return the same Step for some trajectories of the batch, in this order."""
+        told = {name: value[trajectories.to(value.device)] for name, value in self.context.items()}
+        return replace(self, context=told)
 
     def __call__(self, state: Float[Tensor, "batch channel *space"]) -> Float[Tensor, "batch channel *space"]:
         """Return the state ``time_step`` later."""
