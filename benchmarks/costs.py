@@ -46,7 +46,7 @@ def main() -> None:
     parser.add_argument("--run", type=Path, default=Path("runs/main-table/seed-0/mlp"), help="of the rule")
     options = parser.parse_args()
     torch.set_num_threads(1)
-    rule = load_run(options.run)
+    rule = load_run(options.run, torch.float32)
     candidates = {rule.name: rule, **solvers(measure_scales(options.data))}
     lines = [
         line
