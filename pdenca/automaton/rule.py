@@ -153,7 +153,7 @@ class ParameterAffineMLP(LocalRule):
         hidden = ACTIVATIONS[self.activation](
             nn.functional.linear(features, self.hidden_weight, self.hidden_bias)
         )
-        weights = torch.cat((torch.ones_like(parameters[..., :1]), parameters), dim=-1)
+        weights = torch.cat((parameters.new_ones(*parameters.shape[:-1], 1), parameters), dim=-1)
         proposal = weighed_linear(hidden, self._maps(self.output_weight), weights)
         if self.skip_weight is not None:
             proposal = proposal + weighed_linear(features, self._maps(self.skip_weight), weights)

@@ -8,6 +8,7 @@ from pdenca.automaton import (
     HiddenChannels,
     Increment,
     IsotropicKernels,
+    ParameterAffineMLP,
     PointwiseMLP,
     ProductRule,
     Standardised,
@@ -44,6 +45,24 @@ def test_mlp_formula(activation, skip, hidden_bias, cells, randomise):
     expected = hidden @ rule.output_weight.T + rule.output_bias
     if skip:
         expected = expected + together @ rule.skip_weight.T
+    torch.testing.assert_close(rule(features, parameters), expected)
+
+
+@pytest.mark.parametrize("where", ["trajectory", "cell", "one for all", "none"])
+@pytest.mark.parametrize("skip", [True, False])
+def test_affine_mlp_formula(where, skip, randomise, generator):
+    """Parameters of each trajectory, of each cell, the same for all, and a rule that is told none."""
+    shape = {"trajectory": (4, 1, 2), "cell": (4, 5, 2), "one for all": (1, 1, 2), "none": (1, 1, 0)}[where]
+    parameters = torch.randn(shape, generator=generator, dtype=torch.float64)
+    features = torch.randn(4, 5, 3, generator=generator, dtype=torch.float64)
+    rule = randomise(ParameterAffineMLP(3, shape[-1], 4, 7, skip=skip))
+    hidden = torch.tanh(features @ rule.hidden_weight.T + rule.hidden_bias)
+    outputs = hidden @ rule.output_weight.T + rule.output_bias
+    if skip:
+        outputs = outputs + features @ rule.skip_weight.T
+    expected = outputs[..., :4]
+    for number in range(shape[-1]):
+        expected = expected + parameters[..., number, None] * outputs[..., 4 * (number + 1) :][..., :4]
     torch.testing.assert_close(rule(features, parameters), expected)
 
 

@@ -38,8 +38,19 @@ MODELS = {
     "isotropic": ({"radius": 2, "num_hidden_units": 4}, (RATES, FRAMES), D4),
     "emission": ({"radius": 1, "num_hidden_units": 4, "emission_radius": 1}, (RATES, FRAMES), D4),
     "crossed": (
-        {"radius": 2, "num_hidden_units": 4, "emission_radius": 1, "crossed_kernels": True},
+        {
+            "radius": 2,
+            "num_hidden_units": 4,
+            "emission_radius": 1,
+            "crossed_kernels": True,
+            "rule": "affine-mlp",
+        },
         ({**RATES, "unit": "time"}, {**FRAMES, "unit": "time"}),
+        D4,
+    ),
+    "told nothing": (
+        {"radius": 1, "crossed_kernels": True, "rule": "affine-mlp", "parameters_as_input": False},
+        (RATES, FRAMES),
         D4,
     ),
     "D4": ({"perception": "group-kernels", "radius": 2, "num_hidden_units": 4}, (RATES, FRAMES), D4),
