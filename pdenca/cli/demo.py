@@ -33,7 +33,7 @@ from .progress import Progress, console
 def demo_command(out: Path, quick: bool, seed: int) -> None:
     """Make a Gray-Scott dataset, train three models, score them beside all baselines, write the report.
 
-    Takes about nine minutes on two cores. Run the same command again after an interruption: what is finished
+    Takes about eight minutes on two cores. Run the same command again after an interruption: what is finished
     is kept.
     """
     from pdenca.tasks.demo import DemoSettings, run_demo

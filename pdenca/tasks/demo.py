@@ -47,7 +47,7 @@ Tell = Callable[[float | int, float | int, str], None]
 
 
 class DemoSettings(Settings):
-    """How large the demo is; the defaults take about nine minutes on two cores.
+    """How large the demo is; the defaults take about eight minutes on two cores.
 
     Arguments:
         num_cells: cells along each side.
