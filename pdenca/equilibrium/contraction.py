@@ -159,10 +159,9 @@ def capped_convolution(
     Raises:
         BadInputError: for a kernel or a bound that does not fit.
     """
-    if not 0 < largest < float("inf"):
-        raise BadInputError(f"largest must be positive and finite, got {largest}")
+    _require_bound(largest)
     norm = convolution_norm(weight, size, padding=padding, max_iterations=max_iterations, tolerance=tolerance)
-    return weight * (largest / norm.clamp(min=largest))
+    return _scaled(weight, norm, largest)
 
 
 @final
@@ -193,8 +192,7 @@ class OperatorCap(nn.Module):
         tolerance: float = 1e-3,
     ) -> None:
         super().__init__()
-        if not 0 < largest < float("inf"):
-            raise BadInputError(f"largest must be positive and finite, got {largest}")
+        _require_bound(largest)
         self.largest, self.padding, self.tolerance = largest, padding, tolerance
         self.max_iterations = max_iterations
         with torch.no_grad():
@@ -209,5 +207,13 @@ class OperatorCap(nn.Module):
             )
             if self.training:
                 self.direction.copy_(right)
-        norm = (left * convolve(weight, right, self.padding)).sum()
-        return weight * (self.largest / norm.clamp(min=self.largest))
+        return _scaled(weight, (left * convolve(weight, right, self.padding)).sum(), self.largest)
+
+
+def _require_bound(largest: float) -> None:
+    if not 0 < largest < float("inf"):
+        raise BadInputError(f"largest must be positive and finite, got {largest}")
+
+
+def _scaled(weight: Kernel, norm: Float[Tensor, ""], largest: float) -> Kernel:
+    return weight * (largest / norm.clamp(min=largest))

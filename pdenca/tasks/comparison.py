@@ -9,7 +9,8 @@ from pdenca.automaton import Finer
 from pdenca.core import Emulator
 from pdenca.evaluation import EvaluationSettings, Results, evaluate
 
-from .models import NeuralEmulator, RegimeSwitch, load_run
+from .models import NeuralEmulator, load_run
+from .regime_switch import as_one
 from .rivals import baseline_rows, most_rivals, tuned_rows
 from .splits import count_cases, expand_splits, list_splits, load_cases
 from .training_data import measure_scales
@@ -54,7 +55,7 @@ def evaluate_runs(
             for folder in ([folders] if isinstance(folders, Path) else folders)
         ]
         members += loaded
-        models[name] = loaded[0] if len(loaded) == 1 else RegimeSwitch(loaded)
+        models[name] = as_one(loaded)
     chosen = expand_splits(data, splits) if splits else list_splits(data)
     cases = load_cases(data, chosen, None, max_trajectories, settings)
     rivals: dict[str, Emulator] = {}

@@ -15,7 +15,8 @@ from pdenca.datasets import Header, TrajectoryFile, TrajectorySet, data_files, w
 from pdenca.solvers import Grid
 
 from .emulation import load_run
-from .models import NeuralEmulator, RegimeSwitch
+from .models import NeuralEmulator
+from .regime_switch import RegimeSwitch, as_one
 
 SPLIT = "rollout"
 """The split that a predicted file says it belongs to."""
@@ -29,7 +30,7 @@ def load_model(runs: Sequence[Path], dtype: torch.dtype = torch.float64) -> Neur
         dtype: floating point type to work in.
     """
     loaded = [load_run(run, dtype) for run in runs]
-    return loaded[0] if len(loaded) == 1 else RegimeSwitch(loaded)
+    return as_one(loaded)
 
 
 def predict(

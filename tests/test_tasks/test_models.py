@@ -12,11 +12,11 @@ from pdenca.tasks.models import (
     SCALES,
     SETTINGS,
     NeuralEmulator,
-    RegimeSwitch,
     build_automaton,
     load_run,
     read_run,
 )
+from pdenca.tasks.regime_switch import RegimeSwitch
 from pdenca.tasks.settings import load_experiment
 from pdenca.training.checkpoint import save_tree
 from pdenca.training.loop import BEST
