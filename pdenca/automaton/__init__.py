@@ -4,8 +4,11 @@ from .automaton import Automaton, BoundAutomaton
 from .codec import HiddenChannels
 from .emission import Emission
 from .gradient_invariants import GradientInvariants
+from .graph import Graph
+from .graph_perception import GraphPerception
 from .group_kernels import GroupKernels
 from .interleaved import Finer, Interleaved, bind_anywhere
+from .lattice import Lattice
 from .moments import ParameterWeights
 from .perception import FixedKernels, IsotropicKernels, Perception, require_isotropic
 from .rescaling import can_rescale, rescaled, substeps_for
@@ -21,11 +24,14 @@ __all__ = [
     "FixedKernels",
     "GatedRule",
     "GradientInvariants",
+    "Graph",
+    "GraphPerception",
     "GroupKernels",
     "HiddenChannels",
     "Increment",
     "Interleaved",
     "IsotropicKernels",
+    "Lattice",
     "LocalRule",
     "ParameterAffineMLP",
     "ParameterWeights",

@@ -13,6 +13,7 @@ from pdenca.solvers.grid import Grid
 
 from .codec import HiddenChannels
 from .emission import Emission
+from .lattice import Lattice
 from .perception import Gathered, Perception, spacing_of
 from .rule import LocalRule, TransportReaction
 from .update import Update
@@ -22,7 +23,7 @@ CELLS_AT_ONCE = 2**16
 
 
 class Automaton(nn.Module):
-    """A neural cellular automaton on a grid.
+    """A neural cellular automaton on a grid, or on a graph if its perception reads one.
 
         features = perception(state),  proposal = rule(features, parameters)
         state <- update(state, proposal)
@@ -71,6 +72,11 @@ class Automaton(nn.Module):
                 f"an emission needs a rule with a transport and a reaction, got {type(rule).__name__}; usual "
                 "cure: TransportReaction"
             )
+        if emission is not None and perception.lattice_kind is not Grid:
+            raise BadInputError(
+                f"an emission spreads on a Grid, got a perception of a {perception.lattice_kind.__name__}; "
+                "usual cure: no emission"
+            )
         self.perception, self.rule, self.update, self.codec = perception, rule, update, codec
         self.emission = emission
         self.context_names = tuple(context_names)
@@ -106,7 +112,7 @@ class Automaton(nn.Module):
         proposal: Tensor = self.rule(self.perception.combine(gathered, spacing, parameters), parameters)
         return proposal
 
-    def stack_context(self, context: Context, state: Tensor, grid: Grid) -> Tensor:
+    def stack_context(self, context: Context, state: Tensor, grid: Lattice) -> Tensor:
         """Return the parameters the rule is told, channels last, broadcastable over the cells.
 
         Arguments:
@@ -140,7 +146,7 @@ class Automaton(nn.Module):
         return torch.stack([column.expand_as(largest) for column in columns], dim=-1)
 
     def rate(
-        self, state: Float[Tensor, "batch channel *space"], context: Context, lattice: Grid
+        self, state: Float[Tensor, "batch channel *space"], context: Context, lattice: Lattice
     ) -> Float[Tensor, "batch channel *space"]:
         """Return the change per unit time of one step in which every cell fires."""
         return (self.advance(state, context, lattice, 1) - state) / self.time_step
@@ -149,7 +155,7 @@ class Automaton(nn.Module):
         self,
         state: Float[Tensor, "batch channel *space"],
         context: Context,
-        lattice: Grid,
+        lattice: Lattice,
         num_steps: int,
         masks: Float[Tensor, "step batch *space 1"] | None = None,
         watch: Callable[[Tensor], None] | None = None,
@@ -179,20 +185,21 @@ class Automaton(nn.Module):
         return current.movedim(-1, 1)
 
     def _step_eagerly(
-        self, current: Tensor, parameters: Tensor, lattice: Grid, mask: Tensor | None
+        self, current: Tensor, parameters: Tensor, lattice: Lattice, mask: Tensor | None
     ) -> Tensor:
         features = self.perception(current, lattice, parameters)
         if self.emission is None:
             proposal: Tensor = self.rule(features, parameters)
         else:
             assert isinstance(self.rule, TransportReaction), "checked when it was made"
+            assert isinstance(lattice, Grid), "checked when it was bound to it"
             transport, reaction = self.rule.parts(features, parameters)
             proposal = transport + self.emission(reaction, lattice, parameters)
         following: Tensor = self.update(current, proposal, mask, self.time_step)
         return following
 
     def sample_masks(
-        self, num_steps: int, batch: int, lattice: Grid, generator: torch.Generator | None, like: Tensor
+        self, num_steps: int, batch: int, lattice: Lattice, generator: torch.Generator | None, like: Tensor
     ) -> Tensor | None:
         """Draw the firing masks of ``num_steps`` steps, None if every cell always fires.
 
@@ -210,7 +217,7 @@ class Automaton(nn.Module):
             [self.update.sample_mask(batch, lattice, generator, like) for _ in range(num_steps)]
         )
 
-    # Any: an Emulator may be bound to any lattice; this one checks that it got a Grid
+    # Any: an Emulator may be bound to any lattice; this one checks that it got its perception's kind
     def bind(
         self,
         lattice: Any,  # noqa: ANN401
@@ -222,16 +229,21 @@ class Automaton(nn.Module):
         """Return the Step that takes ``num_steps`` automaton steps, one stored frame by default.
 
         Arguments:
-            lattice: the grid; any size, spacing and boundary.
+            lattice: the grid; any size, spacing and boundary. Or whatever the perception reads, as a Graph.
             context: parameter values, (batch,) or (batch, *space) each.
             generator: source of firing masks, needed if the fire rate is below 1.
             num_steps: automaton steps per application.
 
         Raises:
-            BadInputError: if the lattice is not a grid with square cells, or the generator is missing.
+            BadInputError: if the lattice is not what the perception reads, or a grid without square cells, or
+                the generator is missing.
         """
-        if not isinstance(lattice, Grid):
-            raise BadInputError(f"an automaton binds to a Grid, got {type(lattice).__name__}")
+        kind = self.perception.lattice_kind
+        if not isinstance(lattice, kind):
+            raise BadInputError(
+                f"an automaton with {type(self.perception).__name__} binds to a {kind.__name__}, got "
+                f"{type(lattice).__name__}"
+            )
         spacing_of(lattice)
         if not self.update.deterministic and generator is None:
             self.sample_masks(1, 1, lattice, generator, torch.empty(0))
@@ -252,7 +264,7 @@ class BoundAutomaton:
     """An automaton that knows its grid and parameters: a Step of ``num_steps`` automaton steps."""
 
     automaton: Automaton
-    lattice: Grid
+    lattice: Lattice
     context: Context
     num_steps: int
     generator: torch.Generator | None = None

@@ -10,6 +10,7 @@ import itertools
 import math
 from collections.abc import Sequence
 from functools import cache
+from typing import Protocol, runtime_checkable
 
 import torch
 from jaxtyping import Float
@@ -20,6 +21,29 @@ from pdenca.solvers.grid import Grid
 from pdenca.solvers.padding import pad
 
 Offset = tuple[int, ...]
+
+
+@runtime_checkable
+class Lattice(Protocol):
+    """What an automaton asks of any domain: how its cells are laid out. A perception knows the rest.
+
+    A :class:`~pdenca.solvers.grid.Grid` is one and a :class:`~pdenca.automaton.Graph` is another.
+    """
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Cells along each axis of a state after batch and channel."""
+        ...
+
+    @property
+    def num_dims(self) -> int:
+        """Number of those axes."""
+        ...
+
+    @property
+    def num_cells(self) -> int:
+        """Number of cells."""
+        ...
 
 
 @cache

@@ -6,7 +6,7 @@ matching cheap: the gathered part of a training set is computed once, everything
 """
 
 from abc import ABC, abstractmethod
-from typing import Final
+from typing import Any, ClassVar, Final
 
 import torch
 from jaxtyping import Float
@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from pdenca.core import BadInputError
 from pdenca.solvers.grid import Grid
 
-from .lattice import common_spacing, first_differences, shell_sums, shells
+from .lattice import Lattice, common_spacing, first_differences, shell_sums, shells
 from .moments import (
     UNIT,
     ParameterWeights,
@@ -36,13 +36,16 @@ class Perception(ABC, nn.Module):
     Attributes:
         radius: reach of the neighbourhood in cells.
         num_features: features per cell that the rule receives.
+        lattice_kind: the kind of domain whose neighbourhoods it can read.
     """
 
     radius: int
     num_features: int
+    lattice_kind: ClassVar[type[Lattice]] = Grid
 
+    # Any: a Grid or a Graph, as ``lattice_kind`` says, which an automaton checks when it is bound
     @abstractmethod
-    def gather(self, state: Float[Tensor, "batch *space channel"], grid: Grid) -> Gathered:
+    def gather(self, state: Float[Tensor, "batch *space channel"], grid: Any) -> Gathered:  # noqa: ANN401
         """Read the neighbourhood of every cell; linear or not, but without parameters."""
 
     @abstractmethod
@@ -59,7 +62,7 @@ class Perception(ABC, nn.Module):
     def forward(
         self,
         state: Float[Tensor, "batch *space channel"],
-        grid: Grid,
+        grid: Any,  # noqa: ANN401
         parameters: Tensor | None = None,
     ) -> Tensor:
         """Return the features of every cell: both halves at once, for those that have a faster way."""
@@ -260,6 +263,6 @@ def require_isotropic(perception: Perception) -> IsotropicKernels:
     return perception
 
 
-def spacing_of(grid: Grid) -> float:
-    """Return the spacing that ``combine`` needs."""
-    return common_spacing(grid)
+def spacing_of(lattice: Lattice) -> float:
+    """Return the spacing that ``combine`` needs; 1 where cells have no distance, as on a graph."""
+    return common_spacing(lattice) if isinstance(lattice, Grid) else 1.0

@@ -7,7 +7,8 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from pdenca.core import BadInputError
-from pdenca.solvers.grid import Grid
+
+from .lattice import Lattice
 
 
 class Update(ABC, nn.Module):
@@ -32,10 +33,10 @@ class Update(ABC, nn.Module):
         return self.fire_rate == 1
 
     def sample_mask(
-        self, batch: int, grid: Grid, generator: torch.Generator, like: Tensor
+        self, batch: int, lattice: Lattice, generator: torch.Generator, like: Tensor
     ) -> Float[Tensor, "batch *space 1"]:
         """Draw which cells fire: one decision per cell, shared by all its channels."""
-        shape = (batch, *grid.shape, 1)
+        shape = (batch, *lattice.shape, 1)
         chance = torch.rand(shape, generator=generator, dtype=torch.float32, device=generator.device)
         return (chance < self.fire_rate).to(like)
 
