@@ -3,6 +3,7 @@
 from .automaton import Automaton, BoundAutomaton
 from .codec import HiddenChannels
 from .emission import Emission
+from .full_kernels import FullKernels
 from .gradient_invariants import GradientInvariants
 from .graph import Graph
 from .graph_perception import GraphPerception
@@ -12,7 +13,15 @@ from .lattice import Lattice
 from .moments import ParameterWeights
 from .perception import FixedKernels, IsotropicKernels, Perception, require_isotropic
 from .rescaling import can_rescale, rescaled, substeps_for
-from .rule import LocalRule, ParameterAffineMLP, PointwiseMLP, ProductRule, Standardised, TransportReaction
+from .rule import (
+    InjectedActivation,
+    LocalRule,
+    ParameterAffineMLP,
+    PointwiseMLP,
+    ProductRule,
+    Standardised,
+    TransportReaction,
+)
 from .update import Increment, Replace, Update
 from .vector_kernels import GatedRule, VectorKernels
 
@@ -22,6 +31,7 @@ __all__ = [
     "Emission",
     "Finer",
     "FixedKernels",
+    "FullKernels",
     "GatedRule",
     "GradientInvariants",
     "Graph",
@@ -29,6 +39,7 @@ __all__ = [
     "GroupKernels",
     "HiddenChannels",
     "Increment",
+    "InjectedActivation",
     "Interleaved",
     "IsotropicKernels",
     "Lattice",

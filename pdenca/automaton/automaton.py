@@ -1,5 +1,6 @@
 """The automaton: perceive, decide, update, the same in every cell and at every step."""
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -40,7 +41,8 @@ class Automaton(nn.Module):
         update: how the decision becomes the next state.
         codec: how observed fields become the state's channels.
         emission: how the products of the reaction spread within a step; None: they stay in their cell.
-        context_names: parameters of the equation that the rule is told, in its input order.
+        context_names: what the rule is told, in its input order: parameters of an equation, or feature maps
+            that are injected into every step.
         time_step: physical time of one automaton step.
         steps_per_frame: automaton steps per stored frame.
 
@@ -113,15 +115,16 @@ class Automaton(nn.Module):
         return proposal
 
     def stack_context(self, context: Context, state: Tensor, grid: Lattice) -> Tensor:
-        """Return the parameters the rule is told, channels last, broadcastable over the cells.
+        """Return what the rule is told, channels last, broadcastable over the cells.
 
         Arguments:
-            context: parameter name -> (batch,) or (batch, *space).
+            context: name -> a parameter, (batch,) or (batch, *space), or an injected feature map,
+                (batch, feature, *space), which contributes one column per feature.
             state: the state they go with, for batch size, dtype and device.
             grid: the domain.
 
         Raises:
-            BadInputError: if a parameter is missing or has another shape.
+            BadInputError: if a name is missing or its value has another shape.
         """
         batch, axes = state.shape[0], grid.num_dims
         columns = []
@@ -133,17 +136,21 @@ class Automaton(nn.Module):
                 )
             value = context[name].to(state)
             if tuple(value.shape) == (batch,):
-                value = value.view(batch, *(1,) * axes)
-            elif tuple(value.shape) != (batch, *grid.shape):
+                value = value.view(batch, *(1,) * axes, 1)
+            elif tuple(value.shape) == (batch, *grid.shape):
+                value = value[..., None]
+            elif value.ndim == axes + 2 and (value.shape[0], *value.shape[2:]) == (batch, *grid.shape):
+                value = value.movedim(1, -1)
+            else:
                 raise BadInputError(
                     f"parameter {name!r} has shape {tuple(value.shape)}; expected ({batch},) or "
-                    f"{(batch, *grid.shape)}"
+                    f"{(batch, *grid.shape)}, or {(batch, 'features', *grid.shape)} of a feature map"
                 )
             columns.append(value)
         if not columns:
             return state.new_zeros(*(1,) * (axes + 1), 0)
-        largest = max(columns, key=Tensor.numel)
-        return torch.stack([column.expand_as(largest) for column in columns], dim=-1)
+        cells = max((column.shape[:-1] for column in columns), key=math.prod)
+        return torch.cat([column.expand(*cells, -1) for column in columns], dim=-1)
 
     def rate(
         self, state: Float[Tensor, "batch channel *space"], context: Context, lattice: Lattice
