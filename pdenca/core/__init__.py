@@ -13,7 +13,7 @@ from .errors import (
 from .field import Field
 from .settings import Settings
 from .step import Codec, Context, Emulator, LastFrame, Repeated, Step, rollout
-from .trainable import FrameCodec, Trainable
+from .trainable import FrameCodec, Learned, Trainable
 
 __all__ = [
     "BadInputError",
@@ -25,6 +25,7 @@ __all__ = [
     "FrameCodec",
     "IncompleteError",
     "LastFrame",
+    "Learned",
     "NonFiniteError",
     "PdencaError",
     "Repeated",

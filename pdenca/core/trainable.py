@@ -1,4 +1,4 @@
-"""What the training loop needs of a model, whatever it is made of."""
+"""What the training loop and its objectives need of a model, whatever it is made of."""
 
 from collections.abc import Callable, Iterator
 from typing import Any, Protocol, runtime_checkable
@@ -23,7 +23,22 @@ class FrameCodec(Codec, Protocol):
 
 
 @runtime_checkable
-class Trainable(Emulator, Protocol):
+class Learned(Protocol):
+    """Anything with learned parameters, such as a torch module: all that loop and fitters ask of a model."""
+
+    def parameters(self, recurse: bool = True) -> Iterator[nn.Parameter]:
+        """Return the parameters, as of any torch module."""
+        ...
+
+    def named_parameters(
+        self, prefix: str = "", recurse: bool = True, remove_duplicate: bool = True
+    ) -> Iterator[tuple[str, nn.Parameter]]:
+        """Return the parameters by name, as of any torch module."""
+        ...
+
+
+@runtime_checkable
+class Trainable(Emulator, Learned, Protocol):
     """A model with learned parameters that advances states by steps, some of which make a stored frame.
 
     Automata take several steps per frame; a network that predicts a whole frame takes one.
@@ -47,16 +62,6 @@ class Trainable(Emulator, Protocol):
     @property
     def num_parameters(self) -> int:
         """Number of learned numbers."""
-        ...
-
-    def parameters(self, recurse: bool = True) -> Iterator[nn.Parameter]:
-        """Return the parameters, as of any torch module."""
-        ...
-
-    def named_parameters(
-        self, prefix: str = "", recurse: bool = True, remove_duplicate: bool = True
-    ) -> Iterator[tuple[str, nn.Parameter]]:
-        """Return the parameters by name, as of any torch module."""
         ...
 
     def sample_masks(

@@ -12,12 +12,12 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Generic, TypeVar
 
 import torch
 from torch import Tensor
 
-from pdenca.core import BadInputError, NonFiniteError, Trainable, write_text
+from pdenca.core import BadInputError, Learned, NonFiniteError, write_text
 
 from .checkpoint import copy_tree, load_tree, save_tree
 from .fitters import Fitter
@@ -27,10 +27,11 @@ from .objectives import Objective
 COLUMNS: Final = ("step", "seconds", "stage", "loss", "validation", "learning_rate", "event")
 TINY_LOSS: Final = 1e-12  # below it losses are rounding, and their ratios mean nothing
 LAST, BEST, METRICS = "last.safetensors", "best.safetensors", "metrics.csv"
+Model = TypeVar("Model", bound=Learned)
 
 
 @dataclass(frozen=True)
-class Stage:
+class Stage(Generic[Model]):
     """A part of a training run.
 
     Attributes:
@@ -44,7 +45,7 @@ class Stage:
 
     name: str
     num_steps: int
-    build: Callable[[Trainable], tuple[Objective, Fitter]]
+    build: Callable[[Model], tuple[Objective, Fitter]]
     validate_every: int = 1
     patience: int | None = None
 
@@ -99,7 +100,7 @@ class TrainingProgress:
     message: str | None = None
 
 
-class Training:
+class Training(Generic[Model]):
     """A run in a folder: ``metrics.csv``, ``last.safetensors`` (to resume), ``best.safetensors`` (to use).
 
     The best parameters are those with the lowest validation score. A step whose loss is not finite, or
@@ -108,7 +109,8 @@ class Training:
     them the run stops with an error.
 
     Arguments:
-        model: an automaton or a network; changed in place.
+        model: an automaton, a network or any other module; changed in place. What training changes beside its
+            parameters (buffers) is for the objective's state to save.
         stages: what to do, in order.
         validate: model -> error on validation data, lower is better; NaN or infinity if it diverges.
         folder: the run folder.
@@ -127,9 +129,9 @@ class Training:
 
     def __init__(
         self,
-        model: Trainable,
-        stages: Sequence[Stage],
-        validate: Callable[[Trainable], float],
+        model: Model,
+        stages: Sequence[Stage[Model]],
+        validate: Callable[[Model], float],
         folder: Path,
         progress: Callable[[TrainingProgress], None] | None = None,
         checkpoint_seconds: float = 5.0,

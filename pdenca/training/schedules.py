@@ -20,8 +20,20 @@ def exponential(step: int, num_steps: int) -> float:
     return float(100.0 ** (-step / max(num_steps, 1)))
 
 
+def one_cycle(step: int, num_steps: int) -> float:
+    """Rise along half a cosine from 1/25 to 1 in the first 30 % of the steps, then fall along one to 0.
+
+    Source: Smith and Topin, Super-convergence (2018); the shape of ``torch.optim.lr_scheduler.OneCycleLR``.
+    """
+    place, peak = min(step / max(num_steps, 1), 1.0), 0.3
+    if place < peak:
+        return 1 - (1 - 1 / 25) * (1 + math.cos(math.pi * place / peak)) / 2
+    return (1 + math.cos(math.pi * (place - peak) / (1 - peak))) / 2
+
+
 SCHEDULES: Final[dict[str, Callable[[int, int], float]]] = {
     "constant": constant,
     "cosine": cosine,
     "exponential": exponential,
+    "one-cycle": one_cycle,
 }

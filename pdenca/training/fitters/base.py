@@ -7,7 +7,7 @@ from typing import Any, Protocol, runtime_checkable
 import torch
 from torch import Tensor, nn
 
-from pdenca.core import Trainable
+from pdenca.core import Learned
 
 
 @dataclass(frozen=True)
@@ -66,7 +66,7 @@ class Fitter(Protocol):
         ...
 
 
-def trainable(model: nn.Module | Trainable) -> dict[str, Tensor]:
+def trainable(model: nn.Module | Learned) -> dict[str, Tensor]:
     """Return the learned parameters by name."""
     return {name: value for name, value in model.named_parameters() if value.requires_grad}
 

@@ -5,7 +5,7 @@ from typing import Any, Final
 import torch
 from torch import nn
 
-from pdenca.core import BadInputError, Trainable
+from pdenca.core import BadInputError, Learned
 
 from ..objectives import Objective
 from ..schedules import SCHEDULES
@@ -27,8 +27,10 @@ class FirstOrder:
         automaton: the model.
         optimizer: ``adam``, ``nadam``, ``adamw`` or ``sgd``.
         learning_rate: at the start.
-        schedule: how it changes over ``num_steps``: ``constant``, ``cosine`` or ``exponential``.
+        schedule: how it changes over ``num_steps``: ``constant``, ``cosine``, ``exponential`` or
+            ``one-cycle``.
         num_steps: length of the schedule.
+        weight_decay: of ``adamw``, decoupled; the optimiser's own by default.
         gradient: ``plain``; ``normalise`` divides each tensor's gradient by its norm (g / (‖g‖ + 1e-8), the
             founding papers' treatment); ``clip`` bounds the norm of all gradients together by 1.
 
@@ -38,13 +40,14 @@ class FirstOrder:
 
     def __init__(
         self,
-        automaton: nn.Module | Trainable,
+        automaton: nn.Module | Learned,
         *,
         optimizer: str = "adam",
         learning_rate: float = 1e-3,
         schedule: str = "constant",
         num_steps: int = 1,
         gradient: str = "plain",
+        weight_decay: float | None = None,
     ) -> None:
         for name, known in ((optimizer, OPTIMIZERS), (schedule, SCHEDULES), (gradient, GRADIENTS)):
             if name not in known:
@@ -53,7 +56,8 @@ class FirstOrder:
         self.learning_rate, self.schedule, self.num_steps = learning_rate, schedule, num_steps
         self.taken = 0
         parameters = list(trainable(automaton).values())
-        self.optimizer: Any = OPTIMIZERS[optimizer](parameters, lr=learning_rate)  # type: ignore[call-arg]
+        told = {} if weight_decay is None else {"weight_decay": weight_decay}
+        self.optimizer: Any = OPTIMIZERS[optimizer](parameters, lr=learning_rate, **told)  # type: ignore[call-arg]
 
     def step(self, objective: Objective, batch: Any) -> FitReport:  # noqa: ANN401
         """Take one step; if the loss or a gradient is not finite, the parameters are left as they are."""
