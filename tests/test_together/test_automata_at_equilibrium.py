@@ -5,6 +5,8 @@ import torch
 
 from pdenca.automaton import (
     Automaton,
+    Graph,
+    GraphPerception,
     HiddenChannels,
     Increment,
     IsotropicKernels,
@@ -152,3 +154,64 @@ def test_a_turned_field_has_the_turned_equilibrium(method, automaton, supply):
     for element in list(D4)[1::3]:  # a quarter turn among them, and a mirror
         turned = equilibrium(act(element, supply[:1, None])[:, 0])
         torch.testing.assert_close(turned, act(element, straight), rtol=0, atol=1e-11)
+
+
+@pytest.fixture
+def graph_step(automaton, generator):
+    """The same reaction with diffusion along the edges of a graph that no grid is; node 20 has no edges."""
+    graph = Graph.random_geometric(20, 0.35, generator)
+    graph = Graph(21, graph.source, graph.target)
+    perception = GraphPerception(2, ("identity", "difference"))
+    on_graph = Automaton(
+        perception,
+        automaton.rule,
+        Increment(),
+        HiddenChannels(2),
+        context_names=("supply",),
+        time_step=0.3,
+    )
+    field = torch.rand(3, 21, generator=generator, dtype=torch.float64) * 2 - 0.5
+
+    def bind(field):
+        return on_graph.bind(graph, {"supply": field}, num_steps=1)
+
+    return bind, field, list(on_graph.parameters())
+
+
+@pytest.mark.parametrize("method", list(SOLVERS))
+def test_on_a_graph_too_the_limit_of_the_rollout_is_the_equilibrium(method, graph_step):
+    bind, field, _ = graph_step
+    step = bind(field)
+    start = state = torch.zeros(3, 2, 21, dtype=torch.float64)
+    with torch.no_grad():
+        for _ in range(300):
+            state = step(state)
+    found = solve(step, start, method=method, tolerance=1e-12, max_evaluations=1000)
+    assert bool(found.converged.all())
+    torch.testing.assert_close(found.state, state, rtol=1e-10, atol=1e-10)
+    assert [item.verdict for item in stability_of(step, found.state)] == ["stable"] * 3
+    # a node without edges keeps to itself: u = p + g tanh(u), v = u / 2
+    u, v, gain = state[:, 0, -1], state[:, 1, -1], 0.5
+    torch.testing.assert_close(u, field[:, -1] + gain * torch.tanh(2 * v))
+    torch.testing.assert_close(v, u / 2)
+
+
+def test_on_a_graph_implicit_gradients_are_those_of_a_long_rollout(graph_step):
+    bind, field, parameters = graph_step
+    field.requires_grad_()
+    start = torch.zeros(3, 2, 21, dtype=torch.float64)
+    settings = EquilibriumSettings(tolerance=1e-13, backward_tolerance=1e-12, max_evaluations=1000)
+    inputs = [field, *parameters]
+    implicit = torch.autograd.grad(fixed_point(bind(field), start, settings).square().mean(), inputs)
+    step, state = bind(field), start
+    for _ in range(280):
+        state = step(state)
+    for one, two in zip(implicit, torch.autograd.grad(state.square().mean(), inputs), strict=True):
+        torch.testing.assert_close(one, two, rtol=1e-8, atol=1e-12)
+    small = EquilibriumSettings(tolerance=1e-14, backward_tolerance=1e-12, max_evaluations=1000)
+
+    def equilibrium(column):
+        moved = torch.cat((column, field.detach()[:1, 3:]), dim=1)
+        return fixed_point(bind(moved), start[:1], small)
+
+    assert torch.autograd.gradcheck(equilibrium, field[:1, :3].detach().clone().requires_grad_())
