@@ -16,6 +16,7 @@ from .contact_sheet import contact_sheet
 from .error_curves import Curve, errors
 from .frame_panels import frames
 from .kernel_panels import kernels
+from .line_panels import LinePanel, line_panels
 from .movie import MOVIE_FORMATS, movie_format, save_movie
 from .race import race
 from .report import Section, render
@@ -46,6 +47,7 @@ __all__ = [
     "MOVIE_FORMATS",
     "ROW_KEYS",
     "Curve",
+    "LinePanel",
     "Section",
     "animate",
     "contact_sheet",
@@ -53,6 +55,7 @@ __all__ = [
     "frames",
     "kernels",
     "kymograph",
+    "line_panels",
     "movie_format",
     "race",
     "render",

@@ -1,0 +1,44 @@
+"""Panels of lines: every line is drawn, names look alike everywhere, bad numbers are refused."""
+
+import matplotlib
+import numpy as np
+import pytest
+
+from pdenca.core import BadInputError
+from pdenca.plots import LinePanel, line_panels, to_bytes
+
+LINES = {"slow": [([1, 2, 3], [1.0, 0.5, 0.1]), ([1, 2], [1.0, np.nan])], "fast": [([1, 2], [1.0, 0.01])]}
+PANELS = {
+    "torus": LinePanel(LINES, "evaluations", "residual", unit="1"),
+    "graph": LinePanel({"fast": LINES["fast"]}, "evaluations", "residual", unit="1"),
+    "memory": LinePanel(LINES, "time", "memory", "s", "MiB", scales=("log", "linear"), marks=True),
+}
+
+
+def test_lines_names_and_units_are_drawn():
+    figure = line_panels(PANELS, title="What it costs")
+    torus, graph, memory = figure.axes
+    assert [len(axes.lines) for axes in figure.axes] == [3, 1, 3]
+    assert torus.lines[2].get_color() == graph.lines[0].get_color() != torus.lines[0].get_color()
+    assert (torus.get_yscale(), memory.get_xscale(), memory.get_yscale()) == ("log", "log", "linear")
+    assert graph.get_ylabel() == ""  # as its neighbour
+    assert memory.lines[0].get_marker() == "o"
+    words = " ".join(text.get_text() for text in figure.findobj(matplotlib.text.Text))
+    for word in ("torus", "evaluations", "(dimensionless)", "(MiB)", "(s)", "slow", "What it costs"):
+        assert word in words
+    assert "slow, fast" in figure.get_label()
+    assert to_bytes(figure, "png", 40) == to_bytes(line_panels(PANELS, title="What it costs"), "png", 40)
+
+
+@pytest.mark.parametrize(
+    ("panels", "message"),
+    [
+        ({}, "at least one panel"),
+        ({"a": LinePanel({}, "x", "y")}, "at least one line"),
+        ({"a": LinePanel({"b": [([1, 2], [1.0])]}, "x", "y")}, "2 places and 1 values"),
+        ({"a": LinePanel({"b": [([1, 2], [1.0, 0.0])]}, "x", "y")}, "not positive"),
+    ],
+)
+def test_refusals(panels, message):
+    with pytest.raises(BadInputError, match=message):
+        line_panels(panels)
