@@ -299,6 +299,35 @@ class Recipe(Settings, ABC):
     ) -> Float[Tensor, "1 channel *space"]:
         """Draw one initial state, float64, on the refined grid, from the trajectory's own generator."""
 
+    def draw_parameters(self, shard: Shard, grid: Grid, generator: torch.Generator) -> dict[str, Tensor]:
+        """Draw the parameters of one trajectory that vary in space, on the refined grid.
+
+        They come before the initial state out of the trajectory's own generator.
+
+        Returns:
+            Constant of the equation -> (1, \\*space); none by default.
+        """
+        return {}
+
+    def finish(
+        self, shard: Shard, equation: Equation, frames: Float[Tensor, "batch time channel *space"]
+    ) -> tuple[Float[Tensor, "batch time channel *space"], dict[str, list[float]]]:
+        """Have the last word on the frames of a batch.
+
+        Arguments:
+            shard: the file they belong to.
+            equation: with the parameters of these trajectories.
+            frames: as solved, on the stored grid.
+
+        Returns:
+            The frames to store, and notes: name -> one number per trajectory, which the file keeps as a root
+            attribute of that name. By default the frames as they are, and no notes.
+
+        Raises:
+            BadInputError: if something is asked of them that the grid does not allow.
+        """
+        return frames, {}
+
     @abstractmethod
     def card_values(self) -> dict[str, str]:
         """Return what the dataset card says about this recipe: placeholder -> text."""

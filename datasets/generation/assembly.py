@@ -1,7 +1,9 @@
 """From parts to files: each file is put together as soon as all its parts are there."""
 
+import json
 import math
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -14,7 +16,7 @@ from ..shard import Shard
 from .checksums import add_checksum
 from .disk import full_disk_is_told, require_room
 from .files import fingerprint, header_of, target_of
-from .parts import Batch, batches_of, read_part
+from .parts import Batch, batches_of, read_parameters_and_notes, read_part
 from .report import Report
 
 PARTS_FOLDER = "parts"
@@ -88,6 +90,12 @@ class Assembly:
         shard = self._parts[folder][0].shard
         header = header_of(
             self._recipe, shard, seconds=sum(float(read_part(part, "seconds")) for part in parts)
+        )
+        varying, notes = read_parameters_and_notes(parts)
+        header = replace(
+            header,
+            varying_parameters=varying,
+            provenance={**header.provenance, **{name: json.dumps(values) for name, values in notes.items()}},
         )
         target = target_of(self._recipe, shard, self._out)
         with full_disk_is_told(target):

@@ -2,11 +2,11 @@
 
 import time
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol, runtime_checkable
+from typing import Protocol, TypeVar, runtime_checkable
 
 import numpy as np
 import torch
@@ -14,11 +14,15 @@ from jaxtyping import Float32
 
 from pdenca.core import FormatError, IncompleteError, NonFiniteError, atomic_path
 from pdenca.solvers import simulate
+from pdenca.solvers.spectral import restrict
 
 from ..activity import homogeneous_from
 from ..recipe import Recipe
 from ..shard import Shard
 from .disk import full_disk_is_told
+
+_PARAMETER, _NOTE = "parameter ", "note "
+Content = TypeVar("Content")
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,11 +58,15 @@ class Solution:
         frames: ``(trajectory, time, channel, *space)`` float32.
         seconds: time the solver took.
         num_dead: how many of them become homogeneous.
+        parameters: those that vary in space, name -> ``(trajectory, *space)`` float32.
+        notes: name -> one number per trajectory.
     """
 
     frames: Float32[np.ndarray, "batch time channel *space"]
     seconds: float
     num_dead: int
+    parameters: Mapping[str, np.ndarray] = field(default_factory=dict)
+    notes: Mapping[str, np.ndarray] = field(default_factory=dict)
 
 
 @runtime_checkable
@@ -117,17 +125,22 @@ def solve(
     options = recipe.solver_options(shard)
     fine = shard.grid.refined(options["refine"])
     with one_thread():
-        states = [
-            recipe.initial_state(shard, fine, torch.Generator().manual_seed(seed)) for seed in batch.seeds
-        ]
+        generators = [torch.Generator().manual_seed(seed) for seed in batch.seeds]
+        drawn = [recipe.draw_parameters(shard, fine, generator) for generator in generators]
+        told = {name: torch.cat([parameters[name] for parameters in drawn]).to(device) for name in drawn[0]}
+        states = [recipe.initial_state(shard, fine, generator) for generator in generators]
+        equation = recipe.equation(shard)
+        if told:
+            equation = equation.with_parameters(told)
         try:
             frames = simulate(
-                recipe.equation(shard),
+                equation,
                 shard.grid,
                 torch.cat(states).to(device),
                 progress=progress,
                 **options,
             )
+            frames, notes = recipe.finish(shard, equation, frames)
         except NonFiniteError as error:
             raise NonFiniteError(f"{batch}: {error}") from error
         except (MemoryError, RuntimeError) as error:
@@ -137,7 +150,17 @@ def solve(
                 f"{batch} needs more memory than there is; usual cure: fewer workers, or a smaller batch"
             ) from error
     data = frames.cpu().numpy().astype(np.float32)
-    return Solution(data, time.monotonic() - started, int((homogeneous_from(data) >= 0).sum()))
+    fields = {
+        name: restrict(value[:, None], fine, shard.grid)[:, 0].cpu().numpy().astype(np.float32)
+        for name, value in told.items()
+    }
+    return Solution(
+        data,
+        time.monotonic() - started,
+        int((homogeneous_from(data) >= 0).sum()),
+        fields,
+        {name: np.asarray(values, dtype=np.float64) for name, values in notes.items()},
+    )
 
 
 def save(batch: Batch, solution: Solution) -> None:
@@ -156,6 +179,8 @@ def save(batch: Batch, solution: Solution) -> None:
             frames=solution.frames,
             seconds=np.float64(solution.seconds),
             num_dead=np.int64(solution.num_dead),
+            **{_PARAMETER + name: values for name, values in solution.parameters.items()},
+            **{_NOTE + name: values for name, values in solution.notes.items()},
         )
 
 
@@ -165,12 +190,33 @@ def read_part(part: Path, name: str) -> np.ndarray:
     Raises:
         FormatError: if the file is damaged (every array has a checksum).
     """
+    return _read(part, lambda content: content[name])
+
+
+def read_parameters_and_notes(parts: Sequence[Path]) -> tuple[dict[str, np.ndarray], dict[str, list[float]]]:
+    """Read what the parts of a file say beside frames: parameters that vary in space, and notes.
+
+    Raises:
+        FormatError: if a file is damaged.
+    """
+
+    def beside(content: np.lib.npyio.NpzFile) -> dict[str, np.ndarray]:
+        return {name: content[name] for name in content.files if name.startswith((_PARAMETER, _NOTE))}
+
+    rows = [_read(part, beside) for part in parts]
+    joined = {name: np.concatenate([row[name] for row in rows]) for name in rows[0]}
+    return (
+        {name.removeprefix(_PARAMETER): joined[name] for name in joined if name.startswith(_PARAMETER)},
+        {name.removeprefix(_NOTE): joined[name].tolist() for name in joined if name.startswith(_NOTE)},
+    )
+
+
+def _read(part: Path, take: Callable[[np.lib.npyio.NpzFile], Content]) -> Content:
     try:
         with part.open("rb") as file, np.load(file) as content:
-            values: np.ndarray = content[name]
+            return take(content)
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
         raise FormatError(
             f"{part} is damaged ({error}); usual cure: `pdenca repair` on the dataset's folder, then the "
             "same command again"
         ) from error
-    return values

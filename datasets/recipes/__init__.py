@@ -18,6 +18,9 @@ from .gray_scott_well_original import GrayScottWellOriginalRecipe
 from .own import EquationRecipe
 from .pattern import PatternRecipe, Start
 from .schnakenberg import SchnakenbergRecipe
+from .steady_gray_scott import SteadyGrayScottRecipe
+from .steady_gray_scott_torus import SteadyGrayScottTorusRecipe
+from .steady_schnakenberg import SteadySchnakenbergRecipe
 from .swift_hohenberg import SwiftHohenbergRecipe
 
 RECIPES: Final[dict[str, type[Recipe]]] = {
@@ -35,6 +38,9 @@ RECIPES: Final[dict[str, type[Recipe]]] = {
     "fisher-kpp": FisherKPPRecipe,
     "complex-ginzburg-landau": ComplexGinzburgLandauRecipe,
     "advection-diffusion": AdvectionDiffusionRecipe,
+    "steady-schnakenberg": SteadySchnakenbergRecipe,
+    "steady-gray-scott": SteadyGrayScottRecipe,
+    "steady-gray-scott-torus": SteadyGrayScottTorusRecipe,
     "equation": EquationRecipe,
 }
 """Name -> recipe; the only list of them."""
