@@ -17,7 +17,7 @@ from .grid import Grid
 _NUM_MODES: Final = 3
 
 
-def cosines(grid: Grid, generator: torch.Generator) -> Float[Tensor, "one *space"]:
+def cosines(grid: Grid, generator: torch.Generator) -> Float[Tensor, " 1 *space"]:
     """Sum a few smooth waves that suit the walls, and stretch the sum to [0, 1].
 
         p = Σ_m a_m Π_axis cos(π m_axis x / L),   a_m normal with variance 1 / (1 + |m|²),   m_axis <= 3
@@ -49,7 +49,7 @@ def cosines(grid: Grid, generator: torch.Generator) -> Float[Tensor, "one *space
     return _stretched(values).to(generator.device)
 
 
-def ramp(grid: Grid, generator: torch.Generator) -> Float[Tensor, "one *space"]:
+def ramp(grid: Grid, generator: torch.Generator) -> Float[Tensor, " 1 *space"]:
     """Rise from 0 to 1 at constant slope, in a random direction.
 
     Along periodic axes it rises and falls again, as a triangle.
@@ -68,7 +68,7 @@ def ramp(grid: Grid, generator: torch.Generator) -> Float[Tensor, "one *space"]:
     return _stretched(total).to(generator.device)
 
 
-def disc(grid: Grid, generator: torch.Generator) -> Float[Tensor, "one *space"]:
+def disc(grid: Grid, generator: torch.Generator) -> Float[Tensor, " 1 *space"]:
     """Be 1 in a disc and 0 outside, or the other way round, with an edge of two cells.
 
         p = 1/2 + 1/2 tanh((R - |x - c|) / 2h),   R uniform in [0.2, 0.35] of the shortest side
@@ -94,7 +94,7 @@ def _is_periodic(grid: Grid, axis: int) -> bool:
     return isinstance(boundary_from_name(grid.boundaries[axis]), Periodic)
 
 
-def _stretched(values: Tensor) -> Float[Tensor, "one *space"]:
+def _stretched(values: Tensor) -> Float[Tensor, " 1 *space"]:
     low, high = values.min(), values.max()
     return ((values - low) / (high - low))[None]
 

@@ -18,7 +18,11 @@ SMALL = {
     "num_valid_trajectories": 1,
     "num_test_trajectories": 1,
     "num_params_trajectories": 1,
-    "num_frames": 41,
+    "num_frames": 21,
+    "frame_interval": 10.0,
+    "time_step": 0.5,
+    "start_time_step": 0.25,
+    "newton_below": 3e-3,
     "batch": 2,
 }
 
