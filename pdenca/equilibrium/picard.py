@@ -5,6 +5,7 @@ from typing import final
 from pydantic import Field
 
 from .method import Method
+from .rows import replaced
 from .search import Search
 
 
@@ -31,4 +32,4 @@ class Picard(Method):
             values = search.evaluate(points)
             moved = values if self.damping == 1 else points + self.damping * (values - points)
             # rows that are done may hold a NaN, which no reduction over the batch should meet
-            points = moved.where(search.active[:, None], search.fed)
+            points = replaced(search.fed, search.active, moved)

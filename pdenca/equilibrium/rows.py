@@ -85,7 +85,7 @@ class RowMap:
             values = otherwise.clone()
             values[indices] = self._checked(self._selected[1], part).reshape(len(indices), -1)
             return values
-        return self(torch.where(mask[:, None], points, otherwise))
+        return self(replaced(otherwise, mask, points))
 
     def _checked(self, step: Map, states: Tensor) -> Tensor:
         version = None if states.is_inference() else states._version
@@ -120,6 +120,11 @@ def positive_time(step: Map, time_step: float | None) -> float | None:
     if not 0 < told < float("inf"):
         raise BadInputError(f"time_step must be positive and finite, got {told}")
     return float(told)
+
+
+def replaced(old: Rows, mask: Mask, new: Rows) -> Rows:
+    """Return the new rows where the mask says so, the old ones elsewhere; without a copy if all are new."""
+    return new if bool(mask.all()) else torch.where(mask[:, None], new, old)
 
 
 def scaled(rows: Rows, factors: PerSample) -> Rows:

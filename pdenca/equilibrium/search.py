@@ -7,7 +7,7 @@ from jaxtyping import Int
 from torch import Tensor
 
 from .result import REASONS, FixedPoint
-from .rows import Mask, PerSample, RowMap, Rows, scaled, sizes
+from .rows import Mask, PerSample, RowMap, Rows, replaced, scaled, sizes
 
 CONVERGED, MAX_EVALUATIONS, NOT_FINITE, STAGNATED, DIVERGED, NOT_REPEATABLE = range(len(REASONS))
 _RUNNING: Final = -1
@@ -103,6 +103,7 @@ class Search:
         """
         taking_part = self.active if mask is None else self.active & mask
         values = self.map.at(points, taking_part, self.fed)
+        # always a copy: a step may hand out the same memory again and again
         values = torch.where(taking_part[:, None], values, self.best_value)
         change, size = sizes(values - points), sizes(values)
         finite = change.isfinite() & size.isfinite()
@@ -118,9 +119,9 @@ class Search:
         allowed = (size <= self.GROWN * self._scale) | (surely <= self.FALLEN * self._first_change)
         converged = taking_part & finite & (residual <= self.tolerance) & allowed
         better = taking_part & finite & ((residual < self.best_residual) | converged)
-        self.best = torch.where(better[:, None], points, self.best)
-        self.fed = torch.where(better[:, None], points, self.fed)
-        self.best_value = torch.where(better[:, None], values, self.best_value)
+        self.best = replaced(self.best, better, points)
+        self.fed = replaced(self.fed, better, points)
+        self.best_value = replaced(self.best_value, better, values)
         self.best_residual = torch.where(better, residual, self.best_residual)
 
         strict = taking_part if forgiven is None else taking_part & ~forgiven
