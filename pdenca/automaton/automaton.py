@@ -149,6 +149,8 @@ class Automaton(nn.Module):
             columns.append(value)
         if not columns:
             return state.new_zeros(*(1,) * (axes + 1), 0)
+        if len(columns) == 1:  # as it is, without a copy in every step
+            return columns[0]
         cells = max((column.shape[:-1] for column in columns), key=math.prod)
         return torch.cat([column.expand(*cells, -1) for column in columns], dim=-1)
 

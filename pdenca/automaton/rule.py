@@ -288,31 +288,29 @@ class TransportReaction(LocalRule):
 class InjectedActivation(LocalRule):
     """An activation of what was perceived and what is injected, the cell of an implicit network:
 
-        proposal_i = φ(x_i + p_i + b_i).
+        proposal_i = φ(x_i + p_i).
 
-    Nothing is mixed here, so for an activation that does not stretch (ReLU, tanh) the whole step stretches no
-    more than the perception does.
+    Nothing is learned or mixed here (a bias belongs to what injects p), so for an activation that does not
+    stretch (ReLU, tanh) the whole step stretches no more than the perception does.
 
     Arguments:
-        num_channels: of features, injected input and proposal.
         activation: φ, one of ``tanh``, ``relu``, ``silu``, ``linear``.
 
     Raises:
         BadInputError: for an unknown activation.
     """
 
-    def __init__(self, num_channels: int, activation: str = "relu") -> None:
+    def __init__(self, activation: str = "relu") -> None:
         super().__init__()
         if activation not in ACTIVATIONS:
             raise BadInputError(f"activation {activation!r} is unknown; expected one of {list(ACTIVATIONS)}")
         self.activation = activation
-        self.bias = nn.Parameter(torch.zeros(num_channels))
 
     def forward(
         self, features: Float[Tensor, "*cells channel"], parameters: Float[Tensor, "*cells_or_1 channel"]
     ) -> Float[Tensor, "*cells channel"]:
         """Return the proposal of every cell."""
-        return ACTIVATIONS[self.activation](features + parameters + self.bias)
+        return ACTIVATIONS[self.activation](features + parameters)
 
 
 def _affine(features: Tensor, parameters: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
