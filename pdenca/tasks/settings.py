@@ -325,36 +325,40 @@ EXPERIMENTS: Final[dict[str, Path]] = {
 def load_experiment(
     name_or_path: str | Path, overrides: Mapping[str, str] | None = None
 ) -> EmulationSettings:
-    """Read the settings of an experiment.
+    """Read the settings of an emulator: see :func:`read_experiment`."""
+    return EmulationSettings.parse(read_experiment(EXPERIMENTS, name_or_path, overrides))
+
+
+def read_experiment(
+    known: Mapping[str, Path], name_or_path: str | Path, overrides: Mapping[str, str] | None = None
+) -> dict[str, Any]:
+    """Read the table of an experiment, not validated yet.
 
     Arguments:
-        name_or_path: a key of :data:`EXPERIMENTS` or a TOML file.
+        known: name -> TOML file.
+        name_or_path: one of these names, or a TOML file.
         overrides: dotted place -> value as text, e.g. ``{"model.radius": "2", "stages.0.num_steps": "10"}``;
             values are read as TOML, text that is no TOML value stands for itself.
 
     Returns:
-        The validated settings.
+        The table with the overrides in place.
 
     Raises:
-        BadInputError: for an unknown name, a file that cannot be read, an unknown place or a bad value.
+        BadInputError: for an unknown name, a file that cannot be read, or a place that is no setting.
     """
-    path = EXPERIMENTS.get(str(name_or_path), Path(name_or_path))
+    path = known.get(str(name_or_path), Path(name_or_path))
     try:
         table = tomllib.loads(path.read_text(encoding="utf-8"))
     except tomllib.TOMLDecodeError as error:
         raise BadInputError(f"{path} is not a valid TOML file: {error}") from None
     except (OSError, UnicodeDecodeError) as error:
-        near = difflib.get_close_matches(str(name_or_path), EXPERIMENTS, n=1)
-        hint = (
-            f"did you mean {near[0]!r}?"
-            if near
-            else f"expected one of {', '.join(EXPERIMENTS)} or a TOML file"
-        )
+        near = difflib.get_close_matches(str(name_or_path), known, n=1)
+        hint = f"did you mean {near[0]!r}?" if near else f"expected one of {', '.join(known)} or a TOML file"
         reason = "" if isinstance(error, FileNotFoundError) else f" ({type(error).__name__})"
         raise BadInputError(f"no experiment {str(name_or_path)!r}{reason}: {hint}") from None
     for place, text in (overrides or {}).items():
         _put(table, place, _toml_value(text))
-    return EmulationSettings.parse(table)
+    return table
 
 
 def _toml_value(text: str) -> Any:  # noqa: ANN401

@@ -10,10 +10,18 @@ from .fitters import (
     PreconditionedLBFGS,
 )
 from .loop import Stage, Training, TrainingProgress
-from .objectives import DerivativeMatching, Objective, PropagatedPairs, RolloutMatching, step_generator
+from .objectives import (
+    Classification,
+    DerivativeMatching,
+    Objective,
+    PropagatedPairs,
+    RolloutMatching,
+    step_generator,
+)
 
 __all__ = [
     "FITTERS",
+    "Classification",
     "DerivativeMatching",
     "FirstOrder",
     "FitReport",

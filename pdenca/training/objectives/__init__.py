@@ -1,4 +1,5 @@
-"""What is minimised: rates of change cell by cell, roll-outs, or the founding paper's propagated pairs.
+"""What is minimised: rates of change cell by cell, roll-outs, the founding paper's propagated pairs, or how
+badly classes are told apart.
 
 An objective owns its data and its randomness: ``batch(step)`` depends on the seed and the step number alone,
 so a resumed run sees exactly the batches it would have seen. Squared errors are in units of the training
@@ -6,11 +7,13 @@ standard deviation.
 """
 
 from .base import LeastSquares, Objective, Residuals, step_generator
+from .classification import Classification
 from .derivative import DerivativeMatching, interpolation_weights
 from .propagation import PropagatedPairs
 from .rollout import RolloutMatching
 
 __all__ = [
+    "Classification",
     "DerivativeMatching",
     "LeastSquares",
     "Objective",

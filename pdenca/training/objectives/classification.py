@@ -1,0 +1,101 @@
+"""Telling classes apart: cross-entropy on mini-batches."""
+
+from collections.abc import Callable, Mapping
+from typing import Final
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+
+from pdenca.core import BadInputError
+
+from .base import Stateless, step_generator
+
+Batch = tuple[Float[Tensor, "image ..."], Int[Tensor, " image"]]
+Augmentation = Callable[[Tensor, torch.Generator], Tensor]
+"""(images, source of randomness) -> images of the same shape."""
+
+_BRIGHTEST: Final = 255.0
+
+
+class Classification(Stateless):
+    """The mean cross-entropy of a classifier:
+
+        loss = -mean over images of Σ_k q_k log softmax(classifier(image))_k,
+        q = 1 - s + s/K for the right one of K classes, s/K for the others.
+
+    Every epoch goes once through all images in an order of its own; what is left over at its end, less than a
+    batch, is left out of it. Images and their augmentation are a function of the seed and the step alone.
+
+    What the classifier remembers beside its parameters, its buffers, is this objective's state: a resumed run
+    finds them as they were.
+
+    Arguments:
+        classifier: images (grey values 0 to 1) -> scores of the classes.
+        images: grey values 0 to 255.
+        labels: numbers of the classes, from 0.
+        batch_size: images per step.
+        augment: changes the images of a batch; None: as they are.
+        label_smoothing: s, at least 0 and below 1.
+        seed: of order and augmentation.
+
+    Raises:
+        BadInputError: for batches larger than the data, or a smoothing out of range.
+    """
+
+    def __init__(
+        self,
+        classifier: nn.Module,
+        images: Tensor,
+        labels: Int[Tensor, " image"],
+        *,
+        batch_size: int,
+        augment: Augmentation | None = None,
+        label_smoothing: float = 0.0,
+        seed: int = 0,
+    ) -> None:
+        if not 1 <= batch_size <= len(images):
+            raise BadInputError(
+                f"a batch holds 1 to {len(images)} images, as many as there are, got {batch_size}; usual "
+                "cure: a smaller batch_size"
+            )
+        if not 0 <= label_smoothing < 1:
+            raise BadInputError(f"label_smoothing must be at least 0 and below 1, got {label_smoothing}")
+        self.classifier, self.images, self.labels = classifier, images, labels
+        self.batch_size, self.augment, self.label_smoothing, self.seed = (
+            batch_size,
+            augment,
+            label_smoothing,
+            seed,
+        )
+        self.steps_per_epoch = len(images) // batch_size
+        self._epoch: int | None = None
+        self._order = torch.empty(0, dtype=torch.int64)
+
+    def batch(self, step: int) -> Batch:
+        """Return images, augmented, and labels of this step."""
+        epoch, place = divmod(step, self.steps_per_epoch)
+        if epoch != self._epoch:
+            generator = step_generator(self.seed, "epoch", epoch)
+            self._epoch, self._order = epoch, torch.randperm(len(self.images), generator=generator)
+        chosen = self._order[place * self.batch_size : (place + 1) * self.batch_size]
+        images = self.images[chosen].float() / _BRIGHTEST
+        if self.augment is not None:
+            images = self.augment(images, step_generator(self.seed, "augmentation", step))
+        return images, self.labels[chosen]
+
+    def loss(self, batch: Batch) -> Tensor:
+        """Return the mean cross-entropy."""
+        images, labels = batch
+        return nn.functional.cross_entropy(
+            self.classifier(images), labels, label_smoothing=self.label_smoothing
+        )
+
+    def state(self) -> dict[str, Tensor]:
+        """Return the classifier's buffers."""
+        return {name: value.detach().clone() for name, value in self.classifier.named_buffers()}
+
+    def load_state(self, state: Mapping[str, Tensor]) -> None:
+        """Put the buffers back."""
+        for name, value in self.classifier.named_buffers():
+            value.copy_(state[name])
