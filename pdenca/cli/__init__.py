@@ -8,6 +8,7 @@ import click
 from .check import check_command, info_command
 from .convert import convert_command
 from .demo import demo_command
+from .digits import digits_command
 from .door import Door, examples
 from .evaluate import evaluate_command
 from .explain import explain_command
@@ -48,6 +49,7 @@ for _command in (
     explain_command,
     report_command,
     plot_command,
+    digits_command,
 ):
     cli.add_command(_command)
 

@@ -1,0 +1,183 @@
+"""`pdenca digits`: handwritten digits on the same automata."""
+
+import json
+import math
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from .door import Assignment, examples, on_interrupt
+from .progress import Progress
+
+if TYPE_CHECKING:
+    from pdenca.tasks.digits import Judgement
+    from pdenca.training import TrainingProgress
+
+_DATA_DIR = click.option(
+    "--data-dir",
+    type=click.Path(path_type=Path),
+    metavar="DIR",
+    help="Folder with MNIST's four IDX files, or other data in this format. Default: the variable "
+    "PDENCA_DATA, or else the cache, filled from public mirrors.",
+)
+_SAMPLE = click.option(
+    "--sample", is_flag=True, help="Use the 1,000 training and 500 test digits that come with pdenca."
+)
+
+
+@click.group("digits", short_help="Handwritten digits: tell them apart at an equilibrium.")
+def digits_command() -> None:
+    """Tasks on handwritten digits, on the same automata, training loop and equilibria as everything else."""
+
+
+@digits_command.group("classify", short_help="Train and judge classifiers.")
+def classify_command() -> None:
+    """Tell digits apart: an automaton is iterated to its equilibrium, and the class is read off there."""
+
+
+@classify_command.command(
+    "train",
+    short_help="Train a classifier.",
+    epilog=examples(
+        "pdenca digits classify train --out runs/digits",
+        "pdenca digits classify train --sample --out runs/try --set num_epochs=3 --set num_valid=200",
+        "pdenca digits classify train --data-dir mnist --model explicit --seed 1 --out runs/explicit",
+    ),
+)
+@_DATA_DIR
+@click.option(
+    "--out", required=True, type=click.Path(path_type=Path), metavar="RUN", help="Folder of the run."
+)
+@click.option(
+    "--model",
+    default="implicit",
+    show_default=True,
+    metavar="NAME",
+    help="implicit, unrolled (the same cell, back-propagated through), explicit (a stack of convolutions), "
+    "or a TOML file like theirs.",
+)
+@click.option("--seed", type=int, metavar="N", help="Of initial weights, held-out digits and batches.")
+@click.option(
+    "--set",
+    "assignments",
+    type=Assignment(),
+    multiple=True,
+    help="Any other setting, e.g. num_epochs=3 or network.largest_norm=0.8.",
+)
+@click.option("--resume", is_flag=True, help="Continue the run in RUN; the result is the same bit for bit.")
+@_SAMPLE
+@click.option(
+    "--threads", type=click.IntRange(min=1), metavar="N", help="Threads of the processor; default: all."
+)
+def train_classifier_command(
+    data_dir: Path | None,
+    out: Path,
+    model: str,
+    seed: int | None,
+    assignments: tuple[tuple[str, str], ...],
+    resume: bool,
+    sample: bool,
+    threads: int | None,
+) -> None:
+    """Train a classifier of digits, chosen by a held-out part of the training digits.
+
+    RUN becomes a folder with the settings, the course of the training (metrics.csv), the last and the best
+    parameters (safetensors) and the environment.
+    """
+    import torch
+
+    from pdenca.datasets.digits import load_digits
+    from pdenca.tasks.digits import load_digit_experiment, train_classifier
+    from pdenca.tasks.training_record import kept_score
+
+    if threads is not None:
+        torch.set_num_threads(threads)
+    overrides = dict(assignments)
+    if seed is not None:
+        overrides["seed"] = str(seed)
+    settings = load_digit_experiment(model, overrides)
+    digits = load_digits("train", data_dir, sample=sample)
+    best: list[float] = []
+    with (
+        on_interrupt("run the same command with --resume to go on where it stopped"),
+        Progress("train") as bar,
+    ):
+
+        def show(now: "TrainingProgress") -> None:
+            if now.validation is not None and math.isfinite(now.validation):
+                best[:] = [min([*best, now.validation])]
+            known = f", best validation {best[0]:.3g}" if best else ""
+            bar.update(now.step, now.num_steps, f"loss {now.loss:.3g}{known}")
+            if now.message is not None:
+                bar.say(f"step {now.step}: {now.message}")
+
+        run = train_classifier(digits, out, settings, resume=resume, progress=show)
+    score, untrained = kept_score(run)
+    remark = ", that of the untrained model: no step made it better" if untrained else ""
+    click.echo(f"{run}: trained, best cross-entropy on held-out digits {score:.3g}{remark}")
+    where = " --sample" if sample else "" if data_dir is None else f" --data-dir {data_dir}"
+    click.echo(f"next: pdenca digits classify evaluate {run}{where}")
+
+
+@classify_command.command(
+    "evaluate",
+    short_help="Judge a classifier on the test digits.",
+    epilog=examples(
+        "pdenca digits classify evaluate runs/digits",
+        "pdenca digits classify evaluate runs/digits --data-dir mnist --json",
+    ),
+)
+@click.argument("run", type=click.Path(path_type=Path), metavar="RUN")
+@_DATA_DIR
+@_SAMPLE
+@click.option(
+    "--spectra",
+    type=click.IntRange(min=0),
+    default=4,
+    show_default=True,
+    metavar="N",
+    help="Find the spectral radius at the equilibria of so many digits.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print the numbers as JSON.")
+def evaluate_classifier_command(
+    run: Path, data_dir: Path | None, sample: bool, spectra: int, as_json: bool
+) -> None:
+    """Judge the best model of RUN on the test digits, and whether its equilibria are ones."""
+    from pdenca.datasets.digits import load_digits
+    from pdenca.tasks.digits import evaluate_classifier, load_classifier
+
+    load_classifier(run)  # a wrong RUN is told before anything is fetched
+    digits = load_digits("test", data_dir, sample=sample)
+    with Progress("evaluate", "digits") as bar:
+        found = evaluate_classifier(
+            run, digits, num_spectra=spectra, progress=lambda done, total: bar.update(done, total)
+        )
+    if as_json:
+        click.echo(json.dumps(found.to_dict(), indent=1))
+    else:
+        for line in _sentences(found):
+            click.echo(line)
+
+
+def _sentences(found: "Judgement") -> list[str]:
+    lines = [
+        f"accuracy {found.accuracy:.2%} on {found.num_images} test digits, 95 % interval {found.low:.2%} to "
+        f"{found.high:.2%}",
+        f"parameters {found.num_parameters}, {found.seconds:.1f} s",
+    ]
+    if found.accuracy_after_one is not None:
+        lines.append(f"accuracy {found.accuracy_after_one:.2%} with one iteration instead")
+        lines.append(
+            f"relative residual {found.residual_median:.1e} (median), {found.residual_worst:.1e} (worst), "
+            f"after {found.iterations_mean:.1f} iterations (mean), {found.iterations_most} (most)"
+        )
+    if found.share_converged is not None:
+        lines.append(f"equilibrium found to tolerance for {found.share_converged:.2%} of the digits")
+    if found.spectral_radius is not None:
+        stable = "stable" if found.spectral_radius < 1 else "not stable"
+        lines.append(
+            f"spectral radius at the equilibria of {found.num_spectra} digits: at most "
+            f"{found.spectral_radius:.3f}, {stable}"
+        )
+    return lines
