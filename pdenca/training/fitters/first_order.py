@@ -56,7 +56,7 @@ class FirstOrder:
         self.learning_rate, self.schedule, self.num_steps = learning_rate, schedule, num_steps
         self.taken = 0
         parameters = list(trainable(automaton).values())
-        told = {} if weight_decay is None else {"weight_decay": weight_decay}
+        told: dict[str, Any] = {} if weight_decay is None else {"weight_decay": weight_decay}
         self.optimizer: Any = OPTIMIZERS[optimizer](parameters, lr=learning_rate, **told)  # type: ignore[call-arg]
 
     def step(self, objective: Objective, batch: Any) -> FitReport:  # noqa: ANN401
