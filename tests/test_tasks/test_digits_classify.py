@@ -170,10 +170,10 @@ class KilledError(Exception):
 
 
 def test_a_killed_training_resumes_bit_for_bit(digits, tmp_path):
-    settings = load_digit_experiment("implicit", {**SMALL, "batch_size": "50"})
+    settings = load_digit_experiment("implicit", {**SMALL, "batch_size": "100"})
 
     def kill(now):
-        if now.step == 19:
+        if now.step == 11:
             raise KilledError
 
     run = train_classifier(digits, tmp_path / "whole", settings)
