@@ -17,6 +17,7 @@ from .pictures import plot_command, report_command
 from .repair import repair_command
 from .rollout import rollout_command
 from .simulate import simulate_command
+from .steady import steady_command
 from .train import train_command
 
 
@@ -47,6 +48,7 @@ for _command in (
     evaluate_command,
     rollout_command,
     explain_command,
+    steady_command,
     report_command,
     plot_command,
     digits_command,

@@ -6,11 +6,15 @@ from typing import TYPE_CHECKING
 
 import click
 
-from .door import Assignment, Names, examples, on_interrupt
+from .door import Assignment, BadArgument, Names, examples, on_interrupt
 from .progress import Progress
 
 if TYPE_CHECKING:
     from pdenca.training import TrainingProgress
+
+
+MODES = {"rollout": "mlp", "equilibrium": "steady"}
+"""Mode -> the model that is trained if none is named."""
 
 
 @click.command(
@@ -21,6 +25,7 @@ if TYPE_CHECKING:
         "pdenca train data --out runs/poly --model polynomial --set stages.0.num_steps=20",
         "pdenca train data --out runs/paper/maze --model founding-paper --regimes maze",
         "pdenca train data --out runs/unet --model unet --set max_seconds=600",
+        "pdenca train steady-data --out runs/steady --mode equilibrium",
     ),
 )
 @click.argument("data", type=click.Path(path_type=Path), metavar="DIR")
@@ -28,13 +33,17 @@ if TYPE_CHECKING:
     "--out", required=True, type=click.Path(path_type=Path), metavar="RUN", help="Folder of the run."
 )
 @click.option(
+    "--mode",
+    type=click.Choice(tuple(MODES)),
+    help="What counts: predictions frame by frame, or where the automaton comes to rest beside the last "
+    "frames (of a steady-* dataset). Default: as the model's settings say.",
+)
+@click.option(
     "--model",
-    default="mlp",
-    show_default=True,
     metavar="NAME",
-    help="An automaton (mlp, polynomial, founding-paper), a network (cnn, unet, fno, tfno; in published "
-    "sizes unet-well, cnextunet-well, fno-well, tfno-well, fno-pdebench, unet-pdebench), "
-    "or a TOML file like theirs.",
+    help="An automaton (mlp, polynomial, founding-paper, steady), a network (cnn, unet, fno, tfno; in "
+    "published sizes unet-well, cnextunet-well, fno-well, tfno-well, fno-pdebench, unet-pdebench), "
+    "or a TOML file like theirs. Default: mlp, with --mode equilibrium steady.",
 )
 @click.option("--seed", type=int, metavar="N", help="Of initial weights, windows, noise and masks.")
 @click.option("--regimes", type=Names("regime"), metavar="A,B", help="Train on these only; default: all.")
@@ -58,7 +67,8 @@ if TYPE_CHECKING:
 def train_command(
     data: Path,
     out: Path,
-    model: str,
+    mode: str | None,
+    model: str | None,
     seed: int | None,
     regimes: tuple[str, ...] | None,
     assignments: tuple[tuple[str, str], ...],
@@ -81,7 +91,12 @@ def train_command(
     overrides = dict(assignments)
     if seed is not None:
         overrides["seed"] = str(seed)
-    settings = load_experiment(model, overrides)
+    settings = load_experiment(model or MODES[mode or "rollout"], overrides)
+    if mode is not None and settings.validation != mode:
+        raise BadArgument(
+            f"--mode {mode} with --model {model}, whose best model is chosen by its {settings.validation}; "
+            f"expected --mode {settings.validation}, or --set validation={mode}"
+        )
     best: list[float] = []
     with (
         on_interrupt("run the same command with --resume to go on where it stopped"),
@@ -110,4 +125,5 @@ def train_command(
     score, untrained = kept_score(run)
     remark = ", that of the untrained model: no step made it better" if untrained else ""
     click.echo(f"{run}: trained, best validation score {score:.3g}{remark}")
-    click.echo(f"next: pdenca evaluate {run} --data {data}")
+    command = "steady" if settings.validation == "equilibrium" else "evaluate"
+    click.echo(f"next: pdenca {command} {run} --data {data}")

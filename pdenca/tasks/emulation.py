@@ -10,6 +10,7 @@ from collections.abc import Callable
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -23,7 +24,7 @@ from .models import SCALES, SETTINGS, NeuralEmulator, build_model, load_run, rea
 from .settings import EXPERIMENTS, EmulationSettings, load_experiment
 from .stages import build_stage, require_data_for
 from .training_data import TrainingWindows, measure_scales
-from .validation import Validation
+from .validation import EquilibriumValidation, Validation
 
 __all__ = [
     "EXPERIMENTS",
@@ -110,7 +111,11 @@ def train_emulator(
         )
         for number, item in enumerate(settings.stages)
     ]
-    validate = Validation(data, regimes, scales, settings.validation_frames, dtype)
+    validate: Callable[[Any], float]
+    if settings.validation == "equilibrium":
+        validate = EquilibriumValidation(data, regimes, scales, dtype)
+    else:
+        validate = Validation(data, regimes, scales, settings.validation_frames, dtype)
     Training(model, stages, validate, run, progress, max_seconds=settings.max_seconds).run(resume)
     return run
 

@@ -156,13 +156,14 @@ class StageSettings(Settings):
     """One stage of training.
 
     Arguments:
-        objective: ``derivative`` (rates, cell by cell), ``rollout`` (frames ahead) or ``propagation`` (the
-            founding paper's pairs).
+        objective: ``derivative`` (rates, cell by cell), ``rollout`` (frames ahead), ``propagation`` (the
+            founding paper's pairs) or ``equilibrium`` (where the automaton rests against the last frames).
         fitter: ``levenberg-marquardt`` (derivative only), ``gauss-newton`` (derivative, rollout), ``lbfgs``
             (in the metric of derivative matching) or ``first-order``.
         num_steps: at most this many steps of the fitter.
         validate_every: steps between validations.
-        num_windows: training windows taken from the data (derivative, rollout).
+        num_windows: training windows taken from the data (derivative, rollout); L-BFGS takes its metric from
+            as many.
         cells_per_window: cells of each window (derivative).
         horizon: frames predicted from each window (rollout).
         batch_size: windows or pairs per step; None: all (rollout, propagation).
@@ -181,10 +182,15 @@ class StageSettings(Settings):
         crop: cut squares of so many cells out of the frames (rollout); None: whole frames.
         crop_margin: cells along the cut edges that are predicted but not scored, since what flows in there
             is unknown; a few times the distance over which fields diffuse within the horizon.
+        adjoint: how a loss is carried through an equilibrium: see
+            :class:`pdenca.equilibrium.EquilibriumSettings` (equilibrium).
+        search: method by which equilibria are found; see :func:`pdenca.equilibrium.solve` (equilibrium).
+        max_evaluations: of the automaton, per search (equilibrium).
+        jacobian_weight: weight of the penalty on the Jacobian at the equilibrium (equilibrium).
         optimizer, learning_rate, schedule, gradient: of first-order fitters.
     """
 
-    objective: Literal["derivative", "rollout", "propagation"]
+    objective: Literal["derivative", "rollout", "propagation", "equilibrium"]
     fitter: Literal["levenberg-marquardt", "gauss-newton", "lbfgs", "first-order"]
     num_steps: pydantic.PositiveInt
     validate_every: pydantic.PositiveInt = 1
@@ -201,6 +207,10 @@ class StageSettings(Settings):
     augment: str | None = None
     crop: pydantic.PositiveInt | None = None
     crop_margin: int = pydantic.Field(default=10, ge=0)
+    adjoint: Literal["implicit", "jacobian-free", "phantom"] = "implicit"
+    search: Literal["picard", "anderson", "broyden", "newton-krylov"] = "newton-krylov"
+    max_evaluations: pydantic.PositiveInt = 50
+    jacobian_weight: float = pydantic.Field(default=0.0, ge=0)
     optimizer: Literal["adam", "nadam", "adamw", "sgd"] = "adam"
     learning_rate: float = pydantic.Field(default=1e-3, gt=0)
     schedule: Literal["constant", "cosine", "exponential"] = "constant"
@@ -219,6 +229,10 @@ class StageSettings(Settings):
             )
         if self.fitter == "gauss-newton" and self.objective == "propagation":
             raise ValueError("gauss-newton needs a sum of squares, propagation is none; use first-order")
+        if self.fitter == "gauss-newton" and self.objective == "equilibrium":
+            raise ValueError(
+                "gauss-newton needs forward derivatives, an equilibrium has only backward ones; use lbfgs"
+            )
         if self.fitter == "lbfgs" and (self.objective == "propagation" or self.batch_size is not None):
             raise ValueError(
                 "lbfgs needs the same batch in every step: no propagation objective, no batch_size; "
@@ -239,6 +253,12 @@ class StageSettings(Settings):
             idle |= {"batch_size", "overflow_weight"}
         if self.objective == "propagation":
             idle |= {"num_windows", "early_share", "early_frames", "augment", "unit"}
+        if self.objective == "equilibrium":
+            idle |= {"overflow_weight"}
+            if self.fitter != "lbfgs":
+                idle |= {"num_windows", "early_share", "early_frames", "augment", "unit", "noise"}
+        else:
+            idle |= {"adjoint", "search", "max_evaluations", "jacobian_weight"}
         if self.objective != "rollout":
             idle |= {"horizon", "crop"}
         if self.crop is None:
@@ -264,6 +284,8 @@ class EmulationSettings(Settings):
         network: a network that predicts whole frames, instead of an automaton.
         stages: what to do, in order.
         seed: of initial weights, windows, noise and masks.
+        validation: by what the best model is chosen: its ``rollout`` error, or that of its ``equilibrium``
+            beside the last frame of every validation trajectory.
         validation_frames: frames rolled out on every validation trajectory.
         train_trajectories: use only the first so many trajectories of every training file; None: all. Scales
             are measured on all of them in any case.
@@ -276,6 +298,7 @@ class EmulationSettings(Settings):
     network: NetworkSettings | None = None
     stages: tuple[StageSettings, ...]
     seed: int = pydantic.Field(default=0, ge=0)
+    validation: Literal["rollout", "equilibrium"] = "rollout"
     validation_frames: pydantic.PositiveInt = 30
     train_trajectories: pydantic.PositiveInt | None = None
     max_seconds: float | None = pydantic.Field(default=None, gt=0)
@@ -308,6 +331,7 @@ _FOLDER = Path(__file__).parent.parent / "experiments"
 EXPERIMENTS: Final[dict[str, Path]] = {
     "mlp": _FOLDER / "mlp.toml",
     "polynomial": _FOLDER / "polynomial.toml",
+    "steady": _FOLDER / "steady.toml",
     "founding-paper": _FOLDER / "founding-paper.toml",
     "cnn": _FOLDER / "cnn.toml",
     "unet": _FOLDER / "unet.toml",

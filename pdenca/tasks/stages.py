@@ -8,11 +8,13 @@ from torch import Tensor
 
 from pdenca.automaton import Automaton
 from pdenca.core import BadInputError, Trainable
+from pdenca.equilibrium import EquilibriumSettings
 from pdenca.evaluation.derived import require_symmetric
 from pdenca.solvers.grid import Grid
 from pdenca.symmetry import GROUPS
 from pdenca.training import (
     DerivativeMatching,
+    EquilibriumMatching,
     FirstOrder,
     Fitter,
     GaussNewton,
@@ -32,6 +34,7 @@ from .validation import NUM_GIVEN
 
 INTERPOLATION_POINTS = 8
 LEAST_UNIT = 0.02  # of the standard deviation of all data: where all is still, nothing counts for much
+EQUILIBRIUM_TOLERANCE = 1e-7  # of one step; a slow mode makes a thousand times as much of it in the state
 FIRST_MATCHED = 2  # earliest start of an interpolation window: its matched frame is three later
 
 
@@ -52,6 +55,7 @@ def require_data_for(stages: Sequence[StageSettings], windows: TrainingWindows, 
             "derivative": FIRST_MATCHED + INTERPOLATION_POINTS,
             "rollout": _first_start(model) + model.codec.num_given + item.horizon,
             "propagation": 2,
+            "equilibrium": 1,
         }[item.objective]
         if needed > windows.num_frames:
             raise BadInputError(
@@ -129,6 +133,24 @@ def build_stage(
             batch_size=item.batch_size,
             noise=item.noise,
             overflow_weight=item.overflow_weight,
+            seed=seed,
+        )
+    elif item.objective == "equilibrium":
+        frames, context = windows.trajectories()
+        objective = EquilibriumMatching(
+            _automaton(model),
+            frames[:, -1],
+            context,
+            windows.grid,
+            field_std=frames.new_tensor(scales.field_std),
+            settings=EquilibriumSettings(
+                method=item.search,
+                tolerance=EQUILIBRIUM_TOLERANCE,
+                max_evaluations=item.max_evaluations,
+                gradient=item.adjoint,
+            ),
+            jacobian_weight=item.jacobian_weight,
+            batch_size=item.batch_size,
             seed=seed,
         )
     else:

@@ -1,4 +1,4 @@
-"""The score by which a model is chosen: roll-out error on the validation split."""
+"""The score by which a model is chosen: error of roll-outs or of equilibria on the validation split."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -6,8 +6,10 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from pdenca.automaton import Automaton
 from pdenca.core import BadInputError, Emulator, rollout
 from pdenca.datasets import load_split
+from pdenca.equilibrium import solve
 from pdenca.evaluation import pooled_vrmse
 from pdenca.training import step_generator
 
@@ -77,3 +79,45 @@ class Validation:
             if last <= shortest
         ] or [pooled_vrmse(prediction, truth, std)]
         return float(torch.stack(scores).log().mean().exp())
+
+
+class EquilibriumValidation:
+    """Error of an automaton's equilibria on the validation split: lower is better.
+
+    The pooled VRMSE of the equilibria next to the last frames of the trajectories. An equilibrium that is not
+    found counts with an error of 1, that of the spatial mean.
+
+    Arguments:
+        data: the dataset's folder.
+        regimes: which regimes; all by default.
+        scales: of the training data.
+        dtype: floating point type of the model.
+    """
+
+    def __init__(
+        self, data: Path, regimes: Iterable[str] | None, scales: DataScales, dtype: torch.dtype
+    ) -> None:
+        self.scales = scales
+        self.parts = []
+        for header, stored in load_split(data, "valid", regimes):
+            context = {name: value.to(dtype) for name, value in header.context(len(stored)).items()}
+            self.parts.append((header.grid, context, stored[:, -1].to(dtype)))
+
+    def __call__(self, model: Automaton) -> float:
+        """Return the error of a model as it is now."""
+        std = torch.tensor(self.scales.field_std, dtype=torch.float64)
+        squares: list[Tensor] = []
+        for grid, context, target in self.parts:
+            step = model.bind(grid, context, num_steps=1)
+            found = solve(step, model.codec.lift(target[:, None]), method="newton-krylov", tolerance=1e-6)
+            wrong = (model.codec.observe(found.state) - target).double()
+            error = pooled_squares(wrong, target.double(), std)
+            squares.append(torch.where(found.converged, error, 1.0))
+        return float(torch.cat(squares).mean().sqrt())
+
+
+def pooled_squares(error: Tensor, truth: Tensor, std: Tensor) -> Tensor:
+    """Return each sample's mean square error over its mean variance in space, fields in units of ``std``."""
+    unit = std.view(-1, *(1,) * (truth.ndim - 2))
+    spread = (truth - truth.flatten(2).mean(2).view(*truth.shape[:2], *(1,) * (truth.ndim - 2))) / unit
+    return (error / unit).square().flatten(1).mean(1) / spread.square().flatten(1).mean(1)

@@ -13,6 +13,7 @@ from .loop import Stage, Training, TrainingProgress
 from .objectives import (
     Classification,
     DerivativeMatching,
+    EquilibriumMatching,
     Objective,
     PropagatedPairs,
     RolloutMatching,
@@ -23,6 +24,7 @@ __all__ = [
     "FITTERS",
     "Classification",
     "DerivativeMatching",
+    "EquilibriumMatching",
     "FirstOrder",
     "FitReport",
     "Fitter",

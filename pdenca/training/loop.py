@@ -261,6 +261,9 @@ class Training(Generic[Model]):
                     self.rows[-1]["event"] = message
             else:
                 self._log(stage.name, report.loss, None, report.rate, "")
+            note = getattr(objective, "note", "")
+            if note:
+                self.rows[-1]["event"] = "; ".join(filter(None, (self.rows[-1]["event"], note)))
             self._report(index, step, report.loss, score, message)
             if last:
                 break

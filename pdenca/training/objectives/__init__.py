@@ -1,5 +1,5 @@
-"""What is minimised: rates of change cell by cell, roll-outs, the founding paper's propagated pairs, or how
-badly classes are told apart.
+"""What is minimised: rates of change cell by cell, roll-outs, the founding paper's propagated pairs,
+equilibria against steady states, or how badly classes are told apart.
 
 An objective owns its data and its randomness: ``batch(step)`` depends on the seed and the step number alone,
 so a resumed run sees exactly the batches it would have seen. Squared errors are in units of the training
@@ -9,12 +9,14 @@ standard deviation.
 from .base import LeastSquares, Objective, Residuals, step_generator
 from .classification import Classification
 from .derivative import DerivativeMatching, interpolation_weights
+from .equilibrium import EquilibriumMatching
 from .propagation import PropagatedPairs
 from .rollout import RolloutMatching
 
 __all__ = [
     "Classification",
     "DerivativeMatching",
+    "EquilibriumMatching",
     "LeastSquares",
     "Objective",
     "PropagatedPairs",

@@ -61,7 +61,13 @@ def step_generator(seed: int, *where: int | str) -> torch.Generator:
 
 
 class Stateless:
-    """Objectives without memory between steps."""
+    """Objectives without memory between steps.
+
+    Attributes:
+        note: what there was to say of the last loss, for the log of the run; mostly nothing.
+    """
+
+    note: str = ""
 
     def accept(self, batch: Any) -> None:  # noqa: ANN401
         """Nothing to remember."""

@@ -1,0 +1,289 @@
+"""From a start to the equilibrium it tends to: roll out while the state moves, then solve."""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final, Literal, Protocol, runtime_checkable
+
+import pydantic
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor
+
+from pdenca.core import BadInputError, Settings, Step
+from pdenca.equilibrium import NullModes, solve, stability_of
+from pdenca.solvers import Grid
+from pdenca.solvers.boundary import Periodic, boundary_from_name
+
+# of the time that was rolled out: growth of the next stretch
+_GROWTH: Final = 1.5
+# least spatial standard deviation of a pattern, in units of the field's rms
+_LEAST_CONTRAST: Final = 1e-3
+
+
+class SettleSettings(Settings):
+    """How equilibria are looked for.
+
+    Arguments:
+        method: of :func:`pdenca.equilibrium.solve`; "picard" only rolls out.
+        rate_tolerance: relative change per time, ‖f(z) - z‖ / ‖f(z)‖ / Δt, that counts as rest (1/time).
+        solve_below: relative change per time below which the solver is tried (1/time); so late that the
+            state is near the equilibrium which the roll-out itself would reach.
+        first_time: rolled out before the first try (time).
+        max_time: rolled out at most (time).
+        max_evaluations: of one try of the solver.
+        largest_move: a solution further away than this from where the solver began, relative to the state's
+            size, is not taken for the one that the roll-out tends to.
+        check_stability: whether the Jacobian's leading eigenvalues are found; else nothing is called stable.
+    """
+
+    method: Literal["picard", "anderson", "broyden", "newton-krylov"] = "newton-krylov"
+    rate_tolerance: float = pydantic.Field(default=1e-8, gt=0)
+    solve_below: float = pydantic.Field(default=1e-3, gt=0)
+    first_time: float = pydantic.Field(default=50.0, gt=0)
+    max_time: float = pydantic.Field(default=10_000.0, gt=0)
+    max_evaluations: pydantic.PositiveInt = 40
+    largest_move: float = pydantic.Field(default=0.3, gt=0)
+    check_stability: bool = True
+
+
+@runtime_checkable
+class GridStep(Step, Protocol):
+    """A Step on a grid that can be had for some trajectories alone; bound automata are."""
+
+    @property
+    def lattice(self) -> Grid:
+        """The domain."""
+        ...
+
+    def select(self, trajectories: Int[Tensor, " chosen"]) -> "GridStep":
+        """Return the Step of these trajectories."""
+        ...
+
+
+VERDICTS: Final = ("steady", "dead", "unstable", "undecided", "unsettled", "not finite")
+"""What can become of a start:
+
+- steady: a stable equilibrium with a pattern;
+- dead: a homogeneous equilibrium;
+- unstable: an equilibrium that small perturbations leave, and no other one was found;
+- undecided: an equilibrium whose stability is not told (or was not asked for);
+- unsettled: no equilibrium was found from this start;
+- not finite: the roll-out left the finite numbers.
+"""
+
+
+@dataclass(frozen=True, eq=False)
+class Settled:
+    """Where each start of a batch ended.
+
+    Arguments:
+        state: the equilibrium, or the last state rolled out to.
+        verdicts: each one of :data:`VERDICTS`.
+        reasons: in words.
+        rates: relative change per time at ``state`` (1/time).
+        evaluations: of the map, rolling out and solving together.
+        products: of the Jacobian with vectors, while solving.
+        times: rolled out (time).
+        growth_rates: of the slowest perturbation (1/time); NaN where it was not found.
+    """
+
+    state: Float[Tensor, "batch channel *space"]
+    verdicts: tuple[str, ...]
+    reasons: tuple[str, ...]
+    rates: Float[Tensor, " batch"]
+    evaluations: Int[Tensor, " batch"]
+    products: Int[Tensor, " batch"]
+    times: Float[Tensor, " batch"]
+    growth_rates: Float[Tensor, " batch"]
+
+    @property
+    def found(self) -> Bool[Tensor, " batch"]:
+        """Whether there is an equilibrium, stable or not, with a pattern or without."""
+        return torch.tensor([name in ("steady", "dead", "unstable", "undecided") for name in self.verdicts])
+
+
+def translations(grid: Grid) -> NullModes | None:
+    """Return the directions along which a pattern can be shifted: ∂z/∂x along every periodic axis.
+
+    Central differences of second order do: they only have to tell these directions from others.
+
+    Returns:
+        state -> one direction per periodic axis; None without any.
+    """
+    axes = [
+        axis for axis, name in enumerate(grid.boundaries) if isinstance(boundary_from_name(name), Periodic)
+    ]
+    if not axes:
+        return None
+
+    def modes(state: Tensor) -> list[Tensor]:
+        return [(state.roll(-1, axis + 2) - state.roll(1, axis + 2)) / 2 for axis in axes]
+
+    return modes
+
+
+@torch.no_grad()
+def settle(
+    step: GridStep,
+    start: Float[Tensor, "batch channel *space"],
+    settings: SettleSettings | None = None,
+    *,
+    progress: Callable[[float], None] | None = None,
+) -> Settled:
+    """Find the equilibrium that each start tends to.
+
+    The state is rolled out in stretches that grow by half. After each one a solver is tried on those that
+    move slowly enough. Its solution is taken if it lies near, and if it is stable; a roll-out does not end in
+    an unstable one, so it goes on. Patterns are multistable, and a solver may jump: what is found is *an*
+    equilibrium near the roll-out, which one may compare with the roll-out's own end.
+
+    Along periodic axes every shifted pattern is one too: these directions are no instabilities. A pattern
+    that never rests, such as a glider or a spiral, ends as "unsettled"; one that dies out as "dead".
+
+    Arguments:
+        step: the map, one application Δt long; deterministic.
+        start: where to begin.
+        settings: of the search.
+        progress: called with the time rolled out.
+
+    Raises:
+        BadInputError: if the step draws random numbers.
+    """
+    settings = SettleSettings() if settings is None else settings
+    if not step.deterministic:
+        raise BadInputError("a stochastic automaton never comes to rest; usual cure: fire_rate = 1")
+    search = _Search(step, start, settings)
+    time, stretch = 0.0, settings.first_time
+    while search.active.numel() and time < settings.max_time:
+        stretch = min(stretch, settings.max_time - time)
+        count = max(1, round(stretch / step.time_step))
+        search.roll(count)
+        time += count * step.time_step
+        if progress:
+            progress(time)
+        search.judge(last=time >= settings.max_time)
+        stretch = (_GROWTH - 1) * time
+    return search.result()
+
+
+class _Search:
+    """Which trajectories are still looked for, and what is known of each."""
+
+    def __init__(self, step: GridStep, start: Tensor, settings: SettleSettings) -> None:
+        self.step, self.settings = step, settings
+        self.state = start.clone()
+        count = len(start)
+        self.active = torch.arange(count)
+        self.verdicts, self.reasons = ["unsettled"] * count, [""] * count
+        self.rates, self.growth = (torch.full((count,), math.nan, dtype=torch.float64) for _ in range(2))
+        self.evaluations, self.products = (torch.zeros(count, dtype=torch.int64) for _ in range(2))
+        self.times = torch.zeros(count, dtype=torch.float64)
+
+    def roll(self, count: int) -> None:
+        """Take ``count`` steps with those that are still looked for; measure how they move."""
+        chosen = self.active
+        bound, state = self.step.select(chosen), self.state[chosen]
+        before = state
+        for _ in range(count):
+            before, state = state, bound(state)
+        size = state.flatten(1).norm(dim=1).clamp_min(torch.finfo(state.dtype).tiny)
+        self.rates[chosen] = ((state - before).flatten(1).norm(dim=1) / size / bound.time_step).double()
+        self.state[chosen] = state
+        self.evaluations[chosen] += count
+        self.times[chosen] += count * bound.time_step
+
+    def judge(self, last: bool) -> None:
+        """Try to finish what moves slowly, and give up what is lost."""
+        finite = self.state[self.active].flatten(1).isfinite().all(1)
+        for index in self.active[~finite].tolist():
+            self._end(index, "not finite", f"the roll-out is not finite at t = {float(self.times[index]):g}")
+        chosen = self.active[finite]
+        at_rest = self.rates[chosen] <= self.settings.rate_tolerance
+        for index in chosen[at_rest].tolist():
+            self._finish(index, self.state[index : index + 1], "the roll-out came to rest")
+        slow = chosen[~at_rest & (self.rates[chosen] < self.settings.solve_below)]
+        if self.settings.method != "picard" and len(slow):
+            self._solve(slow)
+        for index in self.active.tolist():
+            if last and not self.reasons[index]:
+                self.reasons[index] = "it still moves"
+        self.active = torch.tensor([i for i in self.active.tolist() if self.verdicts[i] == "unsettled"])
+
+    def _solve(self, chosen: Tensor) -> None:
+        start = self.state[chosen]
+        found = solve(
+            self.step.select(chosen),
+            start,
+            method=self.settings.method,
+            tolerance=1.0,
+            rate_tolerance=self.settings.rate_tolerance,
+            max_evaluations=self.settings.max_evaluations,
+        )
+        self.evaluations[chosen] += found.evaluations
+        self.products[chosen] += found.products
+        moved = (found.state - start).flatten(1).norm(dim=1) / start.flatten(1).norm(dim=1)
+        for place, index in enumerate(chosen.tolist()):
+            if not found.converged[place]:
+                self.reasons[index] = f"{self.settings.method}: {found.reason[place]}"
+            elif moved[place] > self.settings.largest_move:
+                self.reasons[index] = (
+                    f"{self.settings.method} went {float(moved[place]):.2g} of the state's size away"
+                )
+            else:
+                assert found.rates is not None
+                before = float(self.rates[index])
+                self.rates[index] = float(found.rates[place])
+                if not self._finish(
+                    index, found.state[place : place + 1], f"{self.settings.method} converged"
+                ):
+                    self.rates[index] = before
+
+    def _finish(self, index: int, state: Tensor, how: str) -> bool:
+        """Judge an equilibrium; return whether the search ends with it."""
+        deviation = state - state.flatten(2).mean(2).view(*state.shape[:2], *(1,) * (state.ndim - 2))
+        if bool(deviation.square().mean().sqrt() < _LEAST_CONTRAST * state.square().mean().sqrt()):
+            return self._end(index, "dead", f"{how}, without a pattern", state)
+        if not self.settings.check_stability:
+            return self._end(index, "undecided", f"{how}; its stability was not asked for", state)
+        one = torch.tensor([index])
+        (judged,) = stability_of(
+            self.step.select(one), state, num_eigenvalues=4, null_modes=translations(self.step.lattice)
+        )
+        if judged.growth_rates is not None:
+            others = [
+                float(rate)
+                for rate, kind in zip(judged.growth_rates, judged.kinds, strict=True)
+                if kind != "neutral"
+            ]
+            self.growth[index] = max(others, default=math.nan)
+        reason = f"{how}; {judged.reason}"
+        if judged.verdict == "stable":
+            return self._end(index, "steady", reason, state)
+        if (
+            judged.verdict == "unstable"
+            and float(self.rates[index]) > 0
+            and how != "the roll-out came to rest"
+        ):
+            self.reasons[index] = f"no stable equilibrium: {reason}"
+            return False
+        return self._end(index, "unstable" if judged.verdict == "unstable" else "undecided", reason, state)
+
+    def _end(self, index: int, verdict: str, reason: str, state: Tensor | None = None) -> bool:
+        if state is not None:
+            self.state[index] = state[0]
+        self.verdicts[index], self.reasons[index] = verdict, reason
+        return True
+
+    def result(self) -> Settled:
+        """Return what was found."""
+        return Settled(
+            state=self.state,
+            verdicts=tuple(self.verdicts),
+            reasons=tuple(self.reasons),
+            rates=self.rates,
+            evaluations=self.evaluations,
+            products=self.products,
+            times=self.times,
+            growth_rates=self.growth,
+        )
