@@ -18,6 +18,7 @@ PAGE = RESULTS.parent / "results.md"
 OTHER_PAGES = {
     "costs": "what a prediction costs, beside solvers of equal error and of equal time",
     "optimiser-race": "error against seconds of training, for every optimiser on the same rule",
+    "equilibria": "limits of roll-outs, memory and gradients of equilibria, on grids and on a graph",
     "verification": "every equation, integrator and boundary against exact solutions and fitted orders",
     "solvers": "time of the reference solvers beside other packages, at equal error",
 }
