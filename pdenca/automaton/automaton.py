@@ -273,7 +273,7 @@ class BoundAutomaton:
     """An automaton that knows its grid and parameters: a Step of ``num_steps`` automaton steps."""
 
     automaton: Automaton
-    lattice: Lattice
+    lattice: Any  # of its perception's kind, as ``bind`` has checked; a Grid for those who ask for a Grid
     context: Context
     num_steps: int
     generator: torch.Generator | None = None
