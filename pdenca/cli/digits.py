@@ -26,12 +26,27 @@ _SAMPLE = click.option(
 )
 
 
-@click.group("digits", short_help="Handwritten digits: tell them apart at an equilibrium.")
+_TRY = "--sample --set num_epochs=3 --set num_valid=200 --set batch_size=16 --out runs/try"
+
+
+@click.group(
+    "digits",
+    short_help="Handwritten digits: tell them apart at an equilibrium.",
+    epilog=examples(
+        "pdenca digits classify train --out runs/digits", "pdenca digits classify evaluate runs/digits"
+    ),
+)
 def digits_command() -> None:
     """Tasks on handwritten digits, on the same automata, training loop and equilibria as everything else."""
 
 
-@digits_command.group("classify", short_help="Train and judge classifiers.")
+@digits_command.group(
+    "classify",
+    short_help="Train and judge classifiers.",
+    epilog=examples(
+        f"pdenca digits classify train {_TRY}", "pdenca digits classify evaluate runs/try --sample"
+    ),
+)
 def classify_command() -> None:
     """Tell digits apart: an automaton is iterated to its equilibrium, and the class is read off there."""
 
@@ -41,7 +56,7 @@ def classify_command() -> None:
     short_help="Train a classifier.",
     epilog=examples(
         "pdenca digits classify train --out runs/digits",
-        "pdenca digits classify train --sample --out runs/try --set num_epochs=3 --set num_valid=200",
+        f"pdenca digits classify train {_TRY}",
         "pdenca digits classify train --data-dir mnist --model explicit --seed 1 --out runs/explicit",
     ),
 )
