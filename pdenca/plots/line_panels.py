@@ -7,6 +7,7 @@ from typing import Literal
 import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from matplotlib.ticker import NullFormatter
 
 from pdenca.core import BadInputError
 
@@ -39,6 +40,7 @@ class LinePanel:
         unit: of the vertical axis, likewise.
         scales: of the horizontal and of the vertical axis.
         marks: whether points are marked, not only joined.
+        ticks: places to label along the horizontal axis; none: where matplotlib puts them.
     """
 
     lines: Mapping[str, Sequence[Line]]
@@ -48,6 +50,7 @@ class LinePanel:
     unit: str = ""
     scales: tuple[Scale, Scale] = ("linear", "log")
     marks: bool = False
+    ticks: Sequence[int | float] = ()
 
 
 def line_panels(panels: Mapping[str, LinePanel], *, height: float = 2.9, title: str | None = None) -> Figure:
@@ -81,6 +84,11 @@ def line_panels(panels: Mapping[str, LinePanel], *, height: float = 2.9, title: 
                     axes.plot(x, y, marker=mark, markersize=3.5, linewidth=1.0, alpha=0.8, **styles[name])
             axes.set_xscale(panel.scales[0])
             axes.set_yscale(panel.scales[1])
+            if panel.ticks:
+                axes.set_xticks(panel.ticks, [f"{tick:g}" for tick in panel.ticks])
+            for axis, scale in zip((axes.xaxis, axes.yaxis), panel.scales, strict=True):
+                if scale == "log":
+                    axis.set_minor_formatter(NullFormatter())  # powers of ten are enough
             axes.set_title(heading)
             axes.set_xlabel(_label(panel.across, panel.across_unit))
             label = _label(panel.measure, panel.unit)

@@ -11,7 +11,9 @@ LINES = {"slow": [([1, 2, 3], [1.0, 0.5, 0.1]), ([1, 2], [1.0, np.nan])], "fast"
 PANELS = {
     "torus": LinePanel(LINES, "evaluations", "residual", unit="1"),
     "graph": LinePanel({"fast": LINES["fast"]}, "evaluations", "residual", unit="1"),
-    "memory": LinePanel(LINES, "time", "memory", "s", "MiB", scales=("log", "linear"), marks=True),
+    "memory": LinePanel(
+        LINES, "time", "memory", "s", "MiB", scales=("log", "linear"), marks=True, ticks=(1, 3)
+    ),
 }
 
 
@@ -23,6 +25,7 @@ def test_lines_names_and_units_are_drawn():
     assert (torus.get_yscale(), memory.get_xscale(), memory.get_yscale()) == ("log", "log", "linear")
     assert graph.get_ylabel() == ""  # as its neighbour
     assert memory.lines[0].get_marker() == "o"
+    assert [label.get_text() for label in memory.get_xticklabels()] == ["1", "3"]
     words = " ".join(text.get_text() for text in figure.findobj(matplotlib.text.Text))
     for word in ("torus", "evaluations", "(dimensionless)", "(MiB)", "(s)", "slow", "What it costs"):
         assert word in words
