@@ -274,7 +274,9 @@ def _page_gradients(table: list[Entry], facts: dict[str, Any]) -> list[str]:
         "point. Gradient of a mean square with respect to all weights against that of a dense solve of (I - "
         "Jᵀ) w = g; least time of five, of loss and gradient for a state that is solved already, except for "
         "*unrolled from zero*, which is the whole roll-out of n steps, ρ^n = 1e-12. Products: with Jᵀ, or "
-        "steps unrolled. Median over the seeds, of the cosine the smallest.",
+        "steps unrolled. Median over the seeds, of the cosine the smallest. Seeds "
+        f"{', '.join(map(str, facts['gradient_seeds']))}: that of 1 loses its fixed point before its radius "
+        "is 0.99.",
         "",
         "| spectral radius | gradient | relative error | cosine | products | ms |",
         "|---:|---|---:|---:|---:|---:|",
