@@ -116,6 +116,20 @@ class Header:
         """The parameters that vary in space."""
         return tuple(name for name, values in self.varying_parameters.items() if values.ndim > 1)
 
+    @property
+    def settled(self) -> tuple[bool, ...]:
+        """Whether the last frame of each trajectory is a steady state; yes, unless the file says otherwise.
+
+        Files of ``steady-*`` recipes say so in the root attribute ``steady_converged``.
+        """
+        told = json.loads(str(self.provenance.get("steady_converged", "null")))
+        return (True,) * self.num_trajectories if told is None else tuple(bool(value) for value in told)
+
+    @property
+    def num_transient_frames(self) -> int:
+        """How many frames follow each other at the frame interval; the last one of a steady file does not."""
+        return self.num_frames - ("steady_converged" in self.provenance)
+
     def varying_parameters_of(self, trajectory: int) -> dict[str, np.ndarray]:
         """Return the parameters that vary, of one trajectory: (1,) or (1, *space)."""
         return {

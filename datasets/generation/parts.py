@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol, TypeVar, runtime_checkable
+from typing import Any, Protocol, TypeVar, runtime_checkable
 
 import numpy as np
 import torch
@@ -169,19 +169,19 @@ def save(batch: Batch, solution: Solution) -> None:
     Raises:
         StorageError: if the disk is full.
     """
+    arrays: dict[str, Any] = {
+        "frames": solution.frames,
+        "seconds": np.float64(solution.seconds),
+        "num_dead": np.int64(solution.num_dead),
+        **{_PARAMETER + name: values for name, values in solution.parameters.items()},
+        **{_NOTE + name: values for name, values in solution.notes.items()},
+    }
     with (
         full_disk_is_told(batch.part),
         atomic_path(batch.part) as temporary,
         temporary.open("wb") as file,
     ):
-        np.savez(
-            file,
-            frames=solution.frames,
-            seconds=np.float64(solution.seconds),
-            num_dead=np.int64(solution.num_dead),
-            **{_PARAMETER + name: values for name, values in solution.parameters.items()},
-            **{_NOTE + name: values for name, values in solution.notes.items()},
-        )
+        np.savez(file, **arrays)
 
 
 def read_part(part: Path, name: str) -> np.ndarray:

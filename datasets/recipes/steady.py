@@ -26,6 +26,8 @@ class SteadyRecipe(PatternRecipe):
     ``steady_converged`` (1 or 0), ``steady_rate``, the relative rate of change that is left (1/time),
     ``steady_time``, until when it was marched, and ``steady_moved``, how far Newton's method then moved it
     relative to the size of the fields. Where the search failed, the last frame is the last state marched to.
+    The last two frames are thus no pair one frame interval apart; ``Header.num_transient_frames`` counts
+    those that are.
 
     Where :attr:`varied` is not empty, each trajectory has parameters of its own that vary in space, drawn
     from :attr:`field_family` between the two numbers of each. ``ood_params`` then means other families of

@@ -30,8 +30,8 @@ class SteadyGrayScottRecipe(SteadyRecipe):
     dataset_name: str = "steady_gray_scott"
     spacing: float = pydantic.Field(1 / 48, gt=0)
     boundary: str = "no-flux"
-    num_frames: int = pydantic.Field(101, ge=2)
-    frame_interval: float = pydantic.Field(40.0, gt=0)
+    num_frames: int = pydantic.Field(202, ge=2)
+    frame_interval: float = pydantic.Field(10.0, gt=0)
     time_step: float = pydantic.Field(1.0, gt=0)
     num_start_frames: int = pydantic.Field(2, ge=0)
     max_settle_time: float = pydantic.Field(40_000.0, gt=0)

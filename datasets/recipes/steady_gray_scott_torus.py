@@ -41,8 +41,8 @@ class SteadyGrayScottTorusRecipe(SteadyRecipe):
     num_trajectories: pydantic.PositiveInt = 4
     num_valid_trajectories: pydantic.PositiveInt | None = 2
     num_test_trajectories: pydantic.PositiveInt | None = 4
-    num_frames: int = pydantic.Field(101, ge=2)
-    frame_interval: float = pydantic.Field(40.0, gt=0)
+    num_frames: int = pydantic.Field(202, ge=2)
+    frame_interval: float = pydantic.Field(10.0, gt=0)
     time_step: float = pydantic.Field(1.0, gt=0)
     num_start_frames: int = pydantic.Field(2, ge=0)
     max_settle_time: float = pydantic.Field(20_000.0, gt=0)

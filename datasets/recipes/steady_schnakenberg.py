@@ -30,8 +30,8 @@ class SteadySchnakenbergRecipe(SteadyRecipe):
     dataset_name: str = "steady_schnakenberg"
     spacing: float = pydantic.Field(1.25, gt=0)
     boundary: str = "no-flux"
-    num_frames: int = pydantic.Field(101, ge=2)
-    frame_interval: float = pydantic.Field(5.0, gt=0)
+    num_frames: int = pydantic.Field(102, ge=2)
+    frame_interval: float = pydantic.Field(1.0, gt=0)
     time_step: float = pydantic.Field(0.25, gt=0)
     start_time_step: float = pydantic.Field(0.25, gt=0)
     max_settle_time: float = pydantic.Field(10_000.0, gt=0)

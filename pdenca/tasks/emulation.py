@@ -113,7 +113,7 @@ def train_emulator(
     ]
     validate: Callable[[Any], float]
     if settings.validation == "equilibrium":
-        validate = EquilibriumValidation(data, regimes, scales, dtype)
+        validate = EquilibriumValidation(data, regimes, scales, settings.validation_frames, dtype)
     else:
         validate = Validation(data, regimes, scales, settings.validation_frames, dtype)
     Training(model, stages, validate, run, progress, max_seconds=settings.max_seconds).run(resume)

@@ -185,7 +185,9 @@ class StageSettings(Settings):
         adjoint: how a loss is carried through an equilibrium: see
             :class:`pdenca.equilibrium.EquilibriumSettings` (equilibrium).
         search: method by which equilibria are found; see :func:`pdenca.equilibrium.solve` (equilibrium).
-        max_evaluations: of the automaton, per search (equilibrium).
+        map_steps: automaton steps that make up the map whose fixed points are searched; so many that slow
+            perturbations decay visibly (equilibrium).
+        max_evaluations: of that map, per search (equilibrium).
         jacobian_weight: weight of the penalty on the Jacobian at the equilibrium (equilibrium).
         optimizer, learning_rate, schedule, gradient: of first-order fitters.
     """
@@ -208,7 +210,8 @@ class StageSettings(Settings):
     crop: pydantic.PositiveInt | None = None
     crop_margin: int = pydantic.Field(default=10, ge=0)
     adjoint: Literal["implicit", "jacobian-free", "phantom"] = "implicit"
-    search: Literal["picard", "anderson", "broyden", "newton-krylov"] = "newton-krylov"
+    search: Literal["picard", "anderson", "broyden", "newton-krylov"] = "anderson"
+    map_steps: pydantic.PositiveInt = 20
     max_evaluations: pydantic.PositiveInt = 50
     jacobian_weight: float = pydantic.Field(default=0.0, ge=0)
     optimizer: Literal["adam", "nadam", "adamw", "sgd"] = "adam"
@@ -258,7 +261,7 @@ class StageSettings(Settings):
             if self.fitter != "lbfgs":
                 idle |= {"num_windows", "early_share", "early_frames", "augment", "unit", "noise"}
         else:
-            idle |= {"adjoint", "search", "max_evaluations", "jacobian_weight"}
+            idle |= {"adjoint", "search", "map_steps", "max_evaluations", "jacobian_weight"}
         if self.objective != "rollout":
             idle |= {"horizon", "crop"}
         if self.crop is None:
@@ -284,8 +287,8 @@ class EmulationSettings(Settings):
         network: a network that predicts whole frames, instead of an automaton.
         stages: what to do, in order.
         seed: of initial weights, windows, noise and masks.
-        validation: by what the best model is chosen: its ``rollout`` error, or that of its ``equilibrium``
-            beside the last frame of every validation trajectory.
+        validation: by what the best model is chosen: its ``rollout`` error, or that of its ``equilibrium``:
+            where it takes the last frame of every validation trajectory.
         validation_frames: frames rolled out on every validation trajectory.
         train_trajectories: use only the first so many trajectories of every training file; None: all. Scales
             are measured on all of them in any case.

@@ -34,7 +34,8 @@ from .validation import NUM_GIVEN
 
 INTERPOLATION_POINTS = 8
 LEAST_UNIT = 0.02  # of the standard deviation of all data: where all is still, nothing counts for much
-EQUILIBRIUM_TOLERANCE = 1e-7  # of one step; a slow mode makes a thousand times as much of it in the state
+EQUILIBRIUM_TOLERANCE = 1e-6  # of the map; float32 goes no further
+BACKWARD_TOLERANCE = 1e-4
 FIRST_MATCHED = 2  # earliest start of an interpolation window: its matched frame is three later
 
 
@@ -137,10 +138,16 @@ def build_stage(
         )
     elif item.objective == "equilibrium":
         frames, context = windows.trajectories()
+        kept = windows.settled()
+        if not kept.any():
+            raise BadInputError(
+                "no training trajectory ends in a steady state; usual cure: a longer max_settle_time, or a "
+                "steady-* recipe whose patterns rest"
+            )
         objective = EquilibriumMatching(
             _automaton(model),
-            frames[:, -1],
-            context,
+            frames[kept, -1],
+            {name: value[kept] for name, value in context.items()},
             windows.grid,
             field_std=frames.new_tensor(scales.field_std),
             settings=EquilibriumSettings(
@@ -148,13 +155,16 @@ def build_stage(
                 tolerance=EQUILIBRIUM_TOLERANCE,
                 max_evaluations=item.max_evaluations,
                 gradient=item.adjoint,
+                backward_tolerance=BACKWARD_TOLERANCE,
             ),
+            map_steps=item.map_steps,
             jacobian_weight=item.jacobian_weight,
             batch_size=item.batch_size,
             seed=seed,
         )
     else:
         frames, context = windows.trajectories()
+        frames = frames[:, : windows.num_frames]
         objective = PropagatedPairs(
             _automaton(model),
             frames,

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Tensor
 
 from pdenca.core import BadInputError, Settings
@@ -145,7 +145,8 @@ class TrainingWindows:
                 "cure: fewer, or more data"
             )
         self.num_trajectories = num_trajectories
-        self.num_frames = min(header.num_frames for header in headers)
+        self._num_transient = [header.num_transient_frames for header in headers]
+        self.num_frames = min(self._num_transient)
 
     def draw(
         self,
@@ -179,7 +180,8 @@ class TrainingWindows:
         starts: list[dict[int, list[int]]] = [{} for _ in self.paths]
         for index in range(len(windows)):
             number, trajectory, start = windows.locate(index)
-            if start >= first and self._uses(trajectory):
+            last = self._num_transient[number] - num_frames
+            if first <= start <= last and self._uses(trajectory):
                 starts[number].setdefault(start, []).append(index)
         if not all(starts):
             raise BadInputError(
@@ -207,6 +209,11 @@ class TrainingWindows:
             name: torch.stack([item[1][name] for item in items]).to(self.dtype) for name in items[0][1]
         }
         return frames, context, begins
+
+    def settled(self) -> Bool[Tensor, " trajectory"]:
+        """Return which of :meth:`trajectories` end in a steady state, as far as the files tell."""
+        flags = [read_header(path).settled[: self.num_trajectories] for path in self.paths]
+        return torch.tensor([flag for file in flags for flag in file])
 
     def spread(self) -> Float[Tensor, "time channel"]:
         """Return how far fields deviate from their mean over space at each frame, over all trajectories.

@@ -1,15 +1,15 @@
 """The score by which a model is chosen: error of roll-outs or of equilibria on the validation split."""
 
+import math
 from collections.abc import Iterable
 from pathlib import Path
 
 import torch
+from jaxtyping import Float
 from torch import Tensor
 
-from pdenca.automaton import Automaton
-from pdenca.core import BadInputError, Emulator, rollout
+from pdenca.core import BadInputError, Emulator, Repeated, rollout
 from pdenca.datasets import load_split
-from pdenca.equilibrium import solve
 from pdenca.evaluation import pooled_vrmse
 from pdenca.training import step_generator
 
@@ -82,42 +82,63 @@ class Validation:
 
 
 class EquilibriumValidation:
-    """Error of an automaton's equilibria on the validation split: lower is better.
+    """Where a model takes the steady states of the validation split: lower is better.
 
-    The pooled VRMSE of the equilibria next to the last frames of the trajectories. An equilibrium that is not
-    found counts with an error of 1, that of the spatial mean.
+    The root of the mean over trajectories of :func:`pooled_squares` after rolling out from the last frames. A
+    model whose equilibria lie elsewhere ends there, one whose equilibria are unstable leaves them: both
+    count. Infinite if a roll-out diverges.
 
     Arguments:
         data: the dataset's folder.
         regimes: which regimes; all by default.
         scales: of the training data.
+        num_frames: how long to roll out (frames).
         dtype: floating point type of the model.
+
+    Raises:
+        BadInputError: if no trajectory ends in a steady state.
     """
 
     def __init__(
-        self, data: Path, regimes: Iterable[str] | None, scales: DataScales, dtype: torch.dtype
+        self,
+        data: Path,
+        regimes: Iterable[str] | None,
+        scales: DataScales,
+        num_frames: int,
+        dtype: torch.dtype,
     ) -> None:
-        self.scales = scales
+        self.scales, self.num_frames = scales, num_frames
         self.parts = []
         for header, stored in load_split(data, "valid", regimes):
-            context = {name: value.to(dtype) for name, value in header.context(len(stored)).items()}
-            self.parts.append((header.grid, context, stored[:, -1].to(dtype)))
+            kept = torch.tensor(header.settled)
+            if kept.any():
+                context = {name: value[kept].to(dtype) for name, value in header.context(len(stored)).items()}
+                self.parts.append((header.grid, context, stored[kept, -1].to(dtype)))
+        if not self.parts:
+            raise BadInputError(
+                f"no validation trajectory of {data} ends in a steady state; usual cure: a steady-* recipe "
+                "whose patterns rest"
+            )
 
-    def __call__(self, model: Automaton) -> float:
+    def __call__(self, model: Emulator) -> float:
         """Return the error of a model as it is now."""
         std = torch.tensor(self.scales.field_std, dtype=torch.float64)
         squares: list[Tensor] = []
-        for grid, context, target in self.parts:
-            step = model.bind(grid, context, num_steps=1)
-            found = solve(step, model.codec.lift(target[:, None]), method="newton-krylov", tolerance=1e-6)
-            wrong = (model.codec.observe(found.state) - target).double()
-            error = pooled_squares(wrong, target.double(), std)
-            squares.append(torch.where(found.converged, error, 1.0))
-        return float(torch.cat(squares).mean().sqrt())
+        with torch.no_grad():
+            for grid, context, target in self.parts:
+                step = Repeated(model.bind(grid, context, step_generator(0, "validation")), self.num_frames)
+                wrong = model.codec.observe(step(model.codec.lift(target[:, None]))) - target
+                squares.append(pooled_squares(wrong.double(), target.double(), std))
+        error = float(torch.cat(squares).mean().sqrt())
+        return error if math.isfinite(error) else math.inf
 
 
-def pooled_squares(error: Tensor, truth: Tensor, std: Tensor) -> Tensor:
-    """Return each sample's mean square error over its mean variance in space, fields in units of ``std``."""
+def pooled_squares(
+    error: Float[Tensor, "batch channel *space"],
+    truth: Float[Tensor, "batch channel *space"],
+    std: Float[Tensor, " channel"],
+) -> Float[Tensor, " batch"]:
+    """Return each sample's mean square error over its variance in space, fields in units of ``std``."""
     unit = std.view(-1, *(1,) * (truth.ndim - 2))
     spread = (truth - truth.flatten(2).mean(2).view(*truth.shape[:2], *(1,) * (truth.ndim - 2))) / unit
     return (error / unit).square().flatten(1).mean(1) / spread.square().flatten(1).mean(1)

@@ -1,6 +1,7 @@
 """Recipes whose trajectories end in a steady state, under parameters that vary in space."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -130,3 +131,14 @@ def test_a_refined_grid_sees_the_same_waves():
     # the middle of every third cell is the middle of a coarse one; only the stretching differs
     low, high = three[..., 1::3, 1::3].min(), three[..., 1::3, 1::3].max()
     torch.testing.assert_close((three[..., 1::3, 1::3] - low) / (high - low), one, rtol=0, atol=1e-12)
+
+
+def test_a_header_tells_what_is_settled_and_which_frames_follow_each_other(dataset):
+    header = read_header(dataset.files[0])
+    assert header.settled == (True,) * 3
+    assert header.num_transient_frames == header.num_frames - 1
+    plain = replace(header, provenance={})
+    assert plain.settled == (True,) * 3
+    assert plain.num_transient_frames == header.num_frames
+    failed = replace(header, provenance={"steady_converged": "[1.0, 0.0, 1.0]"})
+    assert failed.settled == (True, False, True)

@@ -71,9 +71,11 @@ def steady_of_rule(
         found = settle(step, start, settings, progress=told)
         seconds += time.perf_counter() - began
         state = emulator.codec.observe(found.state)
+        known = torch.tensor(header.settled)[: len(frames)]
+        errors = pooled_squares(state - target, target, std).sqrt()
         numbers = {
-            "error": pooled_squares(state - target, target, std).sqrt(),
-            "contrast": (_spread(state, std) / _spread(target, std)),
+            "error": torch.where(known, errors, math.nan),
+            "contrast": _spread(state, std) / _spread(target, std),
             "reference_rate": reference_rates(equation_of(header, context), header.grid, state),
             "rate": found.rates,
             "growth_rate": found.growth_rates,

@@ -23,11 +23,14 @@ class EquilibriumMatching(Stateless):
     """Move the equilibria of an automaton onto steady states of the data, with the implicit gradient.
 
         loss = mean over samples, channels, cells of ((z* - target) / field_std)²
-               + jacobian_weight · ‖J‖²_F / n,     z* = f(z*),   f: one automaton step
+               + jacobian_weight · ‖J‖²_F / n,     z* = f(z*),   f: ``map_steps`` automaton steps
 
     Many patterns are steady under the same parameters, so each search begins at the target: it finds the
     equilibrium next to it. The memory of a step does not depend on how long the search takes. A search that
     fails is compared where it ended; ``note`` says how many did.
+
+    The slowest perturbations hardly decay in one step, which makes (I - J) of one step ill-conditioned. Over
+    many steps it is not: search and gradient take tens of evaluations instead of hundreds.
 
     Arguments:
         automaton: the model; every cell fires in every step.
@@ -36,6 +39,7 @@ class EquilibriumMatching(Stateless):
         grid: the domain, without neutral directions: on an axis that is periodic a pattern has no place.
         field_std: standard deviation of each field.
         settings: of search and gradient; the tolerance should lie well below the error to be resolved.
+        map_steps: automaton steps that make up f; the memory of the gradient grows with them.
         jacobian_weight: weight of the penalty on the Jacobian at z*.
         batch_size: samples per step; None: all of them in every step, as line searches need.
         seed: of batches and of the penalty's probes.
@@ -55,6 +59,7 @@ class EquilibriumMatching(Stateless):
         *,
         field_std: Float[Tensor, " channel"],
         settings: EquilibriumSettings | None = None,
+        map_steps: int = 20,
         jacobian_weight: float = 0.0,
         batch_size: int | None = None,
         seed: int = 0,
@@ -67,7 +72,8 @@ class EquilibriumMatching(Stateless):
         self.automaton, self.grid, self.targets, self.context = automaton, grid, targets, context
         self.field_std = field_std.view(-1, *(1,) * grid.num_dims)
         self.settings = EquilibriumSettings() if settings is None else settings
-        self.jacobian_weight, self.batch_size, self.seed = jacobian_weight, batch_size, seed
+        self.map_steps, self.jacobian_weight = map_steps, jacobian_weight
+        self.batch_size, self.seed = batch_size, seed
         self.record = EquilibriumRecord()
         self.note = ""
 
@@ -84,7 +90,7 @@ class EquilibriumMatching(Stateless):
     def loss(self, batch: Batch) -> Tensor:
         """Return the mean squared error of the equilibria plus the penalty."""
         start, targets, context, step = batch
-        bound = self.automaton.bind(self.grid, context, num_steps=1)
+        bound = self.automaton.bind(self.grid, context, num_steps=self.map_steps)
         state = fixed_point(bound, start, self.settings, record=self.record)
         assert self.record.solution is not None
         missed = int((~self.record.solution.converged).sum())

@@ -1,0 +1,106 @@
+"""The page of the study of steady patterns, drawn from its table."""
+
+import math
+import statistics
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+Rows = Sequence[Mapping[str, Any]]
+SPLITS = {
+    "test": "other starts and fields of the training families",
+    "ood_params": "fields of other families: a ramp, a disc",
+    "ood_bc": "a torus instead of walls",
+    "ood_ic": "another family of starts",
+}
+
+
+def page(rows: Rows, facts: Mapping[str, Any]) -> str:
+    """Return the page as markdown."""
+    lines = [
+        "# Steady patterns",
+        "",
+        f"Made by `{facts['command']}` from `steady-patterns.csv`; {facts['processor']}, {facts['threads']} "
+        f"thread beside other programs, torch {facts['torch']}; {sum(facts['seconds'].values()) / 60:.0f} "
+        "minutes of work. Recipes `steady-schnakenberg` (a supply that varies in space) and "
+        "`steady-gray-scott` (a feed rate that does), 32 x 32 cells between walls.",
+        "",
+        "*rule*: the experiment `steady`, which settles from the first frame. *order-n*: the true equations "
+        "with stencils of that order, converged from the true steady state. *u-net*: start and field to the "
+        "pattern in one shot. Error: root mean square over the true pattern's standard deviation, median "
+        "over starts; of learned models the median of the seeds [smallest, largest]. *near*: share of starts "
+        "with an error below 0.1; the others settled in another pattern, which is as steady. *residual*: "
+        "relative rate of change under the equation with exact derivatives, median (1/time).",
+        "",
+    ]
+    for equation in dict.fromkeys(row["equation"] for row in rows):
+        lines += [f"## {equation}", ""]
+        for split, meaning in SPLITS.items():
+            chosen = [row for row in rows if (row["equation"], row["split"]) == (equation, split)]
+            if chosen:
+                lines += [f"### `{split}`: {meaning}", "", *_quality(chosen), ""]
+                if split == "test":
+                    lines += [*_cost([row for row in chosen if row["model"] == "rule"]), ""]
+    return "\n".join(lines).rstrip() + "\n"
+
+
+def _quality(rows: Rows) -> list[str]:
+    lines = ["| model | error | near | residual | verdicts |", "|---|---:|---:|---:|---|"]
+    for model in dict.fromkeys(row["model"] for row in rows):
+        own = [row for row in rows if row["model"] == model]
+        seeds = list(dict.fromkeys(row["seed"] for row in own))
+        groups = [[row for row in own if row["seed"] == seed] for seed in seeds]
+        near = [_share([row["error"] < 0.1 for row in group if _known(row["error"])]) for group in groups]
+        counts = {name: sum(row["verdict"] == name for row in own) for name in {r["verdict"] for r in own}}
+        verdicts = ", ".join(f"{number} {name}" for name, number in sorted(counts.items()))
+        lines.append(
+            f"| {model} | {_spread([_median(g, 'error') for g in groups])} | {_spread(near)} | "
+            f"{_spread([_median(g, 'reference_rate') for g in groups])} | "
+            f"{'' if model == 'u-net' else verdicts} |"
+        )
+    return lines
+
+
+def _cost(rows: Rows) -> list[str]:
+    """Return how much the search cost beside rolling the same rule out to the same residual."""
+    compared = [
+        row for row in rows if _known(row["rollout_evaluations"]) or row["rollout_evaluations"] == math.inf
+    ]
+    if not compared:
+        return []
+    settled = [
+        row for row in compared if row["verdict"] == "steady" and math.isfinite(row["rollout_evaluations"])
+    ]
+    ratios = [row["rollout_evaluations"] / (row["evaluations"] + row["products"]) for row in settled]
+    apart = [row["rollout_error"] for row in settled]
+    return [
+        f"Rolling the same rule out alone, from the same starts to the same residual: {len(settled)} of "
+        f"{len(compared)} come to rest both ways. The roll-out takes {_of(ratios)} times as many evaluations "
+        "as the search with its products (median, [smallest, largest]); the two end "
+        f"{_of(apart)} apart, {sum(value < 0.01 for value in apart)} of {len(apart)} within 0.01.",
+    ]
+
+
+def _of(values: Sequence[float]) -> str:
+    if not values:
+        return "-"
+    return f"{statistics.median(values):.3g} [{min(values):.3g}, {max(values):.3g}]"
+
+
+def _spread(values: Sequence[float]) -> str:
+    known = [value for value in values if _known(value)]
+    if not known:
+        return ""
+    return _of(known) if len(known) > 1 else f"{known[0]:.3g}"
+
+
+def _median(rows: Rows, key: str) -> float:
+    known = [row[key] for row in rows if _known(row[key])]
+    return statistics.median(known) if known else math.nan
+
+
+def _share(flags: Sequence[bool]) -> float:
+    return sum(flags) / len(flags) if flags else math.nan
+
+
+def _known(value: float | None) -> bool:
+    return value is not None and math.isfinite(value)

@@ -1,0 +1,111 @@
+"""The one-shot rival: a network that maps parameters and start to the steady pattern at once."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from pdenca.baselines.networks import FrameNetwork
+from pdenca.core import Context, write_text
+from pdenca.datasets import load_split
+from pdenca.solvers.grid import Grid
+from pdenca.training import FirstOrder, RolloutMatching, Stage, Training, TrainingProgress
+
+from ..emulation import environment
+from ..models import SCALES, SETTINGS, build_network
+from ..settings import EmulationSettings
+from ..training_data import DataScales, measure_scales
+from ..validation import pooled_squares
+
+
+def train_one_shot(
+    data: Path,
+    run: Path,
+    settings: EmulationSettings,
+    *,
+    resume: bool = False,
+    progress: Callable[[TrainingProgress], None] | None = None,
+) -> FrameNetwork:
+    """Train a network on (first frame, parameters) -> last frame, choosing the best on ``valid``.
+
+    Arguments:
+        data: the dataset's folder, of a ``steady-*`` recipe.
+        run: the run's folder.
+        settings: of a network with one stage; batch size, steps, patience and optimiser are taken from it.
+        resume: continue a run that was cut short.
+        progress: called after every training step.
+
+    Returns:
+        The trained network.
+    """
+    scales = _scales(data)
+    model = build_network(settings, scales, dtype=torch.float32)
+    (stage,) = settings.stages
+    grid, context, pairs = _pairs(data, "train")
+    std = torch.tensor(scales.field_std)
+
+    def build(trained: Any) -> tuple[Any, Any]:  # noqa: ANN401
+        objective = RolloutMatching(
+            trained,
+            pairs,
+            context,
+            grid,
+            field_std=std,
+            low=torch.tensor(scales.field_low),
+            high=torch.tensor(scales.field_high),
+            batch_size=stage.batch_size,
+            seed=settings.seed,
+        )
+        fitter = FirstOrder(
+            trained,
+            optimizer=stage.optimizer,
+            learning_rate=stage.learning_rate,
+            schedule=stage.schedule,
+            num_steps=stage.num_steps,
+            gradient=stage.gradient,
+        )
+        return objective, fitter
+
+    def validate(trained: Any) -> float:  # noqa: ANN401
+        return float(one_shot_errors(trained, data, "valid", scales).square().mean().sqrt())
+
+    write_text(run / SETTINGS, settings.to_json())
+    write_text(run / SCALES, scales.to_json())
+    write_text(run / "environment.json", json.dumps(environment(), indent=1))
+    stages = [Stage("1 one shot", stage.num_steps, build, stage.validate_every, stage.patience)]
+    Training(model, stages, validate, run, progress, max_seconds=settings.max_seconds).run(resume)
+    return model
+
+
+@torch.no_grad()
+def one_shot_errors(
+    model: FrameNetwork, data: Path, split: str, scales: DataScales | None = None
+) -> Float[Tensor, " trajectory"]:
+    """Return the root mean square error of each predicted pattern over the true one's standard deviation."""
+    scales = _scales(data) if scales is None else scales
+    grid, context, pairs = _pairs(data, split)
+    predicted = model.bind(grid, context)(model.codec.lift(pairs[:, :1]))
+    error = (model.codec.observe(predicted) - pairs[:, 1]).double()
+    std = torch.tensor(scales.field_std, dtype=torch.float64)
+    return pooled_squares(error, pairs[:, 1].double(), std).sqrt()
+
+
+def _scales(data: Path) -> DataScales:
+    """Return the scales of the data, a frame being the whole way to the end."""
+    scales = measure_scales(data)
+    return scales.replace(rate_scale=scales.field_std, frame_interval=1.0)
+
+
+def _pairs(data: Path, split: str) -> tuple[Grid, Context, Float[Tensor, "trajectory two channel *space"]]:
+    grids, contexts, pairs = [], [], []
+    for header, frames in load_split(data, split):
+        kept = torch.tensor(header.settled)
+        grids.append(header.grid)
+        contexts.append({name: value[kept] for name, value in header.context(len(frames)).items()})
+        pairs.append(torch.stack((frames[kept, 0], frames[kept, -1]), 1))
+    joined = {name: torch.cat([context[name] for context in contexts]) for name in contexts[0]}
+    return grids[0], joined, torch.cat(pairs)
