@@ -23,8 +23,8 @@ class DataScales(Settings):
         field_low, field_high: smallest and largest training value of each field.
         rate_scale: standard deviation of the change per unit time of each field.
         parameter_names: parameters of the equation, in the order in which a rule is told.
-        parameter_centre, parameter_scale: their means and spreads over the training files, or over their
-            trajectories where parameters vary among these.
+        parameter_centre, parameter_scale: their means and spreads over the training files, over their
+            trajectories where parameters vary among these, and over space where they vary there.
         parameter_pairs: the parameter values that occur in the training files, of what varies in space the
             means.
         spacing: cell size (length).
@@ -71,8 +71,9 @@ def measure_scales(data: Path, regimes: Iterable[str] | None = None) -> DataScal
     parameters = first.parameter_names
     values = torch.cat([_parameter_rows(header, parameters) for header in headers])
     centre = values.mean(0)
+    within = torch.stack([_variance_in_space(header, parameters) for header in headers]).mean(0)
     # a parameter that does not vary still gets a scale, so that an unseen value stays of order one
-    spread = values.std(0, correction=0).maximum(0.1 * centre.abs()).clamp_min(1e-12)
+    spread = (values.var(0, correction=0) + within).sqrt().maximum(0.1 * centre.abs()).clamp_min(1e-12)
     rate = statistics.channel("std_delta", names) / first.frame_interval
     return DataScales(
         equation=first.equation,
@@ -104,6 +105,18 @@ def _parameter_rows(header: Header, names: tuple[str, ...]) -> Float[Tensor, "ro
             stored = torch.from_numpy(header.varying_parameters[name][:].astype("float64"))
             columns.append(stored.flatten(1).mean(1).expand(rows) if stored.ndim > 1 else stored)
     return torch.stack(columns, 1) if columns else torch.zeros(rows, 0, dtype=torch.float64)
+
+
+def _variance_in_space(header: Header, names: tuple[str, ...]) -> Float[Tensor, " parameter"]:
+    """Return the variance in space of each parameter, the mean over trajectories; 0 of plain numbers."""
+    variances = []
+    for name in names:
+        variance = 0.0
+        if name in header.parameters_in_space:
+            stored = header.varying_parameters[name][:].astype("float64")
+            variance = float(stored.reshape(len(stored), -1).var(1).mean())
+        variances.append(variance)
+    return torch.tensor(variances, dtype=torch.float64)
 
 
 def _numbers(values: Tensor) -> tuple[float, ...]:

@@ -26,8 +26,9 @@ class EquilibriumMatching(Stateless):
                + jacobian_weight · ‖J‖²_F / n,     z* = f(z*),   f: ``map_steps`` automaton steps
 
     Many patterns are steady under the same parameters, so each search begins at the target: it finds the
-    equilibrium next to it. The memory of a step does not depend on how long the search takes. A search that
-    fails is compared where it ended; ``note`` says how many did.
+    equilibrium next to it. The memory of a step does not depend on how long the search takes. Where a search
+    fails, f(target) takes the place of z*, which pulls the rate at the target to zero; ``note`` says how
+    often that was so.
 
     The slowest perturbations hardly decay in one step, which makes (I - J) of one step ill-conditioned. Over
     many steps it is not: search and gradient take tens of evaluations instead of hundreds.
@@ -93,8 +94,10 @@ class EquilibriumMatching(Stateless):
         bound = self.automaton.bind(self.grid, context, num_steps=self.map_steps)
         state = fixed_point(bound, start, self.settings, record=self.record)
         assert self.record.solution is not None
-        missed = int((~self.record.solution.converged).sum())
-        self.note = f"{missed} of {len(start)} equilibria not found" if missed else ""
+        missed = (~self.record.solution.converged).nonzero()[:, 0]
+        self.note = f"{len(missed)} of {len(start)} equilibria not found" if len(missed) else ""
+        if len(missed):
+            state = state.index_copy(0, missed, bound.select(missed)(start[missed]))
         error = (self.automaton.codec.observe(state) - targets) / self.field_std
         loss = error.square().mean()
         if self.jacobian_weight:
