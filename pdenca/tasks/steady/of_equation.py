@@ -20,7 +20,7 @@ def steady_of_equation(
     equation: str,
     preset: str | None = None,
     *,
-    parameters: Mapping[str, float] | None = None,
+    parameters: Mapping[str, Any] | None = None,
     changes: Mapping[str, Any] | None = None,
     num_starts: int = 1,
     max_time: float = 10_000.0,
@@ -33,7 +33,7 @@ def steady_of_equation(
     Arguments:
         equation: a key of ``EQUATIONS``, or "module:Class".
         preset: a name of the equation's presets; its first one if None.
-        parameters: constants of the equation to change, name -> number.
+        parameters: constants of the equation to change, name -> number, or one per axis.
         changes: other values of the preset to change: num_cells, spacing, time_step, boundary, num_dims,
             initial_condition, initial_options.
         num_starts: initial states, of seeds ``seed``, ``seed`` + 1, ...

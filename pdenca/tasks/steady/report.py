@@ -102,8 +102,9 @@ class SteadyReport:
     def describe(self) -> str:
         """Return one line per start, and a summary."""
         counts = {name: sum(item.verdict == name for item in self.patterns) for name in SENTENCES}
-        summary = ", ".join(f"{number} {name}" for name, number in counts.items() if number)
-        last = f"{len(self.patterns)} starts: {summary}; {self.seconds:.1f} s"
+        summary = ", ".join(f"{count} {name}" for name, count in counts.items() if count)
+        number = len(self.patterns)
+        last = f"{number} start{'s' if number > 1 else ''}: {summary}; {self.seconds:.1f} s"
         return "\n".join((self.title, *(item.describe() for item in self.patterns), last))
 
     def write_json(self, path: Path) -> None:

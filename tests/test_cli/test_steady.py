@@ -1,0 +1,118 @@
+"""`pdenca steady` and `pdenca train --mode equilibrium`, from the outside."""
+
+import json
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from pdenca.tasks.steady.report import SENTENCES
+
+SMALL = ["--set", "num_cells=12", "--set", "num_frames=24", "--set", "newton_below=3e-3", "--workers", 1]
+SHORT = {
+    "stages.0.num_steps": 8,
+    "stages.0.num_windows": 4,
+    "stages.0.cells_per_window": 64,
+    "stages.0.validate_every": 8,
+    "stages.1.num_windows": 2,
+    "stages.1.num_steps": 1,
+    "stages.1.validate_every": 1,
+    "stages.2.num_windows": 2,
+    "stages.2.num_steps": 1,
+    "stages.2.validate_every": 1,
+    "stages.3.num_windows": 4,
+    "stages.3.cells_per_window": 64,
+    "stages.3.num_steps": 1,
+    "stages.3.map_steps": 4,
+    "stages.3.max_evaluations": 5,
+    "validation_frames": 2,
+    "model.num_hidden_units": 3,
+}
+
+
+@pytest.fixture(scope="module")
+def data(call, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("steady") / "data"
+    made = call(
+        "generate", "steady-schnakenberg", "--out", folder, "--trajectories", 2, *SMALL,
+        "--set", "num_valid_trajectories=1", "--set", "num_test_trajectories=1",
+    )  # fmt: skip
+    assert made.exit_code == 0, made.output
+    return folder
+
+
+@pytest.fixture(scope="module")
+def run(call, data):
+    folder = data.parent / "run"
+    flags = [word for key, value in SHORT.items() for word in ("--set", f"{key}={value}")]
+    trained = call("train", data, "--out", folder, "--mode", "equilibrium", *flags)
+    assert trained.exit_code == 0, trained.output
+    assert f"next: pdenca steady {folder}" in trained.stdout
+    return folder
+
+
+def test_a_rule_settles_and_every_start_gets_a_verdict(call, run, data, tmp_path):
+    table, arrays, picture = (tmp_path / name for name in ("a.json", "a.npz", "a.png"))
+    found = call(
+        "steady", run, "--data", data, "--rollout", "--max-time", 5, "--tolerance", 1e-4,
+        "--json", table, "-o", arrays, "--png", picture,
+    )  # fmt: skip
+    assert found.exit_code == 0, found.output
+    assert "1 start:" in found.stdout
+    told = json.loads(table.read_text())["patterns"]
+    assert [row["name"] for row in told] == ["supplied/0"]
+    for row in told:
+        assert row["verdict"] in SENTENCES
+        assert SENTENCES[row["verdict"]] in found.stdout
+        assert row["evaluations"] > 0
+        assert row["reference_rate"] > 0
+    with np.load(arrays) as content:
+        assert content["state_0"].shape == content["target_0"].shape == (2, 12, 12)
+        assert content["fields"].tolist() == ["u", "v"]
+    with Image.open(picture) as image:
+        assert image.width > 300
+
+
+def test_an_equation_settles(call, tmp_path):
+    table = tmp_path / "b.json"
+    found = call(
+        "steady", "schnakenberg", "--grid", 12, "--spacing", 1.25, "--boundary", "no-flux", "--starts", 2,
+        "--max-time", 2000, "--json", table, "--png", tmp_path / "b.png",
+    )  # fmt: skip
+    assert found.exit_code == 0, found.output
+    rows = json.loads(table.read_text())["patterns"]
+    assert [row["verdict"] for row in rows] == ["steady", "steady"]
+    assert all(row["rate"] < 1e-10 and row["growth_rate"] < 0 for row in rows)
+    assert rows[0]["error"] is None
+
+
+def test_a_state_without_a_pattern_is_called_dead(call):
+    # too little space for a wave
+    found = call("steady", "schnakenberg", "--grid", 4, "--spacing", 0.5, "--boundary", "no-flux")
+    assert "no stable patterned equilibrium from this start: it dies out" in found.stdout
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (["shnakenberg"], "schnakenberg"),
+        (["schnakenberg", "--data", "x"], "--data is for a trained rule"),
+        (["schnakenberg", "--preset", "maze"], "maze"),
+        (["schnakenberg", "--set", "supply_w=1"], "did you mean"),
+        (["schnakenberg", "-o", "x.hdf5"], "expected .npz"),
+        (["schnakenberg", "--png", "x.txt"], "expected .png"),
+        (["schnakenberg", "--max-time", "-1"], "max_time"),
+    ],
+)
+def test_bad_input_is_refused(refused, words, sentence):
+    assert sentence in refused("steady", *words)
+
+
+def test_bad_input_about_rules_is_refused(refused, run, data, tmp_path):
+    assert "expected --data DIR" in refused("steady", run)
+    assert "--grid is for an equation" in refused("steady", run, "--data", data, "--grid", 12)
+    assert "is not the folder of a run" in refused("steady", tmp_path, "--data", data)
+    assert "max_time" in refused("steady", run, "--data", data, "--max-time", "-1")
+    assert "expected --mode rollout" in refused(
+        "train", data, "--out", tmp_path / "r", "--mode", "equilibrium", "--model", "mlp"
+    )
