@@ -1,18 +1,16 @@
 """`pdenca digits`: handwritten digits on the same automata."""
 
 import json
-import math
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from .door import Assignment, examples, on_interrupt
-from .progress import Progress
+from .progress import Progress, training_course
 
 if TYPE_CHECKING:
     from pdenca.tasks.digits import Judgement
-    from pdenca.training import TrainingProgress
 
 _DATA_DIR = click.option(
     "--data-dir",
@@ -113,21 +111,11 @@ def train_classifier_command(
         overrides["seed"] = str(seed)
     settings = load_digit_experiment(model, overrides)
     digits = load_digits("train", data_dir, sample=sample)
-    best: list[float] = []
     with (
         on_interrupt("run the same command with --resume to go on where it stopped"),
         Progress("train") as bar,
     ):
-
-        def show(now: "TrainingProgress") -> None:
-            if now.validation is not None and math.isfinite(now.validation):
-                best[:] = [min([*best, now.validation])]
-            known = f", best validation {best[0]:.3g}" if best else ""
-            bar.update(now.step, now.num_steps, f"loss {now.loss:.3g}{known}")
-            if now.message is not None:
-                bar.say(f"step {now.step}: {now.message}")
-
-        run = train_classifier(digits, out, settings, resume=resume, progress=show)
+        run = train_classifier(digits, out, settings, resume=resume, progress=training_course(bar))
     score, untrained = kept_score(run)
     remark = ", that of the untrained model: no step made it better" if untrained else ""
     click.echo(f"{run}: trained, best cross-entropy on held-out digits {score:.3g}{remark}")

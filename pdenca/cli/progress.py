@@ -1,5 +1,6 @@
 """What is shown while a command works: a bar on a terminal, now and then a line in a log."""
 
+import math
 import time
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
@@ -7,7 +8,11 @@ from typing import TYPE_CHECKING, Self
 import click
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     import rich.console
+
+    from pdenca.training import TrainingProgress
 
 LINE_EVERY = 10.0
 """Seconds between two lines where there is no terminal."""
@@ -72,6 +77,24 @@ class Progress:
     def say(self, sentence: str) -> None:
         """Write a line that stays, above the bar."""
         self._console.print(sentence, markup=False, highlight=False, soft_wrap=True)
+
+
+def training_course(bar: Progress) -> "Callable[[TrainingProgress], None]":
+    """Return what a training tells after every step, for the bar: stage, loss, the best validation so far."""
+    best = math.inf
+
+    def show(now: "TrainingProgress") -> None:
+        nonlocal best
+        if now.validation is not None and math.isfinite(now.validation):
+            best = min(best, now.validation)
+        stage = f"{now.stage}, " if now.num_stages > 1 else ""
+        known = f", best validation {best:.3g}" if math.isfinite(best) else ""
+        share = now.stage_index + now.step / now.num_steps
+        bar.update(share, now.num_stages, f"{stage}loss {now.loss:.3g}{known}")
+        if now.message is not None and now.message != "converged":
+            bar.say(f"{stage}step {now.step}: {now.message}")
+
+    return show
 
 
 def console(stderr: bool = False) -> "rich.console.Console":

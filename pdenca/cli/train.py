@@ -1,17 +1,11 @@
 """`pdenca train`: from a dataset to an emulator."""
 
-import math
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
 from .door import Assignment, BadArgument, Names, examples, on_interrupt
-from .progress import Progress
-
-if TYPE_CHECKING:
-    from pdenca.training import TrainingProgress
-
+from .progress import Progress, training_course
 
 MODES = {"rollout": "mlp", "equilibrium": "steady"}
 """Mode -> the model that is trained if none is named."""
@@ -97,29 +91,17 @@ def train_command(
             f"--mode {mode} with --model {model}, whose best model is chosen by its {settings.validation}; "
             f"expected --mode {settings.validation}, or --set validation={mode}"
         )
-    best: list[float] = []
     with (
         on_interrupt("run the same command with --resume to go on where it stopped"),
         Progress("train") as bar,
     ):
-
-        def show(now: "TrainingProgress") -> None:
-            if now.validation is not None and math.isfinite(now.validation):
-                best[:] = [min([*best, now.validation])]
-            message = f"{now.stage}, loss {now.loss:.3g}" + (
-                f", best validation {best[0]:.3g}" if best else ""
-            )
-            bar.update(now.stage_index + now.step / now.num_steps, now.num_stages, message)
-            if now.message is not None and now.message != "converged":
-                bar.say(f"{now.stage}, step {now.step}: {now.message}")
-
         run = train_emulator(
             data,
             out,
             settings,
             resume=resume,
             regimes=regimes,
-            progress=show,
+            progress=training_course(bar),
             compile_steps=compile_steps,
         )
     score, untrained = kept_score(run)

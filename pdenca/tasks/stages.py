@@ -191,15 +191,20 @@ def build_stage(
         automaton = _automaton(model)
         fitter = PreconditionedLBFGS(automaton, _metric(automaton, item, windows, scales, seed))
     else:
-        fitter = FirstOrder(
-            model,
-            optimizer=item.optimizer,
-            learning_rate=item.learning_rate,
-            schedule=item.schedule,
-            num_steps=item.num_steps,
-            gradient=item.gradient,
-        )
+        fitter = first_order(model, item)
     return objective, fitter
+
+
+def first_order(model: Trainable, item: StageSettings) -> FirstOrder:
+    """Build the first-order fitter of a stage."""
+    return FirstOrder(
+        model,
+        optimizer=item.optimizer,
+        learning_rate=item.learning_rate,
+        schedule=item.schedule,
+        num_steps=item.num_steps,
+        gradient=item.gradient,
+    )
 
 
 def _automaton(model: Trainable) -> Automaton:

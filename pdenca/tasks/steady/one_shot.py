@@ -13,11 +13,12 @@ from pdenca.baselines.networks import FrameNetwork
 from pdenca.core import Context, write_text
 from pdenca.datasets import load_split
 from pdenca.solvers.grid import Grid
-from pdenca.training import FirstOrder, RolloutMatching, Stage, Training, TrainingProgress
+from pdenca.training import RolloutMatching, Stage, Training, TrainingProgress
 
 from ..emulation import environment
 from ..models import SCALES, SETTINGS, build_network
 from ..settings import EmulationSettings
+from ..stages import first_order
 from ..training_data import DataScales, measure_scales
 from ..validation import pooled_squares
 
@@ -60,15 +61,7 @@ def train_one_shot(
             batch_size=stage.batch_size,
             seed=settings.seed,
         )
-        fitter = FirstOrder(
-            trained,
-            optimizer=stage.optimizer,
-            learning_rate=stage.learning_rate,
-            schedule=stage.schedule,
-            num_steps=stage.num_steps,
-            gradient=stage.gradient,
-        )
-        return objective, fitter
+        return objective, first_order(trained, stage)
 
     def validate(trained: Any) -> float:  # noqa: ANN401
         return float(one_shot_errors(trained, data, "valid", scales).square().mean().sqrt())
