@@ -11,17 +11,21 @@ from .fitters import (
 )
 from .loop import Stage, Training, TrainingProgress
 from .objectives import (
+    AttractorMatching,
     Classification,
     DerivativeMatching,
     EquilibriumMatching,
     Objective,
+    PooledGrowth,
     PropagatedPairs,
     RolloutMatching,
+    erase,
     step_generator,
 )
 
 __all__ = [
     "FITTERS",
+    "AttractorMatching",
     "Classification",
     "DerivativeMatching",
     "EquilibriumMatching",
@@ -31,11 +35,13 @@ __all__ = [
     "GaussNewton",
     "LevenbergMarquardt",
     "Objective",
+    "PooledGrowth",
     "PreconditionedLBFGS",
     "PropagatedPairs",
     "RolloutMatching",
     "Stage",
     "Training",
     "TrainingProgress",
+    "erase",
     "step_generator",
 ]

@@ -1,27 +1,32 @@
 """What is minimised: rates of change cell by cell, roll-outs, the founding paper's propagated pairs,
-equilibria against steady states, or how badly classes are told apart.
+equilibria against steady states, growth towards an attractor, or how badly classes are told apart.
 
 An objective owns its data and its randomness: ``batch(step)`` depends on the seed and the step number alone,
 so a resumed run sees exactly the batches it would have seen. Squared errors are in units of the training
 standard deviation.
 """
 
+from .attractor import AttractorMatching
 from .base import LeastSquares, Objective, Residuals, step_generator
 from .classification import Classification
 from .derivative import DerivativeMatching, interpolation_weights
 from .equilibrium import EquilibriumMatching
+from .growth import PooledGrowth, erase
 from .propagation import PropagatedPairs
 from .rollout import RolloutMatching
 
 __all__ = [
+    "AttractorMatching",
     "Classification",
     "DerivativeMatching",
     "EquilibriumMatching",
     "LeastSquares",
     "Objective",
+    "PooledGrowth",
     "PropagatedPairs",
     "Residuals",
     "RolloutMatching",
+    "erase",
     "interpolation_weights",
     "step_generator",
 ]
