@@ -39,10 +39,10 @@ class SettleSettings(Settings):
 
     method: Literal["picard", "anderson", "broyden", "newton-krylov"] = "newton-krylov"
     rate_tolerance: float = pydantic.Field(default=1e-8, gt=0)
-    solve_below: float = pydantic.Field(default=1e-3, gt=0)
+    solve_below: float = pydantic.Field(default=3e-4, gt=0)
     first_time: float = pydantic.Field(default=50.0, gt=0)
     max_time: float = pydantic.Field(default=10_000.0, gt=0)
-    max_evaluations: pydantic.PositiveInt = 40
+    max_evaluations: pydantic.PositiveInt = 15
     largest_move: float = pydantic.Field(default=0.3, gt=0)
     check_stability: bool = True
 
