@@ -14,7 +14,7 @@ from torch import Tensor
 
 from pdenca.automaton import Automaton, FixedKernels, HiddenChannels, Increment, PointwiseMLP
 from pdenca.core import BadInputError, Settings
-from pdenca.equilibrium import perturbed_rollout, solve, stability_of
+from pdenca.equilibrium import EquilibriumSettings, perturbed_rollout, solve, stability_of
 from pdenca.solvers import Grid
 from pdenca.training import (
     AttractorMatching,
@@ -27,9 +27,14 @@ from pdenca.training import (
     erase,
     step_generator,
 )
+from pdenca.training.objectives.attractor import SEARCH
 
-Mode = Literal["pool", "equilibrium", "equilibrium from scratch"]
-MODES: Final[tuple[Mode, ...]] = ("pool", "equilibrium", "equilibrium from scratch")
+Mode = Literal["pool", "equilibrium", "implicit gradient", "from scratch"]
+MODES: Final[tuple[Mode, ...]] = ("pool", "equilibrium", "implicit gradient", "from scratch")
+# loose roots make the linear system of the exact gradient pointless to solve closely
+IMPLICIT: Final = EquilibriumSettings(
+    tolerance=1e-2, max_evaluations=16, backward_tolerance=1e-2, backward_products=16, backward_basis=16
+)
 TARGETS: Final = ("crescent", "ring")
 
 
@@ -45,9 +50,10 @@ class AttractorSettings(Settings):
         num_steps: least and largest number of automaton steps of a training roll-out.
         batch_size, pool_size, num_damaged: of the pool.
         pool_training_steps: of mode "pool".
-        warm_up_steps: unrolled training steps before those of mode "equilibrium".
+        warm_up_steps: unrolled training steps before those with equilibria.
         equilibrium_training_steps: of the modes with equilibria.
-        learning_rate: at the start of each stage; it falls to zero like a cosine.
+        learning_rate: at the start of unrolled training; it falls to zero like a cosine.
+        equilibrium_learning_rate: at the start of the stage with equilibria, likewise.
         map_steps, attached_steps, rest_weight, jacobian_weight: of
             :class:`~pdenca.training.AttractorMatching`.
         validate_every: training steps.
@@ -65,10 +71,11 @@ class AttractorSettings(Settings):
     num_damaged: int = 2
     pool_training_steps: int = Field(default=600, ge=1)
     warm_up_steps: int = Field(default=200, ge=1)
-    equilibrium_training_steps: int = Field(default=280, ge=1)
+    equilibrium_training_steps: int = Field(default=250, ge=1)
     learning_rate: float = Field(default=3e-3, gt=0)
+    equilibrium_learning_rate: float = Field(default=1e-3, gt=0)
     map_steps: int = Field(default=4, ge=1)
-    attached_steps: int = Field(default=8, ge=1)
+    attached_steps: int = Field(default=20, ge=1)
     rest_weight: float = Field(default=10.0, ge=0)
     jacobian_weight: float = Field(default=0.0, ge=0)
     validate_every: int = Field(default=20, ge=1)
@@ -150,6 +157,7 @@ def objective_of(
         return PooledGrowth(*given, **shared)
     return AttractorMatching(
         *given,
+        settings=IMPLICIT if mode == "implicit gradient" else SEARCH,
         map_steps=settings.map_steps,
         attached_steps=settings.attached_steps,
         rest_weight=settings.rest_weight,
@@ -174,8 +182,9 @@ def train(
 
     Arguments:
         settings: of automaton, data and training.
-        mode: "pool": unrolled steps only. "equilibrium": a few of them, then equilibria. "equilibrium from
-            scratch": equilibria from the first step on.
+        mode: "pool": unrolled steps only. "equilibrium": a few of them, then equilibria, by the phantom
+            gradient. "implicit gradient": the same by the exact one. "from scratch": as "equilibrium",
+            without the unrolled steps before.
         folder: of the run.
         seed: of the first layer, batches and damage.
         resume: go on with the run in the folder.
@@ -204,7 +213,9 @@ def train(
         def build(model: Automaton) -> tuple[Objective, FirstOrder]:
             fitter = FirstOrder(
                 model,
-                learning_rate=settings.learning_rate,
+                learning_rate=settings.learning_rate
+                if kind == "pool"
+                else settings.equilibrium_learning_rate,
                 schedule="cosine",
                 num_steps=num_steps,
                 gradient="normalise",
@@ -213,10 +224,10 @@ def train(
 
         return Stage(name, num_steps, build, settings.validate_every)
 
-    stages = [stage("equilibrium", "equilibrium", settings.equilibrium_training_steps)]
+    stages = [stage("equilibrium", mode, settings.equilibrium_training_steps)]
     if mode == "pool":
         stages = [stage("pool", "pool", settings.pool_training_steps)]
-    elif mode == "equilibrium":
+    elif mode != "from scratch":
         stages.insert(0, stage("warm-up", "pool", settings.warm_up_steps))
     training = Training(automaton, stages, validate, folder, progress)
     training.run(resume)

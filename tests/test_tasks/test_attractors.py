@@ -128,8 +128,8 @@ def test_each_way_trains_and_is_resumed_to_the_same_rule(mode, tmp_path):
     model, training = train(TOY, mode, tmp_path / "run", seed=1)
     assert math.isfinite(training.best_score)
     stages = [row["stage"] for row in training.rows[1:]]
-    expected = {"pool": ["pool"] * 3, "equilibrium": ["warm-up"] * 2 + ["equilibrium"] * 2}
-    assert stages == expected.get(mode, ["equilibrium"] * 2)
+    expected = {"pool": ["pool"] * 3, "from scratch": ["equilibrium"] * 2}
+    assert stages == expected.get(mode, ["warm-up"] * 2 + ["equilibrium"] * 2)
     again, _ = train(TOY, mode, tmp_path / "run", seed=1, resume=True)
     for one, other in zip(model.parameters(), again.parameters(), strict=True):
         assert torch.equal(one, other)

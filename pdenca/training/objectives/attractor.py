@@ -14,9 +14,7 @@ from pdenca.solvers.grid import Grid
 from .base import step_generator
 from .growth import Batch, PooledGrowth
 
-SEARCH = EquilibriumSettings(
-    tolerance=1e-2, max_evaluations=16, backward_tolerance=1e-2, backward_products=16, backward_basis=16
-)
+SEARCH = EquilibriumSettings(tolerance=1e-2, max_evaluations=16, gradient="phantom", phantom_steps=4)
 """Loose: a gradient for training needs no more, and a basin that is not there yet costs little."""
 
 
@@ -30,8 +28,12 @@ class AttractorMatching(PooledGrowth):
 
     e as in :class:`PooledGrowth`, z_T the end of a roll-out of a random number of steps, of which only the
     last ``attached_steps`` are part of the graph; f is ``map_steps`` automaton steps. The search begins at
-    z_T, and its gradient is that of the implicit function theorem (or what ``settings`` say), so the memory
-    depends neither on T nor on how long the search takes.
+    z_T, and its gradient is the one that ``settings`` choose, so the memory depends neither on T nor on how
+    long the search takes.
+
+    "implicit" is exact at an exact root. The roots of a rule in training are met loosely, are often unstable
+    and lie near bifurcations, where the exact gradient is dominated by the modes that hardly decay;
+    "phantom", some steps unrolled from the root, leaves those out, and is the default for that reason.
 
     The gradient of e(z*) moves a root; it neither creates one nor makes one attract. Four things stand for
     that. The pool takes z_T, never z*, so that each search begins where the rule really leads. The end of the
@@ -69,8 +71,8 @@ class AttractorMatching(PooledGrowth):
         *,
         settings: EquilibriumSettings = SEARCH,
         map_steps: int = 4,
-        attached_steps: int = 8,
-        rollout_weight: float = 0.5,
+        attached_steps: int = 20,
+        rollout_weight: float = 1.0,
         rest_weight: float = 10.0,
         jacobian_weight: float = 0.0,
         **pool_options: Any,  # noqa: ANN401  # checked by PooledGrowth
