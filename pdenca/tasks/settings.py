@@ -334,8 +334,8 @@ _FOLDER = Path(__file__).parent.parent / "experiments"
 EXPERIMENTS: Final[dict[str, Path]] = {
     "mlp": _FOLDER / "mlp.toml",
     "polynomial": _FOLDER / "polynomial.toml",
-    "steady": _FOLDER / "steady.toml",
     "founding-paper": _FOLDER / "founding-paper.toml",
+    "steady": _FOLDER / "steady.toml",
     "cnn": _FOLDER / "cnn.toml",
     "unet": _FOLDER / "unet.toml",
     "fno": _FOLDER / "fno.toml",
