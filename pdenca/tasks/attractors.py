@@ -400,6 +400,7 @@ def return_probabilities(
     kind: str = "disc",
     threshold: float = 0.2,
     num_trials: int = 20,
+    num_steps: int = 150,
     seed: int = 0,
 ) -> dict[float, tuple[float, float]]:
     """Return p and its standard error for every damaged share of the torus.
@@ -407,6 +408,16 @@ def return_probabilities(
     Back means that the picture stands again, relative error at most ``threshold``: a rule whose rest state is
     not the picture never comes back. "noise" adds white noise to every cell and channel, ``share`` being its
     standard deviation; other kinds are those of :func:`~pdenca.training.erase`.
+
+    Arguments:
+        automaton: the model.
+        settings: of picture and grid.
+        state: what is damaged.
+        shares: of the cells; standard deviations (unit of the state) of "noise".
+        kind: "disc", "scattered" or "noise".
+        threshold: relative error that counts as back.
+        num_trials, num_steps: as for :func:`return_probability`.
+        seed: of the damage.
     """
     step, target = (
         automaton.bind(settings.grid, {}, num_steps=1),
@@ -427,5 +438,6 @@ def return_probabilities(
             damage,
             lambda states: relative_error(states, target) <= threshold,
             num_trials=num_trials,
+            num_steps=num_steps,
         )
     return found

@@ -113,8 +113,8 @@ def test_rest_of_a_rule_that_decays():
     with torch.no_grad():
         model.rule.skip_weight[:, :2] -= 0.5 * torch.eye(2)
         model.rule.output_bias += 0.5
-    target = torch.ones(1, 8, 8)
-    rest = rest_of(model, torch.full((1, 2, 8, 8), 1.01), target, TOY.grid, push_steps=30)
+    start, grid = torch.full((1, 2, 3, 3), 1.01), Grid.uniform(3, 1.0)
+    rest = rest_of(model, start, torch.ones(1, 3, 3), grid, push_steps=20)
     assert rest.found
     assert rest.returned
     assert rest.verdict == "stable"
@@ -133,7 +133,9 @@ def test_each_way_trains_and_is_resumed_to_the_same_rule(mode, tmp_path):
     again, _ = train(TOY, mode, tmp_path / "run", seed=1, resume=True)
     for one, other in zip(model.parameters(), again.parameters(), strict=True):
         assert torch.equal(one, other)
-    found = return_probabilities(model, TOY, seed_state(TOY)[None], shares=(0.0, 0.3), num_trials=2)
+    found = return_probabilities(
+        model, TOY, seed_state(TOY)[None], shares=(0.0, 0.3), num_trials=2, num_steps=5
+    )
     assert found.keys() == {0.0, 0.3}
 
 

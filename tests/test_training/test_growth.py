@@ -122,7 +122,8 @@ def test_a_resumed_run_has_the_same_pool_bit_for_bit(kind, tmp_path):
 def test_the_implicit_gradient_is_that_of_a_long_roll_out(gradient):
     model = automaton()
     settings = TIGHT.replace(gradient=gradient)
-    matching = make(AttractorMatching, model, settings=settings, rollout_weight=0.0, rest_weight=0.0)
+    told = {"rollout_weight": 0.0, "rest_weight": 0.0, "batch_size": 2, "num_damaged": 1}
+    matching = make(AttractorMatching, model, settings=settings, **told)
     parameters = list(model.parameters())
     implicit = torch.autograd.grad(matching.loss(matching.batch(0)), parameters)
     rolled = model.advance(matching.seed_state[None], {}, GRID, 150)
