@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from matplotlib.figure import Figure
-from study import cell
 
 from pdenca.plots import LinePanel, line_panels
 
@@ -106,20 +105,14 @@ def page(table: list[Entry], facts: dict[str, Any]) -> str:
         + ", ".join(f"{way}: {len(set(entry.seed for entry in choose(table, way=way)))}" for way in ways)
         + ".",
         "",
-        "- **pool**: unrolled steps from a pool of own states, the worst replaced by the seed, others "
-        f"damaged ({settings['pool_training_steps']} training steps).",
-        f"- **equilibrium**: {settings['warm_up_steps']} of those, then "
-        f"{settings['equilibrium_training_steps']} with the loss at the equilibrium that the roll-out leads "
-        "to (phantom gradient), at the roll-out's end, and on how far that end is from rest.",
-        "- **implicit gradient**: the same with the exact gradient of the equilibrium.",
-        "- **from scratch**: as equilibrium, without the unrolled steps before.",
+        *(f"- **{way}**: {_meaning(way, settings)}." for way in ways),
         "",
         "## What grows, and whether it stays",
         "",
         "Errors are ‖visible - target‖ / ‖target‖; 1 is a blank state. Grown: first step with an error of at "
         f"most {facts['threshold']:g}. Residual: ‖f(z) - z‖ / ‖f(z)‖ of one step after 2000. Root: "
-        "Newton-Krylov from there finds an equilibrium to 1e-8; stable by its leading eigenvalues. Median "
-        "[smallest, largest] over the training seeds.",
+        "Newton-Krylov from there finds an equilibrium to 1e-8; stable by its leading eigenvalues. One "
+        "number per training seed.",
         "",
         "| way | steps to grow | error, step 200 | step 2000 | residual | roots | stable | spectral radius |",
         "|---|---:|---:|---:|---:|---:|---:|---:|",
@@ -130,6 +123,16 @@ def page(table: list[Entry], facts: dict[str, Any]) -> str:
             f"{cell([v for v in values(way, 'spectral radius') if not math.isnan(v)])} |"
             for way in ways
         ),
+        "",
+        "The picture still stands after 2000 steps, and the automaton is at rest by then (residual at most "
+        "1e-6): "
+        + "; ".join(
+            f"{way} {_share(values(way, 'error', setting='2000'), facts['threshold'])} and "
+            f"{_share(values(way, 'residual'), 1e-6)}"
+            for way in ways
+        )
+        + ". Where it stands without being at rest, it drifts or moves about the picture, which is then no "
+        "attractor.",
         "",
         "## What training costs",
         "",
@@ -163,3 +166,29 @@ def page(table: list[Entry], facts: dict[str, Any]) -> str:
     ):
         lines += ["", what, "", *rows(kind)]
     return "\n".join(lines) + "\n"
+
+
+def cell(values: list[float]) -> str:
+    """Return the numbers, one per training seed."""
+    return ", ".join(f"{value:.3g}" for value in values)
+
+
+def _share(values: list[float], limit: float) -> str:
+    return f"{sum(value <= limit for value in values)} of {len(values)}"
+
+
+def _meaning(way: str, settings: dict[str, Any]) -> str:
+    if way == "pool":
+        return (
+            "unrolled steps from a pool of own states, the worst replaced by the seed, others damaged "
+            f"({settings['pool_training_steps']} training steps)"
+        )
+    if way == "equilibrium":
+        return (
+            f"{settings['warm_up_steps']} of those, then {settings['equilibrium_training_steps']} with the "
+            "loss at the equilibrium that the roll-out leads to (phantom gradient), at the roll-out's end, "
+            "and on how far that end is from rest"
+        )
+    if way == "implicit gradient":
+        return "as equilibrium, with the exact gradient of the equilibrium"
+    return "as equilibrium, without the unrolled training before"
