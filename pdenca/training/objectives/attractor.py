@@ -42,8 +42,9 @@ class AttractorMatching(PooledGrowth):
     hardly any search succeeds. And the penalty, if wanted, keeps perturbations from growing. ``note`` says
     how many searches failed.
 
-    From weights that do nothing yet this hardly starts: the rest state of such a rule is homogeneous, and so
-    is every change of it that the implicit gradient offers. Begin with some unrolled steps.
+    From weights that do nothing yet it is the pull on the roll-out's end that starts growth: the rest state of
+    such a rule is homogeneous, and so is every change of it that its gradient offers. Some unrolled training
+    before brings the same number of steps further.
 
     Arguments:
         automaton, target, seed_state, grid: as for :class:`PooledGrowth`; every cell fires in every step.
