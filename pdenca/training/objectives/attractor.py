@@ -42,9 +42,9 @@ class AttractorMatching(PooledGrowth):
     hardly any search succeeds. And the penalty, if wanted, keeps perturbations from growing. ``note`` says
     how many searches failed.
 
-    From weights that do nothing yet it is the pull on the roll-out's end that starts growth: the rest state of
-    such a rule is homogeneous, and so is every change of it that its gradient offers. Some unrolled training
-    before brings the same number of steps further.
+    From weights that do nothing yet it is the pull on the roll-out's end that starts growth: the rest state
+    of such a rule is homogeneous, and so is every change of it that its gradient offers. Begin with some
+    unrolled training, as deep equilibrium models do.
 
     Arguments:
         automaton, target, seed_state, grid: as for :class:`PooledGrowth`; every cell fires in every step.
