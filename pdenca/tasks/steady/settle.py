@@ -66,9 +66,9 @@ VERDICTS: Final = ("steady", "dead", "unstable", "undecided", "unsettled", "not 
 
 - steady: a stable equilibrium with a pattern;
 - dead: a homogeneous equilibrium;
-- unstable: an equilibrium that small perturbations leave, and no other one was found;
+- unstable: the roll-out rests in an equilibrium that small perturbations leave;
 - undecided: an equilibrium whose stability is not told (or was not asked for);
-- unsettled: no equilibrium was found from this start;
+- unsettled: no stable equilibrium was found from this start; the reason names an unstable one;
 - not finite: the roll-out left the finite numbers.
 """
 
@@ -201,14 +201,15 @@ class _Search:
         chosen = self.active[finite]
         at_rest = self.rates[chosen] <= self.settings.rate_tolerance
         for index in chosen[at_rest].tolist():
-            self._finish(index, self.state[index : index + 1], "the roll-out came to rest")
+            self._finish(index, self.state[index : index + 1], "the roll-out came to rest", resting=True)
         slow = chosen[~at_rest & (self.rates[chosen] < self.settings.solve_below)]
         if self.settings.method != "picard" and len(slow):
             self._solve(slow)
         for index in self.active.tolist():
             if last and not self.reasons[index]:
                 self.reasons[index] = "it still moves"
-        self.active = torch.tensor([i for i in self.active.tolist() if self.verdicts[i] == "unsettled"])
+        left = [index for index in self.active.tolist() if self.verdicts[index] == "unsettled"]
+        self.active = torch.tensor(left, dtype=torch.int64)
 
     def _solve(self, chosen: Tensor) -> None:
         start = self.state[chosen]
@@ -232,42 +233,35 @@ class _Search:
                 )
             else:
                 assert found.rates is not None
-                before = float(self.rates[index])
-                self.rates[index] = float(found.rates[place])
-                if not self._finish(
-                    index, found.state[place : place + 1], f"{self.settings.method} converged"
-                ):
-                    self.rates[index] = before
+                how = f"{self.settings.method} converged"
+                if self._finish(index, found.state[place : place + 1], how, resting=False):
+                    self.rates[index] = float(found.rates[place])
 
-    def _finish(self, index: int, state: Tensor, how: str) -> bool:
-        """Judge an equilibrium; return whether the search ends with it."""
+    def _finish(self, index: int, state: Tensor, how: str, resting: bool) -> bool:
+        """Judge an equilibrium; return whether the search ends with it.
+
+        ``resting``: the roll-out itself is there, and rolling on would not lead away.
+        """
         deviation = state - state.flatten(2).mean(2).view(*state.shape[:2], *(1,) * (state.ndim - 2))
         if bool(deviation.square().mean().sqrt() < _LEAST_CONTRAST * state.square().mean().sqrt()):
             return self._end(index, "dead", f"{how}, without a pattern", state)
         if not self.settings.check_stability:
             return self._end(index, "undecided", f"{how}; its stability was not asked for", state)
-        one = torch.tensor([index])
         (judged,) = stability_of(
-            self.step.select(one), state, num_eigenvalues=4, null_modes=translations(self.step.lattice)
+            self.step.select(torch.tensor([index])),
+            state,
+            num_eigenvalues=4,
+            null_modes=translations(self.step.lattice),
         )
-        if judged.growth_rates is not None:
-            others = [
-                float(rate)
-                for rate, kind in zip(judged.growth_rates, judged.kinds, strict=True)
-                if kind != "neutral"
-            ]
-            self.growth[index] = max(others, default=math.nan)
         reason = f"{how}; {judged.reason}"
-        if judged.verdict == "stable":
-            return self._end(index, "steady", reason, state)
-        if (
-            judged.verdict == "unstable"
-            and float(self.rates[index]) > 0
-            and how != "the roll-out came to rest"
-        ):
+        if judged.verdict == "unstable" and not resting:
             self.reasons[index] = f"no stable equilibrium: {reason}"
             return False
-        return self._end(index, "unstable" if judged.verdict == "unstable" else "undecided", reason, state)
+        if judged.growth_rates is not None:
+            growing = zip(judged.growth_rates.tolist(), judged.kinds, strict=True)
+            self.growth[index] = max((rate for rate, kind in growing if kind != "neutral"), default=math.nan)
+        verdict = {"stable": "steady", "unstable": "unstable"}.get(judged.verdict, "undecided")
+        return self._end(index, verdict, reason, state)
 
     def _end(self, index: int, verdict: str, reason: str, state: Tensor | None = None) -> bool:
         if state is not None:
