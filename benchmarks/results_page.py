@@ -19,6 +19,7 @@ OTHER_PAGES = {
     "costs": "what a prediction costs, beside solvers of equal error and of equal time",
     "optimiser-race": "error against seconds of training, for every optimiser on the same rule",
     "equilibria": "limits of roll-outs, memory and gradients of equilibria, on grids and on a graph",
+    "digits-classify": "MNIST told apart at an equilibrium, and by the same cell unrolled or cut short",
     "attractors": "automata trained to rest in a picture, what grows, and how often it returns after damage",
     "verification": "every equation, integrator and boundary against exact solutions and fitted orders",
     "solvers": "time of the reference solvers beside other packages, at equal error",
