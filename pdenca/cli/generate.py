@@ -130,6 +130,7 @@ def generate_command(
       fitzhugh-nagumo, fitzhugh-nagumo-pdebench, brusselator, schnakenberg,
       gierer-meinhardt, swift-hohenberg, cahn-hilliard, allen-cahn,
       fisher-kpp, complex-ginzburg-landau, advection-diffusion,
+      steady-schnakenberg, steady-gray-scott, steady-gray-scott-torus,
       equation (any of them, or your own: see --equation).
 
     The trajectories are HDF5 files that The Well's loader and xarray read.
