@@ -20,6 +20,7 @@ OTHER_PAGES = {
     "optimiser-race": "error against seconds of training, for every optimiser on the same rule",
     "equilibria": "limits of roll-outs, memory and gradients of equilibria, on grids and on a graph",
     "digits-classify": "MNIST told apart at an equilibrium, and by the same cell unrolled or cut short",
+    "steady-patterns": "where a rule comes to rest under parameters that vary in space, stencils, a U-Net",
     "attractors": "automata trained to rest in a picture, what grows, and how often it returns after damage",
     "verification": "every equation, integrator and boundary against exact solutions and fitted orders",
     "solvers": "time of the reference solvers beside other packages, at equal error",

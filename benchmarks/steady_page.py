@@ -22,7 +22,8 @@ def page(rows: Rows, facts: Mapping[str, Any]) -> str:
         f"Made by `{facts['command']}` from `steady-patterns.csv`; {facts['processor']}, {facts['threads']} "
         f"thread beside other programs, torch {facts['torch']}; {sum(facts['seconds'].values()) / 60:.0f} "
         "minutes of work. Recipes `steady-schnakenberg` (a supply that varies in space) and "
-        "`steady-gray-scott` (a feed rate that does), 32 x 32 cells between walls.",
+        "`steady-gray-scott` (a feed rate that does), 32 x 32 cells between walls. Training seeds: "
+        f"{', '.join(sorted({str(row['seed']) for row in rows if row['seed'] is not None}))}.",
         "",
         "*rule*: the experiment `steady`, which settles from the first frame. *order-n*: the true equations "
         "with stencils of that order, converged from the true steady state. *u-net*: start and field to the "
