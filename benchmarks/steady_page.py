@@ -28,9 +28,10 @@ def page(rows: Rows, facts: Mapping[str, Any]) -> str:
         "*rule*: the experiment `steady`, which settles from the first frame. *order-n*: the true equations "
         "with stencils of that order, converged from the true steady state. *u-net*: start and field to the "
         "pattern in one shot. Error: root mean square over the true pattern's standard deviation, median "
-        "over starts; of learned models the median of the seeds [smallest, largest]. *near*: share of starts "
-        "with an error below 0.1; the others settled in another pattern, which is as steady. *residual*: "
-        "relative rate of change under the equation with exact derivatives, median (1/time).",
+        "over the starts that stay finite; of learned models the median of the seeds [smallest, largest]. "
+        "*near*: share of starts with an error below 0.1; what settles elsewhere is another pattern, as "
+        "steady. *residual*: relative rate of change under the equation with exact derivatives, median "
+        "(1/time).",
         "",
     ]
     for equation in dict.fromkeys(row["equation"] for row in rows):
@@ -50,7 +51,7 @@ def _quality(rows: Rows) -> list[str]:
         own = [row for row in rows if row["model"] == model]
         seeds = list(dict.fromkeys(row["seed"] for row in own))
         groups = [[row for row in own if row["seed"] == seed] for seed in seeds]
-        near = [_share([row["error"] < 0.1 for row in group if _known(row["error"])]) for group in groups]
+        near = [_share([_is_near(row) for row in group if _is_judged(row)]) for group in groups]
         counts = {name: sum(row["verdict"] == name for row in own) for name in {r["verdict"] for r in own}}
         verdicts = ", ".join(f"{number} {name}" for name, number in sorted(counts.items()))
         lines.append(
@@ -101,6 +102,15 @@ def _median(rows: Rows, key: str) -> float:
 
 def _share(flags: Sequence[bool]) -> float:
     return sum(flags) / len(flags) if flags else math.nan
+
+
+def _is_judged(row: Mapping[str, Any]) -> bool:
+    """Whether there is a true steady state to compare with."""
+    return _known(row["error"]) or row["verdict"] == "not finite"
+
+
+def _is_near(row: Mapping[str, Any]) -> bool:
+    return row["verdict"] != "not finite" and row["error"] < 0.1
 
 
 def _known(value: float | None) -> bool:
