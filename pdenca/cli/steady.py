@@ -89,7 +89,8 @@ def steady_command(
         raise BadArgument(f"{png.name!r} ends in {png.suffix!r}; expected .png, .pdf or .svg")
     is_run = Path(what).is_dir()
     for parameter in click.get_current_context().command.params:
-        if parameter.name in (OF_EQUATION if is_run else OF_RUN) and values[str(parameter.name)]:
+        misplaced = parameter.name in (OF_EQUATION if is_run else OF_RUN)
+        if misplaced and values[str(parameter.name)] not in (None, False, ()):
             raise BadArgument(f"{parameter.opts[0]} is for {'an equation' if is_run else 'a trained rule'}")
     with on_interrupt("nothing was written"), Progress("steady") as bar:
         if is_run:
@@ -140,8 +141,8 @@ def _of_equation(
         parameters=constants,
         changes={name: values[name] for name in names if values[name] is not None},
         num_starts=values["starts"] or 1,
-        max_time=max_time or 10_000.0,
-        tolerance=tolerance or 1e-10,
+        max_time=10_000.0 if max_time is None else max_time,
+        tolerance=1e-10 if tolerance is None else tolerance,
         seed=values["seed"] or 0,
         progress=bar.update,
     )

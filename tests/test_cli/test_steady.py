@@ -99,6 +99,8 @@ def test_a_state_without_a_pattern_is_called_dead(call):
         (["schnakenberg", "-o", "x.hdf5"], "expected .npz"),
         (["schnakenberg", "--png", "x.txt"], "expected .png"),
         (["schnakenberg", "--max-time", "-1"], "max_time"),
+        (["schnakenberg", "--max-time", "0"], "max_time"),
+        (["schnakenberg", "--tolerance", "0"], "tolerance"),
     ],
 )
 def test_bad_input_is_refused(refused, words, sentence):

@@ -10,7 +10,7 @@ from pdenca.core import Settings
 from pdenca.datasets.digits import SIDE
 from pdenca.equilibrium import EquilibriumSettings
 
-from ..settings import read_experiment
+from ..experiment_files import read_experiment
 
 
 class NetworkSettings(Settings):
