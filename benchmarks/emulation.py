@@ -34,11 +34,13 @@ PIECES = {
     "stages.0.num_windows": "108",
     "stages.0.num_steps": "100",
     "stages.0.validate_every": "100",
-    "stages.1.num_windows": "36",
+    "stages.1.num_windows": "108",
     "stages.1.crop": "48",
     "stages.1.crop_margin": "6",
-    "stages.2.num_windows": "48",
-    "stages.2.crop": "64",
+    "stages.2.num_windows": "108",
+    "stages.2.crop": "48",
+    "stages.2.crop_margin": "6",
+    "stages.2.num_steps": "4",
 }
 MODELS: Mapping[str, Mapping[str, str]] = {
     "mlp": PIECES,

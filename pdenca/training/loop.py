@@ -104,9 +104,10 @@ class Training(Generic[Model]):
     """A run in a folder: ``metrics.csv``, ``last.safetensors`` (to resume), ``best.safetensors`` (to use).
 
     The best parameters are those with the lowest validation score. A step whose loss is not finite, or
-    ``EXPLOSION`` times the best loss of its stage, counts as a divergence: the state of some steps before is
-    restored, the fitter made more careful, and the event logged in the table; after ``MOST_DIVERGENCES`` of
-    them the run stops with an error.
+    ``EXPLOSION`` times the lowest level of its stage, counts as a divergence: the state of some steps before
+    is restored, the fitter made more careful, and the event logged in the table; after ``MOST_DIVERGENCES`` of
+    them the run stops with an error. The level is a running mean of the losses, because the loss of a single
+    lucky mini-batch says nothing about the next one's.
 
     Arguments:
         model: an automaton, a network or any other module; changed in place. What training changes beside its
@@ -124,6 +125,7 @@ class Training(Generic[Model]):
     PLATEAU: Final = 0.01
 
     EXPLOSION: Final = 1e3
+    LEVEL_STEPS: Final = 20
     MOST_DIVERGENCES: Final = 10
     SNAPSHOT_STEPS: Final = 10
 
@@ -193,7 +195,8 @@ class Training(Generic[Model]):
             self._load_parameters(resumed["start"])
         start = self._parameters()
         objective, fitter = stage.build(self.model)
-        step, best_loss = 0, math.inf
+        step = 0
+        level = lowest = math.inf  # running mean of the losses, now and at its best
         plateau = Plateau(stage.patience, self.PLATEAU)
 
         def snapshot() -> dict[str, Any]:
@@ -211,7 +214,8 @@ class Training(Generic[Model]):
             return int(saved["step"])
 
         if resumed is not None:
-            step, best_loss = restore(resumed["now"]), float(resumed["best_loss"])
+            step = restore(resumed["now"])
+            level, lowest = resumed.get("level", (math.inf, math.inf))
             plateau.best, plateau.num_stale = resumed.get("plateau", (math.inf, 0))
         # what a divergence falls back to belongs to the run's state: a resumed run falls back to the same
         good = snapshot() if resumed is None else resumed["good"]
@@ -219,8 +223,13 @@ class Training(Generic[Model]):
         saved_at = time.perf_counter()
 
         def within() -> dict[str, Any]:
-            state = [plateau.best, plateau.num_stale]
-            return {"start": start, "best_loss": best_loss, "now": snapshot(), "good": good, "plateau": state}
+            return {
+                "start": start,
+                "level": [level, lowest],
+                "now": snapshot(),
+                "good": good,
+                "plateau": [plateau.best, plateau.num_stale],
+            }
 
         while step < stage.num_steps and not plateau.reached:
             if self.max_seconds is not None and self.seconds >= self.max_seconds:
@@ -230,7 +239,7 @@ class Training(Generic[Model]):
                 candidate = snapshot()
             batch = objective.batch(step)
             report = fitter.step(objective, batch)
-            if not math.isfinite(report.loss) or report.loss > self.EXPLOSION * max(best_loss, TINY_LOSS):
+            if not math.isfinite(report.loss) or report.loss > self.EXPLOSION * max(lowest, TINY_LOSS):
                 self.divergences += 1
                 if self.divergences > self.MOST_DIVERGENCES:
                     write_text(self.folder / METRICS, metrics_text(self.rows))
@@ -250,7 +259,9 @@ class Training(Generic[Model]):
             objective.accept(batch)
             step += 1
             self.total_steps += 1
-            best_loss = min(best_loss, report.loss)
+            # level + (loss - level) / n, which keeps a level that does not change as it is, to the last bit
+            level = level + (report.loss - level) / self.LEVEL_STEPS if math.isfinite(level) else report.loss
+            lowest = min(lowest, level)
             last = step == stage.num_steps or report.converged
             score, message = None, "converged" if report.converged else None
             if last or step % stage.validate_every == 0:

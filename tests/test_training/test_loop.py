@@ -182,6 +182,18 @@ def test_a_large_but_harmless_loss_is_no_divergence(automaton, tmp_path):
     assert events(training) == []
 
 
+def test_a_lucky_mini_batch_does_not_make_the_next_one_a_divergence(automaton, tmp_path):
+    # a classifier near its end: losses of single batches spread over four orders of magnitude
+    fake = Count(automaton, {number: 1e-4 for number in range(3, 40, 7)})
+    training = Training(automaton, [Stage("noisy", 40, fake.build, 100)], scores([2.0, 1.0]), tmp_path)
+    training.run()
+    assert events(training) == []
+    fake = Count(automaton, {4: 1e-4, 11: 1e-4, 39: 2000.0})
+    training = Training(automaton, [Stage("wild", 42, fake.build, 100)], scores([2.0, 1.0]), tmp_path / "b")
+    training.run()
+    assert events(training) == ["diverged at step 39, back to step 30 with a lower rate"]
+
+
 def test_a_state_that_fails_at_once_is_not_fallen_back_to(automaton, tmp_path):
     # step 10 fails from the very state a snapshot was just taken of: only an earlier one can help
     fake = Count(automaton, {10: math.nan})
