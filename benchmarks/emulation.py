@@ -19,7 +19,7 @@ import torch
 from emulation_page import page
 from study import RESULTS, Clock, Scored, write_rows
 
-from pdenca.core import Emulator, write_text
+from pdenca.core import Emulator, StabilityError, write_text
 from pdenca.datasets import generate
 from pdenca.datasets.recipes.gray_scott_well import GrayScottWellRecipe
 from pdenca.evaluation import Case, EvaluationSettings, evaluate, load_rows
@@ -53,6 +53,7 @@ MODELS: Mapping[str, Mapping[str, str]] = {
 """Experiment -> its settings for these data, where they are not those of its file."""
 
 RULES = ("mlp", "polynomial")
+CANNOT = "cannot.txt"
 DATA = {
     "num_frames": 105,
     "num_trajectories": 4,
@@ -193,10 +194,13 @@ class Study:
             ):
                 yield replace(case, truth=case.truth[:, : settings.num_given + plan.frames])
 
-        self.clock.once(
-            f"score {label} on {split}",
-            lambda: evaluate(cases(), emulators, settings).save(self.folder(split, label)),
-        )
+        def work() -> None:
+            try:
+                evaluate(cases(), emulators, settings).save(self.folder(split, label))
+            except StabilityError as error:  # of a solver at the rule's price, on finer cells
+                write_text(self.folder(split, label) / CANNOT, f"{error}\n")
+
+        self.clock.once(f"score {label} on {split}", work)
 
     def folder(self, split: str, label: str) -> Path:
         """Return where the scores of a row on a split lie."""
@@ -210,8 +214,17 @@ class Study:
             label, _, split = name.removeprefix("score ").rpartition(" on ")
             model, _, seed = label.rpartition("-")
             number = int(seed) if model in MODELS else None
-            for row in load_rows(self.folder(split, label) / "rows.json"):
-                yield number, row
+            if not (self.folder(split, label) / CANNOT).exists():
+                for row in load_rows(self.folder(split, label) / "rows.json"):
+                    yield number, row
+
+    def cannot(self) -> Mapping[str, str]:
+        """Return what could not be scored, and why."""
+        folder = self.out / "scores"
+        return {
+            f"{path.parent.name} on {path.parent.parent.name}": path.read_text().strip()
+            for path in sorted(folder.glob(f"*/*/{CANNOT}"))
+        }
 
     def write(self) -> None:
         """Write the table, the facts and the page."""
@@ -224,6 +237,7 @@ class Study:
             "settings": {run.name: json.loads(run.settings.to_json()) for run in runs},
             "splits": {name: vars(plan) for name, plan in SPLITS.items()},
             "data": DATA,
+            "cannot": self.cannot(),
             "seconds": self.clock.seconds,
             **environment(),
         }

@@ -57,6 +57,8 @@ def page(rows: Iterable[Scored], facts: Mapping[str, Any]) -> str:
         if split != "test":
             chosen = choose(pooled, split=split, regime="all")
             lines += ["", f"## `{split}`", "", *table(chosen, WINDOWS)]
+    for label, reason in facts["cannot"].items():
+        lines += ["", f"No row for {label}: {reason}."]
     splits = list(dict.fromkeys(row.split for _, row in items))
     for metric, title in OTHER_METRICS.items():
         chosen = choose(items, metric=metric, regime="all")

@@ -35,8 +35,9 @@ OF_EQUATION = ("preset", "assignments", "num_cells", "spacing", "boundary", "sta
 )
 @click.option(
     "--method",
-    type=click.Choice(("newton-krylov", "anderson", "broyden", "picard")),
-    help="What finishes the roll-out; picard rolls out only. Default: newton-krylov.",
+    type=click.Choice(("pseudo-transient", "newton-krylov", "anderson", "broyden", "picard")),
+    help="pseudo-transient, the default, goes the roll-out's way in long implicit steps; picard rolls out "
+    "only; the others finish a roll-out that has become slow.",
 )
 @click.option(
     "--rollout", is_flag=True, help="Roll the rule out alone, too: how long it takes, where it ends."

@@ -1,6 +1,6 @@
 """Fixed points z = f(z) of any map on a batch of states: found, differentiated through, judged.
 
-    found = solve(step, start)                        # picard, anderson, broyden, newton-krylov
+    found = solve(step, start)                        # or picard, broyden, newton-krylov, ...
     state = fixed_point(step, start)                  # the same, with gradients
     (verdict,) = stability_of(step, found.state)      # is it one that the step itself would end in?
 
@@ -20,6 +20,8 @@ from .method import Method
 from .neutral import NullModes
 from .newton_krylov import NewtonKrylov
 from .picard import Picard
+from .preconditioning import Preconditioned, Preconditioner
+from .pseudo_transient import PseudoTransient
 from .regularisers import attached_iterates, fixed_point_correction, jacobian_penalty
 from .result import REASONS, FixedPoint
 from .returning import PerturbedRollout, perturbed_rollout
@@ -48,6 +50,9 @@ __all__ = [
     "OperatorCap",
     "PerturbedRollout",
     "Picard",
+    "Preconditioned",
+    "Preconditioner",
+    "PseudoTransient",
     "RowMap",
     "Search",
     "Selectable",

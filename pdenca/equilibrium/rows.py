@@ -69,6 +69,24 @@ class RowMap:
         """Return f at every row."""
         return self.rows(self._checked(self.step, points.view(self.shape)))
 
+    def part(self, indices: Tensor) -> "RowMap":
+        """Return f on the rows of some samples alone.
+
+        A step that cannot be cut down is fed zeros in place of the others.
+        """
+        if len(indices) == len(self.like):
+            return self
+        like = self.like[indices]
+        if self._selectable:
+            return RowMap(self.step.select(indices), like)  # type: ignore[attr-defined]
+
+        def padded(states: Tensor) -> Tensor:
+            everywhere = torch.zeros(self.like.shape, dtype=states.dtype, device=states.device)
+            result: Tensor = self.step(everywhere.index_copy(0, indices, states))[indices]
+            return result
+
+        return RowMap(padded, like)
+
     def at(self, points: Rows, mask: Mask, otherwise: Rows) -> Rows:
         """Return f at the rows of ``mask``; of the others something that is not to be used.
 

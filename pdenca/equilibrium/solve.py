@@ -15,6 +15,7 @@ from .broyden import Broyden
 from .method import Method
 from .newton_krylov import NewtonKrylov
 from .picard import Picard
+from .pseudo_transient import PseudoTransient
 from .result import FixedPoint
 from .rows import Map, RowMap, positive_time
 from .search import Search
@@ -24,6 +25,7 @@ SOLVERS: Final[dict[str, type[Method]]] = {
     "anderson": Anderson,
     "broyden": Broyden,
     "newton-krylov": NewtonKrylov,
+    "pseudo-transient": PseudoTransient,
 }
 """Name -> method; the options of each are its settings."""
 
@@ -81,7 +83,7 @@ def solve(
             ``select(indices)`` that returns the map of some samples is evaluated only where there is still
             work to do, once that is less than half of the batch; others are called with the whole batch.
         start: z₀ (unit of the state).
-        method: "picard", "anderson", "broyden" or "newton-krylov"; see :data:`SOLVERS`.
+        method: "picard", "anderson", "broyden", "newton-krylov" or "pseudo-transient"; see :data:`SOLVERS`.
         tolerance: of the relative residual; float32 reaches about 1e-6.
         rate_tolerance: of the relative residual per time (1/time); needs a time step.
         max_evaluations: of f, for each sample; one more verifies.

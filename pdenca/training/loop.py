@@ -105,9 +105,9 @@ class Training(Generic[Model]):
 
     The best parameters are those with the lowest validation score. A step whose loss is not finite, or
     ``EXPLOSION`` times the lowest level of its stage, counts as a divergence: the state of some steps before
-    is restored, the fitter made more careful, and the event logged in the table; after ``MOST_DIVERGENCES`` of
-    them the run stops with an error. The level is a running mean of the losses, because the loss of a single
-    lucky mini-batch says nothing about the next one's.
+    is restored, the fitter made more careful, and the event logged in the table; after
+    ``MOST_DIVERGENCES`` of them the run stops with an error. The level is a running mean of the losses,
+    because the loss of a single lucky mini-batch says nothing about the next one's.
 
     Arguments:
         model: an automaton, a network or any other module; changed in place. What training changes beside its

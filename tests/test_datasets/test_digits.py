@@ -54,7 +54,7 @@ def test_the_layout_is_that_of_mnist():
 
 
 GOOD = b"\0\0\x08\x01" + struct.pack(">I", 3) + b"abc"
-# without the hour of packing: the bytes are names of tests, and every process that collects must give the same
+# without the hour of packing: the bytes are names of tests, which every process that collects must agree on
 PACKED = gzip.compress(GOOD, mtime=0)
 
 

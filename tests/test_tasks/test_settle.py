@@ -39,11 +39,18 @@ def turned(z):
     return torch.stack((-z[1], z[0])) * 0.2 + z * (PATTERN.square().mean() - square)
 
 
+def part(z):
+    """How much of the pattern is in each field."""
+    return ((z * PATTERN).sum((-2, -1)) / PATTERN.square().sum())[..., None, None]
+
+
 RATES = {
     "slow": lambda z: 0.002 * (PATTERN - z),  # a stable pattern, hundreds of time units away
     "dead": lambda z: 0.05 * (0.7 - z),
     "blow up": lambda z: z * z,
     "turning": turned,
+    # a homogeneous state that a pattern grows from
+    "growing": lambda z: 0.1 * (0.7 - z) + 0.15 * part(z) * PATTERN * (1 - part(z).square()),
     # (1, 0) patterns of u are saddles: the part along v grows
     "saddle": lambda z: torch.stack((0.1 * (PATTERN - z[0]), 0.02 * z[1] * (1 - z[1].square()))),
 }
@@ -79,7 +86,9 @@ def test_a_solver_saves_most_of_the_roll_out(method):
 
 
 def test_a_solution_far_away_is_not_taken_for_the_end_of_the_roll_out():
-    settings = SettleSettings(max_time=60.0, first_time=60.0, solve_below=1.0, largest_move=0.05)
+    settings = SettleSettings(
+        method="newton-krylov", max_time=60.0, first_time=60.0, solve_below=1.0, largest_move=0.05
+    )
     found = settle(Flow(("slow",)), starts(1), settings)
     assert found.verdicts == ("unsettled",)
     assert "of the state's size away" in found.reasons[0]
@@ -95,6 +104,17 @@ def test_a_saddle_is_left_for_where_the_roll_out_goes():
     short = settle(Flow(("saddle",)), start, settings.replace(max_time=20.0))
     assert short.verdicts == ("unsettled",)
     assert "no stable equilibrium" in short.reasons[0]
+
+
+def test_a_homogeneous_state_that_a_pattern_grows_from_is_not_dead():
+    # at first nothing moves: implicit steps jump to the homogeneous state, which is an equilibrium
+    start = 0.7 + 1e-5 * PATTERN.expand(1, 2, 8, 8)
+    found = settle(Flow(("growing",)), start, SettleSettings(max_time=3000.0))
+    assert found.verdicts == ("steady",)
+    assert float(found.state.std()) > 0.3
+    # nor where nothing moves at all
+    found = settle(Flow(("growing",)), torch.full((1, 2, 8, 8), 0.7, dtype=torch.float64))
+    assert found.verdicts == ("unstable",)
 
 
 def test_stability_is_not_claimed_unasked():

@@ -15,11 +15,13 @@ from pdenca.core import BadInputError, Context
 from pdenca.datasets import Header, load_split
 from pdenca.solvers import Equation, Grid, equation_class
 from pdenca.solvers.steady.operator import reference_derivatives
+from pdenca.solvers.transform import is_spectral
 
 from ..models import NeuralEmulator
 from ..validation import pooled_squares
 from .report import Pattern, SteadyReport
 from .settle import SettleSettings, settle
+from .waves import WaveStep
 
 
 def steady_of_rule(
@@ -109,8 +111,10 @@ def steady_of_rule(
     )
 
 
-def one_step(emulator: NeuralEmulator, grid: Grid, context: Context) -> BoundAutomaton:
+def one_step(emulator: NeuralEmulator, grid: Grid, context: Context) -> BoundAutomaton | WaveStep:
     """Return the map whose fixed points are the rule's equilibria: one automaton step.
+
+    With a preconditioner where the grid has waves.
 
     Raises:
         BadInputError: for a network, or cells of another size than those of the training.
@@ -125,7 +129,8 @@ def one_step(emulator: NeuralEmulator, grid: Grid, context: Context) -> BoundAut
             f"{emulator.name} was trained on cells of {emulator.scales.spacing:g}, the data have "
             f"{grid.spacing[0]:g}; usual cure: data with the same cells"
         )
-    return emulator.automaton.bind(grid, context, num_steps=1)
+    bound = emulator.automaton.bind(grid, context, num_steps=1)
+    return WaveStep(bound) if is_spectral(grid) else bound
 
 
 def equation_of(header: Header, context: Context) -> Equation | None:

@@ -1,8 +1,9 @@
-"""From a start to the equilibrium it tends to: roll out while the state moves, then solve."""
+"""From a start to the equilibrium it tends to: in implicit steps, or by a roll-out that a solver ends."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Final, Literal, Protocol, runtime_checkable
 
 import pydantic
@@ -19,30 +20,39 @@ from pdenca.solvers.boundary import Periodic, boundary_from_name
 _GROWTH: Final = 1.5
 # least spatial standard deviation of a pattern, in units of the field's rms
 _LEAST_CONTRAST: Final = 1e-3
+# how the roll-out's way is followed, and once more, with more care, where that ends on a saddle; what does
+# not slow down is soon left to the roll-out, which is cheaper then
+_FOLLOWING: Final[tuple[Mapping[str, int | float], ...]] = (
+    {"patience": 25},
+    {"patience": 25, "accuracy": 0.002, "forcing": 0.03},
+)
 
 
 class SettleSettings(Settings):
     """How equilibria are looked for.
 
     Arguments:
-        method: of :func:`pdenca.equilibrium.solve`; "picard" only rolls out.
+        method: of :func:`pdenca.equilibrium.solve`. "pseudo-transient" follows the roll-out's way from the
+            start on, in long implicit steps; the others finish a roll-out that has become slow; "picard" only
+            rolls out.
         rate_tolerance: relative change per time, ‖f(z) - z‖ / ‖f(z)‖ / Δt, that counts as rest (1/time).
         solve_below: relative change per time below which the solver is tried (1/time); so late that the
             state is near the equilibrium which the roll-out itself would reach.
         first_time: rolled out before the first try (time).
         max_time: rolled out at most (time).
-        max_evaluations: of one try of the solver.
+        max_evaluations: of one try of the solver; by default 200 of the one that follows the way, 15 of the
+            others.
         largest_move: a solution further away than this from where the solver began, relative to the state's
             size, is not taken for the one that the roll-out tends to.
         check_stability: whether the Jacobian's leading eigenvalues are found; else nothing is called stable.
     """
 
-    method: Literal["picard", "anderson", "broyden", "newton-krylov"] = "newton-krylov"
+    method: Literal["picard", "anderson", "broyden", "newton-krylov", "pseudo-transient"] = "pseudo-transient"
     rate_tolerance: float = pydantic.Field(default=1e-8, gt=0)
     solve_below: float = pydantic.Field(default=3e-4, gt=0)
     first_time: float = pydantic.Field(default=50.0, gt=0)
     max_time: float = pydantic.Field(default=10_000.0, gt=0)
-    max_evaluations: pydantic.PositiveInt = 15
+    max_evaluations: pydantic.PositiveInt | None = None
     largest_move: float = pydantic.Field(default=0.3, gt=0)
     check_stability: bool = True
 
@@ -65,7 +75,7 @@ VERDICTS: Final = ("steady", "dead", "unstable", "undecided", "unsettled", "not 
 """What can become of a start:
 
 - steady: a stable equilibrium with a pattern;
-- dead: a homogeneous equilibrium;
+- dead: a homogeneous equilibrium that no pattern grows from;
 - unstable: the roll-out rests in an equilibrium that small perturbations leave;
 - undecided: an equilibrium whose stability is not told (or was not asked for);
 - unsettled: no stable equilibrium was found from this start; the reason names an unstable one;
@@ -133,10 +143,13 @@ def settle(
 ) -> Settled:
     """Find the equilibrium that each start tends to.
 
-    The state is rolled out in stretches that grow by half. After each one a solver is tried on those that
-    move slowly enough. Its solution is taken if it lies near, and if it is stable; a roll-out does not end in
-    an unstable one, so it goes on. Patterns are multistable, and a solver may jump: what is found is *an*
-    equilibrium near the roll-out, which one may compare with the roll-out's own end.
+    By default the way of the roll-out is followed in implicit steps that grow as it slows down
+    (:class:`~pdenca.equilibrium.PseudoTransient`), which takes a small part of the roll-out's evaluations.
+    Where that does not end in a stable equilibrium, and with other methods, the state is rolled out in
+    stretches that grow by half. After each one a solver is tried on those that move slowly enough. Its
+    solution is taken if it lies near, and if it is stable; a roll-out does not end in an unstable one, so it
+    goes on. Patterns are multistable, and a solver may jump: what is found is *an* equilibrium near the
+    roll-out, which one may compare with the roll-out's own end.
 
     Along periodic axes every shifted pattern is one too: these directions are no instabilities. A pattern
     that never rests, such as a glider or a spiral, ends as "unsettled"; one that dies out as "dead".
@@ -154,6 +167,8 @@ def settle(
     if not step.deterministic:
         raise BadInputError("a stochastic automaton never comes to rest; usual cure: fire_rate = 1")
     search = _Search(step, start, settings)
+    if settings.method == "pseudo-transient":
+        search.follow()
     time, stretch = 0.0, settings.first_time
     while search.active.numel() and time < settings.max_time:
         stretch = min(stretch, settings.max_time - time)
@@ -180,6 +195,19 @@ class _Search:
         self.evaluations, self.products = (torch.zeros(count, dtype=torch.int64) for _ in range(2))
         self.times = torch.zeros(count, dtype=torch.float64)
 
+    def follow(self) -> None:
+        """Go the roll-out's way in implicit steps; what that does not settle is left where it started."""
+        most, chosen = self.settings.max_evaluations or 200, self.active
+        for options in _FOLLOWING:
+            converged = self._solve(chosen, "pseudo-transient", most, math.inf, options)
+            for index in chosen[~converged].tolist():
+                self.reasons[index] = ""  # the roll-out will tell
+            # an equilibrium that is not the roll-out's end: once more from the start
+            chosen = chosen[converged & torch.isin(chosen, self._unsettled())]
+            if not chosen.numel():
+                break
+        self.active = self._unsettled()
+
     def roll(self, count: int) -> None:
         """Take ``count`` steps with those that are still looked for; measure how they move."""
         chosen = self.active
@@ -204,38 +232,52 @@ class _Search:
             self._finish(index, self.state[index : index + 1], "the roll-out came to rest", resting=True)
         slow = chosen[~at_rest & (self.rates[chosen] < self.settings.solve_below)]
         if self.settings.method != "picard" and len(slow):
-            self._solve(slow)
+            follows = self.settings.method == "pseudo-transient"
+            method = "newton-krylov" if follows else self.settings.method
+            most = 15 if follows else self.settings.max_evaluations or 15
+            self._solve(slow, method, most, self.settings.largest_move)
         for index in self.active.tolist():
             if last and not self.reasons[index]:
                 self.reasons[index] = "it still moves"
-        left = [index for index in self.active.tolist() if self.verdicts[index] == "unsettled"]
-        self.active = torch.tensor(left, dtype=torch.int64)
+        self.active = self._unsettled()
 
-    def _solve(self, chosen: Tensor) -> None:
+    def _unsettled(self) -> Tensor:
+        left = [index for index, verdict in enumerate(self.verdicts) if verdict == "unsettled"]
+        return torch.tensor(left, dtype=torch.int64)
+
+    def _solve(
+        self,
+        chosen: Tensor,
+        method: str,
+        max_evaluations: int,
+        largest_move: float,
+        options: Mapping[str, int | float] = MappingProxyType({}),
+    ) -> Tensor:
+        """Try to finish these; return which of them the method solved, whatever was made of that."""
         start = self.state[chosen]
         found = solve(
             self.step.select(chosen),
             start,
-            method=self.settings.method,
+            method=method,
             tolerance=1.0,
             rate_tolerance=self.settings.rate_tolerance,
-            max_evaluations=self.settings.max_evaluations,
+            max_evaluations=max_evaluations,
+            **options,
         )
         self.evaluations[chosen] += found.evaluations
         self.products[chosen] += found.products
         moved = (found.state - start).flatten(1).norm(dim=1) / start.flatten(1).norm(dim=1)
         for place, index in enumerate(chosen.tolist()):
             if not found.converged[place]:
-                self.reasons[index] = f"{self.settings.method}: {found.reason[place]}"
-            elif moved[place] > self.settings.largest_move:
-                self.reasons[index] = (
-                    f"{self.settings.method} went {float(moved[place]):.2g} of the state's size away"
-                )
+                self.reasons[index] = f"{method}: {found.reason[place]}"
+            elif moved[place] > largest_move:
+                self.reasons[index] = f"{method} went {float(moved[place]):.2g} of the state's size away"
             else:
                 assert found.rates is not None
-                how = f"{self.settings.method} converged"
+                how = f"{method} converged"
                 if self._finish(index, found.state[place : place + 1], how, resting=False):
                     self.rates[index] = float(found.rates[place])
+        return found.converged
 
     def _finish(self, index: int, state: Tensor, how: str, resting: bool) -> bool:
         """Judge an equilibrium; return whether the search ends with it.
@@ -243,7 +285,8 @@ class _Search:
         ``resting``: the roll-out itself is there, and rolling on would not lead away.
         """
         deviation = state - state.flatten(2).mean(2).view(*state.shape[:2], *(1,) * (state.ndim - 2))
-        if bool(deviation.square().mean().sqrt() < _LEAST_CONTRAST * state.square().mean().sqrt()):
+        dead = bool(deviation.square().mean().sqrt() < _LEAST_CONTRAST * state.square().mean().sqrt())
+        if dead and not self.settings.check_stability:
             return self._end(index, "dead", f"{how}, without a pattern", state)
         if not self.settings.check_stability:
             return self._end(index, "undecided", f"{how}; its stability was not asked for", state)
@@ -257,6 +300,9 @@ class _Search:
         if judged.verdict == "unstable" and not resting:
             self.reasons[index] = f"no stable equilibrium: {reason}"
             return False
+        # a pattern may be about to grow from a homogeneous state
+        if dead and judged.verdict != "unstable":
+            return self._end(index, "dead", f"{how}, without a pattern", state)
         if judged.growth_rates is not None:
             growing = zip(judged.growth_rates.tolist(), judged.kinds, strict=True)
             self.growth[index] = max((rate for rate, kind in growing if kind != "neutral"), default=math.nan)
