@@ -19,10 +19,11 @@ import torch
 from emulation_page import page
 from study import RESULTS, Clock, Scored, write_rows
 
-from pdenca.core import Emulator, StabilityError, write_text
+from pdenca.core import BadInputError, Emulator, StabilityError, write_text
 from pdenca.datasets import generate
 from pdenca.datasets.recipes.gray_scott_well import GrayScottWellRecipe
 from pdenca.evaluation import Case, EvaluationSettings, evaluate, load_rows
+from pdenca.evaluation.intervals import bind_to_interval
 from pdenca.tasks.comparison import baseline_rows, load_cases, tuned_rows
 from pdenca.tasks.emulation import environment, load_experiment, load_run, train_emulator
 from pdenca.tasks.rivals import RESOLUTION_FLOOR
@@ -187,18 +188,27 @@ class Study:
 
     def _score(self, split: str, plan: Scoring, label: str, emulators: Mapping[str, Emulator]) -> None:
         settings = EvaluationSettings(example_frames=())
+        folder = self.folder(split, label)
 
-        def cases() -> Iterator[Case]:
-            for case in load_cases(
-                self.data, expand_splits(self.data, [split]), None, plan.trajectories, settings
-            ):
+        def cases(names: list[str]) -> Iterator[Case]:
+            for case in load_cases(self.data, names, None, plan.trajectories, settings):
                 yield replace(case, truth=case.truth[:, : settings.num_given + plan.frames])
 
         def work() -> None:
-            try:
-                evaluate(cases(), emulators, settings).save(self.folder(split, label))
-            except StabilityError as error:  # of a solver at the rule's price, on finer cells
-                write_text(self.folder(split, label) / CANNOT, f"{error}\n")
+            # a rule may not make up a frame of its steps, a solver at its price be unstable on finer cells
+            able, reasons = [], []
+            for name in expand_splits(self.data, [split]):
+                try:
+                    for case in cases([name]):
+                        for row, emulator in emulators.items():
+                            bind_to_interval(row, emulator, case, case.context, None)
+                    able.append(name)
+                except (BadInputError, StabilityError) as error:
+                    reasons.append(f"{name}: {error}")
+            if able:
+                evaluate(cases(able), emulators, settings).save(folder)
+            if reasons:
+                write_text(folder / CANNOT, "; ".join(reasons) + "\n")
 
         self.clock.once(f"score {label} on {split}", work)
 
@@ -214,9 +224,9 @@ class Study:
             label, _, split = name.removeprefix("score ").rpartition(" on ")
             model, _, seed = label.rpartition("-")
             number = int(seed) if model in MODELS else None
-            if not (self.folder(split, label) / CANNOT).exists():
-                for row in load_rows(self.folder(split, label) / "rows.json"):
-                    yield number, row
+            path = self.folder(split, label) / "rows.json"
+            for row in load_rows(path) if path.exists() else ():
+                yield number, row
 
     def cannot(self) -> Mapping[str, str]:
         """Return what could not be scored, and why."""

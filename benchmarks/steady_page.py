@@ -26,12 +26,13 @@ def page(rows: Rows, facts: Mapping[str, Any]) -> str:
         f"{', '.join(sorted({str(row['seed']) for row in rows if row['seed'] is not None}))}.",
         "",
         "*rule*: the experiment `steady`, which settles from the first frame. *order-n*: the true equations "
-        "with stencils of that order, converged from the true steady state. *u-net*: start and field to the "
-        "pattern in one shot. Error: root mean square over the true pattern's standard deviation, median "
-        "over the starts that stay finite; of learned models the median of the seeds [smallest, largest]. "
-        "*near*: share of starts with an error below 0.1; what settles elsewhere is another pattern, as "
-        "steady. *residual*: relative rate of change under the equation with exact derivatives, median "
-        "(1/time).",
+        "with stencils of that order, converged from the true steady state. *equation*: the reference "
+        "solver, etdrk4 and Newton-Krylov with exact derivatives, from the same starts; it made the targets "
+        "too. *u-net*: start and field to the pattern in one shot. Error: root mean square over the true "
+        "pattern's standard deviation, median over the starts that stay finite; of learned models the "
+        "median of the seeds [smallest, largest]. *near*: share of starts with an error below 0.1; what "
+        "settles elsewhere is another pattern, as steady. *residual*: relative rate of change under the "
+        "equation with exact derivatives, median (1/time).",
         "",
     ]
     for equation in dict.fromkeys(row["equation"] for row in rows):
@@ -42,6 +43,7 @@ def page(rows: Rows, facts: Mapping[str, Any]) -> str:
                 lines += [f"### `{split}`: {meaning}", "", *_quality(chosen), ""]
                 if split == "test":
                     lines += [*_cost([row for row in chosen if row["model"] == "rule"]), ""]
+                    lines += [*_solver_cost(chosen), ""]
     return "\n".join(lines).rstrip() + "\n"
 
 
@@ -80,6 +82,20 @@ def _cost(rows: Rows) -> list[str]:
         "as the search with its products (median, [smallest, largest]); the two end "
         f"{_of(apart)} apart, {sum(value < 0.01 for value in apart)} of {len(apart)} within 0.01.",
     ]
+
+
+def _solver_cost(rows: Rows) -> list[str]:
+    """Return what the reference solver took for the same starts."""
+    lines = []
+    for model, name in (("rule", "The search on the rule"), ("equation", "The reference solver")):
+        own = [row for row in rows if row["model"] == model and row["verdict"] in ("steady", "undecided")]
+        if own:
+            evaluations, products = (_of([row[key] for row in own]) for key in ("evaluations", "products"))
+            what = "the rule" if model == "rule" else "the equation's rate"
+            lines.append(
+                f"{name} takes {evaluations} evaluations of {what} and {products} products with its Jacobian."
+            )
+    return [" ".join(lines)]
 
 
 def _of(values: Sequence[float]) -> str:

@@ -37,11 +37,13 @@ FIELDS = ("schnakenberg", "gray-scott")
 SETTINGS: Mapping[str, Mapping[str, str]] = {"schnakenberg": {}, "gray-scott": {"stages.2.map_steps": "100"}}
 SPLITS = ("test", "ood_params", "ood_bc", "ood_ic")
 CONTROL = "gray-scott-torus"
+SOLVER = "equation"
+STAGES = 4  # evaluations of the rate in a step of etdrk4, which marches
 STENCILS = ("order-2", "order-4", "order-6")
 NETWORK = {"stages.0.num_windows": "24", "stages.0.num_steps": "600", "stages.0.validate_every": "30"}
 SEARCH = {
-    "schnakenberg": SettleSettings(first_time=200.0, max_time=10_000.0),
-    "gray-scott": SettleSettings(first_time=1000.0, solve_below=1e-4, max_time=60_000.0),
+    "schnakenberg": SettleSettings(max_time=10_000.0),
+    "gray-scott": SettleSettings(max_time=60_000.0),
 }
 COLUMNS = ("equation", "split", "model", "seed", *Pattern.__dataclass_fields__)
 
@@ -81,6 +83,7 @@ class Study:
             for split in SPLITS:
                 for stencil in STENCILS:
                     self._score(equation, split, stencil, None, partial(stencil_rows, data, split, stencil))
+            self._score(equation, "test", SOLVER, None, partial(solver_rows, data, SEARCH[equation].max_time))
             for seed in self.seeds:
                 self._train_and_score(equation, data, seed)
 
@@ -116,7 +119,7 @@ class Study:
         """Yield a row for each start of everything that was scored."""
         for equation in FIELDS:
             for split in SPLITS:
-                for model in ("rule", *STENCILS, "u-net"):
+                for model in ("rule", SOLVER, *STENCILS, "u-net"):
                     for seed in (None, *self.seeds):
                         path = self.path(equation, split, model, seed)
                         if path.is_file():
@@ -195,6 +198,36 @@ def stencil_rows(data: Path, split: str, stencil: str) -> list[Pattern]:
                 error=float(errors[row]),
             )
             for row in range(len(target))
+        ]
+    return rows
+
+
+def solver_rows(data: Path, max_time: float) -> list[Pattern]:
+    """Let the reference solver find the steady state from every start, and tell what it took."""
+    std = torch.tensor(measure_scales(data).field_std, dtype=torch.float64)
+    rows = []
+    for header, frames in load_split(data, "test"):
+        context = {name: value.double() for name, value in header.context(len(frames)).items()}
+        equation = equation_of(header, context)
+        assert equation is not None
+        step = json.loads(header.provenance["settings"])["time_step"]
+        found = find_steady_state(
+            equation, header.grid, frames[:, 0].double(), time_step=step, max_time=max_time, tolerance=1e-8
+        )
+        errors = pooled_squares(found.state - frames[:, -1].double(), frames[:, -1].double(), std).sqrt()
+        rows += [
+            Pattern(
+                name=f"{header.regime}/{row}",
+                verdict="undecided" if found.converged[row] else "unsettled",
+                reason=found.reasons[row],
+                rate=float(found.relative_rate[row]),
+                reference_rate=float(found.relative_rate[row]),
+                error=float(errors[row]),
+                evaluations=STAGES * float(found.time[row]) / step,
+                products=float(found.products[row]),
+                time=float(found.time[row]),
+            )
+            for row in range(len(frames))
         ]
     return rows
 

@@ -210,7 +210,7 @@ class StageSettings(Settings):
     crop: pydantic.PositiveInt | None = None
     crop_margin: int = pydantic.Field(default=10, ge=0)
     adjoint: Literal["implicit", "jacobian-free", "phantom"] = "implicit"
-    search: Literal["picard", "anderson", "broyden", "newton-krylov"] = "anderson"
+    search: Literal["picard", "anderson", "broyden", "newton-krylov", "pseudo-transient"] = "anderson"
     map_steps: pydantic.PositiveInt = 20
     max_evaluations: pydantic.PositiveInt = 50
     jacobian_weight: float = pydantic.Field(default=0.0, ge=0)

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 import numpy as np
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor
 
 from pdenca.core.errors import BadInputError, NonFiniteError
@@ -64,6 +64,7 @@ class SteadyState:
         velocity: c of travelling states, else 0, (batch, axis) (length/time).
         residual: relative_rate in the frame that moves with c, (batch,) (1/time).
         time: marched until the end or until Newton's method took over, (batch,).
+        products: of the Jacobian with vectors, in all tries of Newton's method, (batch,).
         moved: largest change by Newton's method relative to the scale, (batch,).
         history: of each trajectory.
     """
@@ -79,6 +80,7 @@ class SteadyState:
     velocity: Float[Tensor, "batch axis"]
     residual: Float[Tensor, " batch"]
     time: Float[Tensor, " batch"]
+    products: Int[Tensor, " batch"]
     moved: Float[Tensor, " batch"]
     history: tuple[tuple[SearchRecord, ...], ...]
 
@@ -182,7 +184,7 @@ class _Search:
         self.vector: Vector = np.zeros(operator.size)
         self.velocity = np.zeros(operator.grid.num_dims)
         self.converged = self.travelling = False
-        self.reason, self.moved, self.time = "", 0.0, 0.0
+        self.reason, self.moved, self.time, self.products = "", 0.0, 0.0, 0
         self.history: list[SearchRecord] = []
 
     @property
@@ -265,6 +267,7 @@ class _Search:
         return np.where(self.scale > 0, self.scale, largest)
 
     def _note(self, result: NewtonResult, stage: str) -> bool:
+        self.products += result.num_products
         self.history.extend(SearchRecord(stage, self.time, size) for size in result.residuals)
         if result.reason != "converged":
             return False
@@ -320,6 +323,7 @@ def _collect(searches: list[_Search], given: Tensor) -> SteadyState:
         velocity=stack([search.velocity for search in searches]),
         residual=stack([search.relative(rate) for search, rate in zip(searches, moving, strict=True)]),
         time=stack([search.time for search in searches]),
+        products=torch.tensor([search.products for search in searches], device=given.device),
         moved=stack([search.moved for search in searches]),
         history=tuple(tuple(search.history) for search in searches),
     )
