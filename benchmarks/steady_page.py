@@ -11,6 +11,7 @@ SPLITS = {
     "ood_params": "fields of other families: a ramp, a disc",
     "ood_bc": "a torus instead of walls",
     "ood_ic": "another family of starts",
+    "ood_domain": "twice the side",
 }
 
 

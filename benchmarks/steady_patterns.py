@@ -20,6 +20,7 @@ from typing import Any
 import torch
 from steady_page import page
 from study import RESULTS, Clock
+from torch import Tensor
 
 from pdenca.core import write_text
 from pdenca.datasets import RECIPES, generate, load_split
@@ -35,7 +36,8 @@ from pdenca.tasks.validation import pooled_squares
 FIELDS = ("schnakenberg", "gray-scott")
 """Recipes steady-... in which a parameter varies in space."""
 SETTINGS: Mapping[str, Mapping[str, str]] = {"schnakenberg": {}, "gray-scott": {"stages.2.map_steps": "100"}}
-SPLITS = ("test", "ood_params", "ood_bc", "ood_ic")
+SPLITS = ("test", "ood_params", "ood_bc", "ood_ic", "ood_domain")
+APART = ("ood_domain",)  # generated into a folder of their own
 CONTROL = "gray-scott-torus"
 SOLVER = "equation"
 STAGES = 4  # evaluations of the rate in a step of etdrk4, which marches
@@ -76,14 +78,18 @@ class Study:
         """Do what is not done yet: data, rivals, rules, equation by equation."""
         for equation in self.equations:
             data = self.out / equation
-            recipe = RECIPES[f"steady-{equation}"].parse(
-                {"splits": ("train", "valid", *SPLITS), "num_grid_trajectories": 8}
-            )
+            kept = ("train", "valid", *(name for name in SPLITS if name not in APART))
+            recipe = RECIPES[f"steady-{equation}"].parse({"splits": kept, "num_grid_trajectories": 8})
             self.clock.once(f"generate {equation}", partial(generate, recipe, data))
+            larger = RECIPES[f"steady-{equation}"].parse({"splits": APART})
+            self.clock.once(f"generate {equation}, larger", partial(generate, larger, self.apart(data)))
+            std = torch.tensor(measure_scales(data).field_std, dtype=torch.float64)
             for split in SPLITS:
                 for stencil in STENCILS:
-                    self._score(equation, split, stencil, None, partial(stencil_rows, data, split, stencil))
-            self._score(equation, "test", SOLVER, None, partial(solver_rows, data, SEARCH[equation].max_time))
+                    rows = partial(stencil_rows, self.place(data, split), split, stencil, std)
+                    self._score(equation, split, stencil, None, rows)
+            rows = partial(solver_rows, data, SEARCH[equation].max_time, std)
+            self._score(equation, "test", SOLVER, None, rows)
             for seed in self.seeds:
                 self._train_and_score(equation, data, seed)
 
@@ -101,10 +107,18 @@ class Study:
         )
         for split in SPLITS:
             # the training is complete, so it is only read
-            self._score(equation, split, "u-net", seed, partial(network_rows, data, network, one_shot, split))
-            self._score(
-                equation, split, "rule", seed, partial(rule_rows, data, rule, split, SEARCH[equation])
-            )
+            there, search = self.place(data, split), SEARCH[equation]
+            answers = partial(network_rows, data, network, one_shot, there, split)
+            self._score(equation, split, "u-net", seed, answers)
+            self._score(equation, split, "rule", seed, partial(rule_rows, there, rule, split, search))
+
+    def apart(self, data: Path) -> Path:
+        """Return where the splits of another size lie."""
+        return data.with_name(f"{data.name}-larger")
+
+    def place(self, data: Path, split: str) -> Path:
+        """Return where a split lies."""
+        return self.apart(data) if split in APART else data
 
     def _score(self, equation: str, split: str, model: str, seed: int | None, rows: Any) -> None:
         path = self.path(equation, split, model, seed)
@@ -153,19 +167,18 @@ def rule_rows(data: Path, run: Path, split: str, search: SettleSettings) -> list
     )
 
 
-def network_rows(data: Path, run: Path, settings: Any, split: str) -> list[Pattern]:
-    """Ask a network for the pattern of every start of a split."""
+def network_rows(data: Path, run: Path, settings: Any, place: Path, split: str) -> list[Pattern]:
+    """Ask a network trained on ``data`` for the pattern of every start of a split."""
     model = train_one_shot(data, run, settings, resume=True)
-    errors = one_shot_errors(model, data, split)
+    errors = one_shot_errors(model, place, split, measure_scales(data))
     return [
         Pattern(name=str(row), verdict="undecided", reason="one shot", rate=math.nan, error=float(error))
         for row, error in enumerate(errors)
     ]
 
 
-def stencil_rows(data: Path, split: str, stencil: str) -> list[Pattern]:
+def stencil_rows(data: Path, split: str, stencil: str, std: Tensor) -> list[Pattern]:
     """Solve the true equations with a stencil from every steady state of a split: where it moves them."""
-    std = torch.tensor(measure_scales(data).field_std, dtype=torch.float64)
     rows = []
     for header, frames in load_split(data, split):
         kept = torch.tensor(header.settled)
@@ -202,9 +215,8 @@ def stencil_rows(data: Path, split: str, stencil: str) -> list[Pattern]:
     return rows
 
 
-def solver_rows(data: Path, max_time: float) -> list[Pattern]:
+def solver_rows(data: Path, max_time: float, std: Tensor) -> list[Pattern]:
     """Let the reference solver find the steady state from every start, and tell what it took."""
-    std = torch.tensor(measure_scales(data).field_std, dtype=torch.float64)
     rows = []
     for header, frames in load_split(data, "test"):
         context = {name: value.double() for name, value in header.context(len(frames)).items()}
