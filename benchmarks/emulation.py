@@ -55,6 +55,7 @@ MODELS: Mapping[str, Mapping[str, str]] = {
 
 RULES = ("mlp", "polynomial")
 CANNOT = "cannot.txt"
+FINER = "ood_resolution_fine"
 DATA = {
     "num_frames": 105,
     "num_trajectories": 4,
@@ -88,7 +89,7 @@ SPLITS: Mapping[str, Scoring] = {
     "ood_params_interp": Scoring(8, 30),
     "ood_params_extrap": Scoring(4, 30),
     "ood_domain": Scoring(2, 30),
-    "ood_resolution_fine": Scoring(2, 30),
+    FINER: Scoring(2, 30),
     "ood_resolution_coarse": Scoring(4, 30),
     "ood_bc": Scoring(4, 30),
     "ood_noise": Scoring(2, 30),
@@ -171,6 +172,10 @@ class Study:
             for model, seed in self.trained() if plan.all_rows else rules:
                 emulator = load_run(self.run(model, seed), torch.float32)
                 self._score(split, plan, f"{model}-{seed}", {model: emulator})
+                if split == FINER and model in RULES:
+                    # as many grids of the training's spacing between each other, instead of rescaled kernels
+                    name, other = f"{model}, interleaved", replace(emulator, finer="interleaved")
+                    self._score(split, plan, f"{name}-{seed}", {name: other})
             for name, emulator in self.rivals(plan).items():
                 self._score(split, plan, name, {name: emulator})
 
@@ -223,7 +228,7 @@ class Study:
                 continue
             label, _, split = name.removeprefix("score ").rpartition(" on ")
             model, _, seed = label.rpartition("-")
-            number = int(seed) if model in MODELS else None
+            number = int(seed) if model.partition(",")[0] in MODELS else None
             path = self.folder(split, label) / "rows.json"
             for row in load_rows(path) if path.exists() else ():
                 yield number, row
