@@ -78,7 +78,8 @@ def _cost(rows: Rows) -> list[str]:
     ratios = [row["rollout_evaluations"] / (row["evaluations"] + row["products"]) for row in settled]
     apart = [row["rollout_error"] for row in settled]
     return [
-        f"Rolling the same rule out alone, from the same starts to the same residual: {len(settled)} of "
+        "Rolling the rule of the first seed out alone, from the same starts to the same residual: "
+        f"{len(settled)} of "
         f"{len(compared)} come to rest both ways. The roll-out takes {_of(ratios)} times as many evaluations "
         "as the search with its products (median, [smallest, largest]); the two end "
         f"{_of(apart)} apart, {sum(value < 0.01 for value in apart)} of {len(apart)} within 0.01.",
