@@ -27,12 +27,12 @@ class PseudoTransient(Method):
 
     As long as the state moves, δ (in applications of f) is chosen so that a step's error in time is about
     ``accuracy`` of the state's size; near rest nothing changes any more, δ grows without bound, and the steps
-    are Newton's. So it goes where a roll-out goes, by another way than its small steps, and fixed points that
-    a roll-out leaves are left too, unless it starts at one. The systems are solved by GMRES on products
-    J v; a step that is :class:`~pdenca.equilibrium.Preconditioned` makes them cheap.
+    are Newton's. The systems are solved by GMRES on products J v; a step that is
+    :class:`~pdenca.equilibrium.Preconditioned` makes them cheap.
 
-    Along the way several patterns can be near; which one is reached may differ from a roll-out's end as that
-    of two roll-outs with different time steps may.
+    It goes the way of a roll-out, to within its accuracy: where that passes close by a saddle or by the border
+    of two basins, this may end in the saddle or on the other side. Ask ``stability_of``; a smaller
+    ``accuracy`` helps.
 
     Arguments:
         accuracy: tolerated error of a step relative to the state's size.
