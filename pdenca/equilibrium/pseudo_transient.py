@@ -30,8 +30,8 @@ class PseudoTransient(Method):
     are Newton's. The systems are solved by GMRES on products J v; a step that is
     :class:`~pdenca.equilibrium.Preconditioned` makes them cheap.
 
-    It goes the way of a roll-out, to within its accuracy: where that passes close by a saddle or by the border
-    of two basins, this may end in the saddle or on the other side. Ask ``stability_of``; a smaller
+    It goes the way of a roll-out, to within its accuracy: where that passes close by a saddle or by the
+    border of two basins, this may end in the saddle or on the other side. Ask ``stability_of``; a smaller
     ``accuracy`` helps.
 
     Arguments:
