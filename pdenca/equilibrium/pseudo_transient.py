@@ -26,8 +26,8 @@ class PseudoTransient(Method):
     """(1/δ + I - J) s = f(z) - z,   z ← z + s:   linearly implicit Euler steps of z' = f(z) - z, δ long.
 
     As long as the state moves, δ (in applications of f) is chosen so that a step's error in time is about
-    ``accuracy`` of the state's size; near rest nothing changes any more, δ grows without bound, and the steps
-    are Newton's. The systems are solved by GMRES on products J v; a step that is
+    ``accuracy`` of the state's largest size so far; near rest nothing changes any more, δ grows without
+    bound, and the steps are Newton's. The systems are solved by GMRES on products J v; a step that is
     :class:`~pdenca.equilibrium.Preconditioned` makes them cheap.
 
     It goes the way of a roll-out, to within its accuracy: where that passes close by a saddle or by the
@@ -35,7 +35,7 @@ class PseudoTransient(Method):
     ``accuracy`` helps.
 
     Arguments:
-        accuracy: tolerated error of a step relative to the state's size.
+        accuracy: tolerated error of a step relative to the state's largest size so far.
         first_step: δ in the beginning (applications).
         max_products: products J v per step, also the size of the basis.
         forcing: relative residual of the linear systems.
@@ -55,12 +55,13 @@ class PseudoTransient(Method):
         values = search.evaluate(points)
         step = torch.full_like(search.best_residual, self.first_step)
         slope = torch.full_like(points, torch.nan)  # s / δ of the last accepted step
+        scale = sizes(points)  # the largest so far: a state may well tend to zero
         while bool(search.active.any()):
             chosen = search.active.nonzero()[:, 0]
             direction = self._direction(search, points, values - points, step, chosen)
             active = search.active
             trial = torch.where(active[:, None], points + direction, search.fed)
-            error = step / 2 * sizes(direction / step[:, None] - slope) / sizes(points)
+            error = step / 2 * sizes(direction / step[:, None] - slope) / scale
             # the first step has none before it to compare with; a start at 0 no size
             error = torch.where(slope.isnan().any(1), self.accuracy, error).nan_to_num(nan=0.0)
             found = search.evaluate(trial, active, forgiven=active)
@@ -68,6 +69,7 @@ class PseudoTransient(Method):
             slope = torch.where(fine[:, None], direction / step[:, None], slope)
             points = torch.where(fine[:, None], trial, points)
             values = torch.where(fine[:, None], found, values)
+            scale = torch.maximum(scale, sizes(points))
             factor = _SAFETY * (self.accuracy / error).sqrt().clamp(max=_MOST / _SAFETY)
             factor = torch.where(active & ~fine, factor.clamp(max=0.5), factor).clamp(_LEAST, _MOST)
             step = torch.where(active, step * factor, step).clamp(max=_LONGEST)
