@@ -75,7 +75,7 @@ class WaveSolve:
         self.products = symbol.shape[1]
         self._identity = torch.eye(self.products, dtype=symbol.dtype, device=symbol.device)
         self._matrices = self._identity - symbol.movedim((1, 2), (-2, -1))
-        reaction = self._matrices[(slice(None), *(0,) * grid.num_dims)]
+        reaction = self._matrices.flatten(1, -3)[:, 0]  # of the constant wave, which comes first
         self._floor = _FLOOR * torch.linalg.matrix_norm(reaction, 2)
         self._made: tuple[Tensor, Tensor] | None = None
 
@@ -111,10 +111,12 @@ def kernel_symbol(bound: BoundAutomaton, states: State) -> Float[Tensor, "batch 
     map = RowMap(uniform, mean)
     linear = Linearisation(map, map.rows(mean))
     centre = tuple(cells // 2 for cells in grid.shape)
+    one_cell = states.new_zeros(grid.shape)
+    one_cell[centre] = 1
     kernels = []
     for channel in range(states.shape[1]):
         pulse = torch.zeros_like(states)
-        pulse[(slice(None), channel, *centre)] = 1
+        pulse[:, channel] = one_cell
         kernels.append(map.states(linear.times(map.rows(pulse))))
     symbol = torch.stack(kernels, 2)
     for axis, waves in enumerate(wavenumbers(grid, states.device)):
