@@ -6,6 +6,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 Rows = Sequence[Mapping[str, Any]]
+RECIPES = {
+    "schnakenberg": "Recipe `steady-schnakenberg` (a supply that varies in space)",
+    "gray-scott": "recipe `steady-gray-scott` (a feed rate that does)",
+}
 SPLITS = {
     "test": "other starts and fields of the training families",
     "ood_params": "fields of other families: a ramp, a disc",
@@ -17,13 +21,14 @@ SPLITS = {
 
 def page(rows: Rows, facts: Mapping[str, Any]) -> str:
     """Return the page as markdown."""
+    recipes = " and ".join(RECIPES[name] for name in dict.fromkeys(row["equation"] for row in rows))
     lines = [
         "# Steady patterns",
         "",
         f"Made by `{facts['command']}` from `steady-patterns.csv`; {facts['processor']}, {facts['threads']} "
         f"thread beside other programs, torch {facts['torch']}; {sum(facts['seconds'].values()) / 60:.0f} "
-        "minutes of work. Recipes `steady-schnakenberg` (a supply that varies in space) and "
-        "`steady-gray-scott` (a feed rate that does), 32 x 32 cells between walls. Training seeds: "
+        f"minutes of work. {recipes}, 32 x 32 cells "
+        "between walls. Training seeds: "
         f"{', '.join(sorted({str(row['seed']) for row in rows if row['seed'] is not None}))}.",
         "",
         "*rule*: the experiment `steady`, which settles from the first frame. *order-n*: the true equations "
@@ -33,7 +38,8 @@ def page(rows: Rows, facts: Mapping[str, Any]) -> str:
         "pattern's standard deviation, median over the starts that stay finite; of learned models the "
         "median of the seeds [smallest, largest]. *near*: share of starts with an error below 0.1; what "
         "settles elsewhere is another pattern, as steady. *residual*: relative rate of change under the "
-        "equation with exact derivatives, median (1/time).",
+        "equation with exact derivatives, median (1/time). *undecided*: an equilibrium whose stability was "
+        "not asked for. A model without a row on a split was not measured there.",
         "",
     ]
     for equation in dict.fromkeys(row["equation"] for row in rows):
@@ -43,8 +49,11 @@ def page(rows: Rows, facts: Mapping[str, Any]) -> str:
             if chosen:
                 lines += [f"### `{split}`: {meaning}", "", *_quality(chosen), ""]
                 if split == "test":
-                    lines += [*_cost([row for row in chosen if row["model"] == "rule"]), ""]
-                    lines += [*_solver_cost(chosen), ""]
+                    for cost in (
+                        _cost([row for row in chosen if row["model"] == "rule"]),
+                        _solver_cost(chosen),
+                    ):
+                        lines += [*cost, ""] if cost else []
     return "\n".join(lines).rstrip() + "\n"
 
 
