@@ -16,12 +16,15 @@ SPLITS = {
     "ood_bc": "a torus instead of walls",
     "ood_ic": "another family of starts",
     "ood_domain": "twice the side",
+    "ood_rotation_90": "`test`, starts, fields and patterns turned by a quarter",
 }
+CONTROL = "control"
 
 
 def page(rows: Rows, facts: Mapping[str, Any]) -> str:
     """Return the page as markdown."""
-    recipes = " and ".join(RECIPES[name] for name in dict.fromkeys(row["equation"] for row in rows))
+    fields = [row for row in rows if row["equation"] != CONTROL]
+    recipes = " and ".join(RECIPES[name] for name in dict.fromkeys(row["equation"] for row in fields))
     lines = [
         "# Steady patterns",
         "",
@@ -31,30 +34,73 @@ def page(rows: Rows, facts: Mapping[str, Any]) -> str:
         "between walls. Training seeds: "
         f"{', '.join(sorted({str(row['seed']) for row in rows if row['seed'] is not None}))}.",
         "",
-        "*rule*: the experiment `steady`, which settles from the first frame. *order-n*: the true equations "
-        "with stencils of that order, converged from the true steady state. *equation*: the reference "
-        "solver, etdrk4 and Newton-Krylov with exact derivatives, from the same starts; it made the targets "
-        "too. *u-net*: start and field to the pattern in one shot. Error: root mean square over the true "
-        "pattern's standard deviation, median over the starts that stay finite; of learned models the "
-        "median of the seeds [smallest, largest]. *near*: share of starts with an error below 0.1; what "
-        "settles elsewhere is another pattern, as steady. *residual*: relative rate of change under the "
-        "equation with exact derivatives, median (1/time). *undecided*: an equilibrium whose stability was "
-        "not asked for. A model without a row on a split was not measured there.",
+        "*rule*: the experiment `steady`, which settles from the first frame. *pairs*: without its last "
+        "stage, the implicit gradient. *unrolled, n steps*: with so many gradients through n automaton "
+        "steps in its place. *mlp*: the same with a network for the reaction, which is not told that it is "
+        "a polynomial. *order-n*: the true equations with stencils of that order, converged from the true "
+        "steady state. *equation*: the reference solver, etdrk4 and Newton-Krylov with exact derivatives, "
+        "from the same starts; it made the targets too. *u-net*: start and field to the pattern in one "
+        "shot. Error: root mean square over the true pattern's standard deviation, median over the starts "
+        "that stay finite; of learned models the median of the seeds [smallest, largest]. *near*: share of "
+        "starts with an error below 0.1; what settles elsewhere is another pattern, as steady. *residual*: "
+        "relative rate of change under the equation with exact derivatives, median (1/time). *undecided*: "
+        "an equilibrium whose stability was not asked for. A model without a row on a split was not "
+        "measured there.",
         "",
     ]
-    for equation in dict.fromkeys(row["equation"] for row in rows):
+    for equation in dict.fromkeys(row["equation"] for row in fields):
         lines += [f"## {equation}", ""]
         for split, meaning in SPLITS.items():
-            chosen = [row for row in rows if (row["equation"], row["split"]) == (equation, split)]
+            chosen = [row for row in fields if (row["equation"], row["split"]) == (equation, split)]
             if chosen:
                 lines += [f"### `{split}`: {meaning}", "", *_quality(chosen), ""]
                 if split == "test":
                     for cost in (
                         _cost([row for row in chosen if row["model"] == "rule"]),
                         _solver_cost(chosen),
+                        _training_cost(facts.get("costs", {}).get(equation, {})),
                     ):
                         lines += [*cost, ""] if cost else []
-    return "\n".join(lines).rstrip() + "\n"
+    return "\n".join(lines + _control([row for row in rows if row["equation"] == CONTROL])).rstrip() + "\n"
+
+
+def _training_cost(costs: Mapping[str, Mapping[str, float]]) -> list[str]:
+    """Return what one gradient of the last stage takes, implicit and unrolled."""
+    if not costs:
+        return []
+    lines = [
+        "One gradient of the last stage:",
+        "",
+        "| model | kept by autograd, MB | seconds |",
+        "|---|---:|---:|",
+    ]
+    order = sorted(costs, key=lambda name: costs[name]["bytes"] if name != "rule" else -1)
+    return lines + [
+        f"| {name} | {costs[name]['bytes'] / 1e6:.3g} | {costs[name]['seconds']:.2g} |" for name in order
+    ]
+
+
+def _control(rows: Rows) -> list[str]:
+    """Return what was said where patterns settle, and where none does."""
+    if not rows:
+        return []
+    lines = [
+        "## The negative control",
+        "",
+        "Gray-Scott on a torus of 48 x 48 cells, the pretrained rule and the equation from the same eight "
+        "starts for at most 6,000 time units. In the first three regimes patterns come to rest, if ever so "
+        "slowly; in the last two none ever does: whoever says *steady* there is wrong.",
+        "",
+        "| regime | rule | equation |",
+        "|---|---|---|",
+    ]
+    for regime in dict.fromkeys(row["split"] for row in rows):
+        cells = []
+        for model in ("rule", "equation"):
+            own = [r["verdict"] for r in rows if (r["split"], r["model"]) == (regime, model)]
+            cells.append(", ".join(f"{own.count(name)} {name}" for name in sorted(set(own))))
+        lines.append(f"| {regime} | {' | '.join(cells)} |")
+    return lines
 
 
 def _quality(rows: Rows) -> list[str]:

@@ -2,49 +2,65 @@
 
     python benchmarks/steady_patterns.py --out runs/steady
 
-Generates the data (recipes steady-*), trains the experiment ``steady`` and a one-shot U-Net with every seed,
-and lets everything settle from the starts of the test splits. Writes docs/results/steady-patterns.csv (a line
-per start), .json and .md. Resumable. ``--page`` only draws again.
+Generates the data (recipes steady-*), trains the experiment ``steady`` with every seed, beside it a rule
+whose reaction is a network, the same rule with unrolled training in place of the implicit gradient, and a
+one-shot U-Net, and lets everything settle from the starts of the test splits; then the pretrained rule on a
+torus, where some regimes never settle. Writes docs/results/steady-patterns.csv (a line per start), .json and
+.md. Resumable; processes for different equations may run side by side. ``--page`` only draws again.
 """
 
 import argparse
 import csv
 import json
-import math
-import time
-from collections.abc import Iterator, Mapping
+import shutil
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import torch
 from steady_page import page
+from steady_rows import (
+    LONGER,
+    control_rows,
+    network_rows,
+    rule_rows,
+    solver_rows,
+    stencil_rows,
+    time_step_of,
+    training_cost,
+)
 from study import RESULTS, Clock
-from torch import Tensor
 
 from pdenca.core import write_text
-from pdenca.datasets import RECIPES, generate, load_split
-from pdenca.solvers import find_steady_state
-from pdenca.solvers.derivatives import StencilDerivatives
-from pdenca.tasks.emulation import environment, load_experiment, load_run, train_emulator
-from pdenca.tasks.steady import Pattern, SettleSettings, steady_of_rule
-from pdenca.tasks.steady.of_rule import equation_of, reference_rates
-from pdenca.tasks.steady.one_shot import one_shot_errors, train_one_shot
+from pdenca.datasets import RECIPES, generate
+from pdenca.tasks.emulation import environment, load_experiment, train_emulator
+from pdenca.tasks.settings import EmulationSettings, StageSettings
+from pdenca.tasks.steady import Pattern, SettleSettings
+from pdenca.tasks.steady.one_shot import train_one_shot
 from pdenca.tasks.training_data import measure_scales
-from pdenca.tasks.validation import pooled_squares
 
 FIELDS = ("schnakenberg", "gray-scott")
 """Recipes steady-... in which a parameter varies in space."""
-SETTINGS: Mapping[str, Mapping[str, str]] = {"schnakenberg": {}, "gray-scott": {"stages.2.map_steps": "100"}}
-SPLITS = ("test", "ood_params", "ood_bc", "ood_ic", "ood_domain")
+CONTROL = "control"
+REGIMES = ("maze", "spots", "bubbles", "gliders", "spirals")
+SPLITS = ("test", "ood_params", "ood_bc", "ood_ic", "ood_domain", "ood_rotation_90")
 APART = ("ood_domain",)  # generated into a folder of their own
-CONTROL = "gray-scott-torus"
+TURNED = "ood_rotation_90"  # made from test
 SOLVER = "equation"
-NUM_COMPARED = 3  # starts from which the first seed's rule rolls out alone, too
-LONGER = 5.0  # times as long may the roll-out alone take
-STAGES = 4  # evaluations of the rate in a step of etdrk4, which marches
 STENCILS = ("order-2", "order-4", "order-6")
 NETWORK = {"stages.0.num_windows": "24", "stages.0.num_steps": "600", "stages.0.validate_every": "30"}
+MLP = {
+    "model.rule": "affine-mlp",
+    "stages.0.noise": "0.001",
+    "stages.1.noise": "0.01",  # with less its checkerboards grow
+    "stages.1.num_steps": "8",
+    "stages.1.validate_every": "4",
+    "stages.2.num_steps": "6",
+    "stages.2.validate_every": "3",
+}
+UNROLLED = (2, 8, 25)  # frames
+ALONE = "pairs"  # the rule before its last stage
 SEARCH = {
     "schnakenberg": SettleSettings(max_time=2000.0),
     "gray-scott": SettleSettings(max_time=12_000.0),
@@ -58,7 +74,9 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--out", type=Path, default=Path("runs/steady"), help="data, runs and scores")
-    parser.add_argument("--equations", default=",".join(FIELDS), help="some of " + ", ".join(FIELDS))
+    parser.add_argument(
+        "--equations", default=",".join((*FIELDS, CONTROL)), help="some of " + ", ".join((*FIELDS, CONTROL))
+    )
     parser.add_argument("--seeds", default="0,1,2", help="training seeds")
     parser.add_argument("--page", action="store_true", help="only draw the page from the table again")
     options = parser.parse_args()
@@ -74,49 +92,121 @@ class Study:
 
     def __init__(self, out: Path, equations: list[str], seeds: list[int]) -> None:
         self.out, self.equations, self.seeds = out, equations, seeds
-        self.clock = Clock(out / "seconds.json")
+        self.clocks = {name: Clock(out / f"seconds-{name}.json") for name in (*FIELDS, CONTROL)}
 
     def work(self) -> None:
-        """Do what is not done yet: data, rivals, rules, equation by equation."""
+        """Do what is not done yet: data, rivals, rules, equation by equation; the control."""
         for equation in self.equations:
+            if equation == CONTROL:
+                for regime in REGIMES:
+                    self._once(
+                        equation, regime, self.path(CONTROL, regime, "all", None), partial(_control, regime)
+                    )
+                continue
             data = self.out / equation
-            kept = ("train", "valid", *(name for name in SPLITS if name not in APART))
+            kept = ("train", "valid", *(name for name in SPLITS if name not in (*APART, TURNED)))
             recipe = RECIPES[f"steady-{equation}"].parse({"splits": kept, "num_grid_trajectories": 8})
-            self.clock.once(f"generate {equation}", partial(generate, recipe, data))
+            self.clocks[equation].once("generate", partial(generate, recipe, data))
             larger = RECIPES[f"steady-{equation}"].parse({"splits": APART})
-            self.clock.once(f"generate {equation}, larger", partial(generate, larger, self.apart(data)))
-            std = torch.tensor(measure_scales(data).field_std, dtype=torch.float64)
-            for split in SPLITS:
-                for stencil in STENCILS:
-                    rows = partial(stencil_rows, self.place(data, split), split, stencil, std)
-                    self._score(equation, split, stencil, None, rows)
-            rows = partial(solver_rows, data, LONGER * SEARCH[equation].max_time, std)
-            self._score(equation, "test", SOLVER, None, rows)
-            for seed in self.seeds:
-                self._train_and_score(equation, data, seed)
+            self.clocks[equation].once("generate, larger", partial(generate, larger, self.apart(data)))
+            self._score_solvers(equation, data)
+            self._train_and_score(equation, data)
 
-    def _train_and_score(self, equation: str, data: Path, seed: int) -> None:
-        rule, network = (self.out / "runs" / equation / f"{name}-{seed}" for name in ("rule", "u-net"))
-        experiment = load_experiment("steady", {"seed": str(seed), **SETTINGS[equation]})
-        one_shot = load_experiment("unet", {"seed": str(seed), **NETWORK})
-        self.clock.once(
-            f"train u-net, {equation}, seed {seed}",
-            partial(train_one_shot, data, network, one_shot, resume=True),
-        )
-        self.clock.once(
-            f"train rule, {equation}, seed {seed}",
-            partial(train_emulator, data, rule, experiment, resume=True),
-        )
+    def _score_solvers(self, equation: str, data: Path) -> None:
+        std = torch.tensor(measure_scales(data).field_std, dtype=torch.float64)
         for split in SPLITS:
-            # the training is complete, so it is only read
-            there, search = self.place(data, split), SEARCH[equation]
-            answers = partial(network_rows, data, network, one_shot, there, split)
-            self._score(equation, split, "u-net", seed, answers)
-            # rolling out takes longer than all the rest
-            compare = split == "test" and seed == self.seeds[0]
-            self._score(
-                equation, split, "rule", seed, partial(rule_rows, there, rule, split, search, compare)
+            if split != TURNED:  # which solvers do not notice
+                place = self.place(data, split)
+                step = time_step_of(place, split)
+                for stencil in STENCILS:
+                    self._score(
+                        equation,
+                        split,
+                        stencil,
+                        None,
+                        partial(stencil_rows, place, split, stencil, std, step),
+                    )
+        longest = LONGER * SEARCH[equation].max_time
+        rows = partial(solver_rows, data, longest, std, time_step_of(data, "test"))
+        self._score(equation, "test", SOLVER, None, rows)
+
+    @staticmethod
+    def _experiments(seed: int) -> dict[str, EmulationSettings]:
+        """Return what is trained: the rule; without its last stage; that stage unrolled; a network's rule."""
+        rule = load_experiment("steady", {"seed": str(seed)})
+        last = rule.stages[-1]
+        found = {ALONE: rule.replace(stages=rule.stages[:-1]), "rule": rule}
+        for horizon in UNROLLED:
+            unrolled = StageSettings(
+                objective="rollout",
+                fitter="first-order",
+                horizon=horizon,
+                early_share=0.0,
+                **{
+                    name: getattr(last, name)
+                    for name in (
+                        "num_steps",
+                        "validate_every",
+                        "batch_size",
+                        "optimizer",
+                        "learning_rate",
+                        "schedule",
+                        "gradient",
+                    )
+                },
             )
+            found[f"unrolled, {horizon * rule.model.steps_per_frame} steps"] = rule.replace(
+                stages=(*rule.stages[:-1], unrolled)
+            )
+        return {**found, "mlp": load_experiment("steady", {"seed": str(seed), **MLP})}
+
+    def _train_and_score(self, equation: str, data: Path) -> None:
+        search = SEARCH[equation]
+        for seed in self.seeds:
+            for model in (ALONE, "rule"):
+                self._train(equation, data, model, seed)
+            # rolling out takes longer than all the rest
+            self._score_rule(equation, "test", "rule", seed, search, compare=seed == self.seeds[0])
+            self._network(equation, data, seed)
+        for split in SPLITS[1:]:
+            for seed in self.seeds:
+                self._score_rule(equation, split, "rule", seed, search)
+        for model in self._experiments(0):
+            for seed in self.seeds:
+                if model != "rule":
+                    self._train(equation, data, model, seed)
+                    self._score_rule(equation, "test", model, seed, search)
+            if model not in (ALONE, "mlp"):
+                path = self.out / "scores" / f"{equation} cost {model}.json"
+                cost = partial(training_cost, data, self._experiments(0)[model])
+                self._once(equation, f"cost {model}", path, cost)
+
+    def _network(self, equation: str, data: Path, seed: int) -> None:
+        run, settings = (
+            self._run(equation, "u-net", seed),
+            load_experiment("unet", {"seed": str(seed), **NETWORK}),
+        )
+        train = partial(train_one_shot, data, run, settings, resume=True)
+        self.clocks[equation].once(f"train u-net, seed {seed}", train)
+        for split in SPLITS:
+            answers = partial(network_rows, data, run, settings, self.place(data, split), split)
+            self._score(equation, split, "u-net", seed, answers)
+
+    def _train(self, equation: str, data: Path, model: str, seed: int) -> None:
+        run, before = (self._run(equation, name, seed) for name in (model, ALONE))
+        if model not in (ALONE, "mlp") and not run.exists():
+            shutil.copytree(before, run)  # they differ in the last stage only
+        train = partial(train_emulator, data, run, self._experiments(seed)[model], resume=True)
+        self.clocks[equation].once(f"train {model}, seed {seed}", train)
+
+    def _score_rule(
+        self, equation: str, split: str, model: str, seed: int, search: SettleSettings, compare: bool = False
+    ) -> None:
+        data, run = self.place(self.out / equation, split), self._run(equation, model, seed)
+        self._score(equation, split, model, seed, partial(rule_rows, data, run, split, search, compare))
+
+    def _run(self, equation: str, model: str, seed: int) -> Path:
+        return self.out / "runs" / equation / f"{model}-{seed}"
 
     def apart(self, data: Path) -> Path:
         """Return where the splits of another size lie."""
@@ -128,8 +218,10 @@ class Study:
 
     def _score(self, equation: str, split: str, model: str, seed: int | None, rows: Any) -> None:
         path = self.path(equation, split, model, seed)
-        name = f"score {path.stem}"
-        self.clock.once(name, lambda: write_text(path, json.dumps([vars(item) for item in rows()])))
+        self._once(equation, f"score {path.stem}", path, lambda: [vars(item) for item in rows()])
+
+    def _once(self, equation: str, name: str, path: Path, made: Callable[[], Any]) -> None:
+        self.clocks[equation].once(name, lambda: write_text(path, json.dumps(made())))
 
     def path(self, equation: str, split: str, model: str, seed: int | None) -> Path:
         """Return where the rows of a model on a split lie."""
@@ -137,14 +229,33 @@ class Study:
 
     def rows(self) -> Iterator[dict[str, Any]]:
         """Yield a row for each start of everything that was scored."""
+        models = (
+            "rule",
+            SOLVER,
+            *STENCILS,
+            "u-net",
+            *(name for name in self._experiments(0) if name != "rule"),
+        )
         for equation in FIELDS:
             for split in SPLITS:
-                for model in ("rule", SOLVER, *STENCILS, "u-net"):
+                for model in models:
                     for seed in (None, *self.seeds):
                         path = self.path(equation, split, model, seed)
                         if path.is_file():
                             place = {"equation": equation, "split": split, "model": model, "seed": seed}
                             yield from ({**place, **row} for row in json.loads(path.read_text()))
+        for regime in REGIMES:
+            path = self.path(CONTROL, regime, "all", None)
+            for model, row in json.loads(path.read_text()) if path.is_file() else []:
+                yield {"equation": CONTROL, "split": regime, "model": model, "seed": None, **row}
+
+    def costs(self) -> dict[str, dict[str, Any]]:
+        """Return what a gradient costs, by equation and model."""
+        found: dict[str, dict[str, Any]] = {}
+        for path in sorted((self.out / "scores").glob("* cost *.json")):
+            equation, model = path.stem.split(" cost ")
+            found.setdefault(equation, {})[model] = json.loads(path.read_text())
+        return found
 
     def write(self) -> None:
         """Write the table, the facts and the page."""
@@ -154,7 +265,12 @@ class Study:
             "seeds": self.seeds,
             "settings": json.loads(load_experiment("steady").to_json()),
             "search": {name: json.loads(value.to_json()) for name, value in SEARCH.items()},
-            "seconds": self.clock.seconds,
+            "costs": self.costs(),
+            "seconds": {
+                f"{name}: {key}": value
+                for name, clock in self.clocks.items()
+                for key, value in clock.seconds.items()
+            },
             **environment(),
         }
         with (RESULTS / "steady-patterns.csv").open("w", newline="", encoding="utf-8") as file:
@@ -166,94 +282,8 @@ class Study:
         write_text(RESULTS / "steady-patterns.md", page(rows, facts))
 
 
-def rule_rows(data: Path, run: Path, split: str, search: SettleSettings, compare: bool) -> list[Pattern]:
-    """Let a rule settle from every start of a split; also roll out alone from the first few of them."""
-    patterns = list(steady_of_rule(load_run(run), data, split, settings=search).patterns)
-    if compare:
-        longer = search.replace(max_time=LONGER * search.max_time)
-        few = steady_of_rule(
-            load_run(run), data, split, settings=longer, num_trajectories=NUM_COMPARED, compare_rollout=True
-        )
-        told = {pattern.name: pattern for pattern in few.patterns}
-        patterns = [told.get(pattern.name, pattern) for pattern in patterns]
-    return patterns
-
-
-def network_rows(data: Path, run: Path, settings: Any, place: Path, split: str) -> list[Pattern]:
-    """Ask a network trained on ``data`` for the pattern of every start of a split."""
-    model = train_one_shot(data, run, settings, resume=True)
-    errors = one_shot_errors(model, place, split, measure_scales(data))
-    return [
-        Pattern(name=str(row), verdict="undecided", reason="one shot", rate=math.nan, error=float(error))
-        for row, error in enumerate(errors)
-    ]
-
-
-def stencil_rows(data: Path, split: str, stencil: str, std: Tensor) -> list[Pattern]:
-    """Solve the true equations with a stencil from every steady state of a split: where it moves them."""
-    rows = []
-    for header, frames in load_split(data, split):
-        kept = torch.tensor(header.settled)
-        context = {name: value[kept].double() for name, value in header.context(len(frames)).items()}
-        target = frames[kept, -1].double()
-        equation = equation_of(header, context)
-        assert equation is not None
-        step = json.loads(header.provenance["settings"])["time_step"]
-        began = time.perf_counter()
-        found = find_steady_state(
-            equation,
-            header.grid,
-            target,
-            time_step=step,
-            max_time=2000 * step,
-            tolerance=1e-9,
-            derivatives=StencilDerivatives(header.grid, stencil),
-            newton_below=1.0,
-        )
-        seconds = time.perf_counter() - began
-        errors = pooled_squares(found.state - target, target, std).sqrt()
-        rates = reference_rates(equation, header.grid, found.state)
-        rows += [
-            Pattern(
-                name=f"{header.regime}/{row}",
-                verdict="undecided" if found.converged[row] else "unsettled",
-                reason=f"{found.reasons[row]}; {seconds:.1f} s for {len(target)}",
-                rate=float(found.relative_rate[row]),
-                reference_rate=float(rates[row]),
-                error=float(errors[row]),
-            )
-            for row in range(len(target))
-        ]
-    return rows
-
-
-def solver_rows(data: Path, max_time: float, std: Tensor) -> list[Pattern]:
-    """Let the reference solver find the steady state from every start, and tell what it took."""
-    rows = []
-    for header, frames in load_split(data, "test"):
-        context = {name: value.double() for name, value in header.context(len(frames)).items()}
-        equation = equation_of(header, context)
-        assert equation is not None
-        step = json.loads(header.provenance["settings"])["time_step"]
-        found = find_steady_state(
-            equation, header.grid, frames[:, 0].double(), time_step=step, max_time=max_time, tolerance=1e-8
-        )
-        errors = pooled_squares(found.state - frames[:, -1].double(), frames[:, -1].double(), std).sqrt()
-        rows += [
-            Pattern(
-                name=f"{header.regime}/{row}",
-                verdict="undecided" if found.converged[row] else "unsettled",
-                reason=found.reasons[row],
-                rate=float(found.relative_rate[row]),
-                reference_rate=float(found.relative_rate[row]),
-                error=float(errors[row]),
-                evaluations=STAGES * float(found.time[row]) / step,
-                products=float(found.products[row]),
-                time=float(found.time[row]),
-            )
-            for row in range(len(frames))
-        ]
-    return rows
+def _control(regime: str) -> list[tuple[str, dict[str, Any]]]:
+    return [(model, vars(pattern)) for model, pattern in control_rows(regime)]
 
 
 def _short(value: Any) -> Any:

@@ -17,7 +17,6 @@ from .derived import (
     derived_names,
     finer_frames,
     noisy,
-    rotated,
     strided,
 )
 from .evaluate import Progress, evaluate
@@ -52,6 +51,7 @@ from .settings import ALL_REGIMES, Case, EvaluationSettings, window_label
 from .shifts import Degradation, degradation
 from .spectra import log_spectral_distance, wavelength_error
 from .tables import ResultsTable, format_degradation, format_number, format_table
+from .turned import rotated
 
 __all__ = [
     "ALL_REGIMES",

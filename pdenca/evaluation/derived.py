@@ -16,18 +16,15 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from pdenca.core import BadInputError, Context
-from pdenca.solvers.derivatives import StencilDerivatives
+from pdenca.core import BadInputError
 from pdenca.solvers.equation import Equation
 from pdenca.solvers.grid import Grid
 from pdenca.solvers.simulate import simulate
 from pdenca.solvers.spectral import interpolate
-from pdenca.symmetry import CUBE, D2, D4, LINE, Element, Group, act
+from pdenca.symmetry import D4
 
 from .settings import Case, EvaluationSettings
-
-SAME_RATE: Final = 1e-6
-"""Rates that differ by less than this share of the largest are the same but for rounding."""
+from .turned import rotated, symmetries_of
 
 
 def strided(case: Case, stride: int, settings: EvaluationSettings | None = None) -> Case:
@@ -81,58 +78,6 @@ def noisy(case: Case, level: float, settings: EvaluationSettings | None = None) 
     std = std.view(-1, *(1,) * case.grid.num_dims)
     truth[:, seen] = given + (level * std * draws).to(given)
     return replace(case, truth=truth, note=f"{case.split} with noise of {level:g} std on the given frames")
-
-
-def rotated(case: Case, element: Element) -> Case:
-    """Turn or mirror everything about the centre of the domain: start, truth, parameters that vary in space.
-
-    For an equation without a direction of its own the moved truth is the truth of the moved start. Where the
-    equation is known, that is checked on the first frame.
-
-    Arguments:
-        case: the stored one.
-        element: of a group that fits the grid, see :mod:`pdenca.symmetry`.
-
-    Raises:
-        BadInputError: if the element does not fit the grid, would exchange axes of different spacing or
-            boundary, or is no symmetry of the equation.
-    """
-    require_symmetric(case.grid, element)
-    batch, time = case.truth.shape[:2]
-    truth = act(element, case.truth.flatten(0, 1), case.kinds).unflatten(0, (batch, time))
-    context: Context = {
-        name: act(element, value[:, None])[:, 0] if value.ndim > 1 else value
-        for name, value in case.context.items()
-    }
-    equation = case.equation
-    if equation is not None and any(value.ndim > 1 for value in context.values()):
-        equation = equation.with_parameters({name: value.double() for name, value in context.items()})
-    if case.equation is not None and equation is not None:
-        derivatives, start = StencilDerivatives(case.grid, "order-4"), case.truth[:, 0].double()
-        expected = act(element, case.equation.rate(start, derivatives), case.kinds)
-        found = equation.rate(act(element, start, case.kinds), derivatives)
-        if float((found - expected).abs().max()) > SAME_RATE * float(expected.abs().max()):
-            raise BadInputError(
-                f"{element.name!r} is no symmetry of {equation.name!r} with these constants, so what "
-                "was moved is no solution; usual cure: leave this split out"
-            )
-    note = f"{case.split}, {element.name}"
-    return replace(case, truth=truth.contiguous(), context=context, equation=equation, note=note)
-
-
-def require_symmetric(grid: Grid, element: Element) -> None:
-    """Refuse elements that a grid's numbers of cells might allow, but its spacing or walls do not.
-
-    Raises:
-        BadInputError: if the element would exchange axes of different spacing or boundary.
-    """
-    axes = element.source_axes if element.num_dims == grid.num_dims else range(grid.num_dims)
-    if any((grid.spacing[a], grid.boundaries[a]) != (grid.spacing[b], grid.boundaries[b])
-           for a, b in enumerate(axes)):  # fmt: skip
-        raise BadInputError(
-            f"{element.name!r} would exchange axes of different spacing or boundary on {grid}; usual cure: "
-            "an element of D2"
-        )
 
 
 def damaged(
@@ -310,18 +255,6 @@ class Derived:
             yield replace(
                 item, truth=item.truth[:, :longest], split=name, note=note, same_trajectories=number > 0
             )
-
-
-def symmetries_of(grid: Grid) -> Group:
-    """Return the largest group that carries a grid onto itself, as far as it has a name."""
-    alike = len(set(zip(grid.shape, grid.spacing, grid.boundaries, strict=True))) == 1
-    if grid.num_dims == 1:
-        return LINE
-    if grid.num_dims == 2:
-        return D4 if alike else D2
-    if not alike:
-        raise BadInputError(f"only cubes have a group in three dimensions, got the grid {grid}")
-    return CUBE
 
 
 def _strides(case: Case, settings: EvaluationSettings, stride: int) -> Iterator[Case]:

@@ -11,8 +11,8 @@ from pdenca.core.field import Kind
 from pdenca.solvers.steady import largest_lyapunov_exponent
 from pdenca.symmetry import equivariance_residuals
 
-from .derived import symmetries_of
 from .settings import Case, EvaluationSettings
+from .turned import symmetries_of
 
 
 def lyapunov_pair(

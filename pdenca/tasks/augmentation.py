@@ -7,7 +7,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from pdenca.core import BadInputError
-from pdenca.evaluation.derived import require_symmetric
+from pdenca.evaluation.turned import require_symmetric
 from pdenca.solvers.grid import Grid
 from pdenca.symmetry import Group, act
 

@@ -62,7 +62,8 @@ def train_emulator(
         run: the run's folder: settings, scales, environment, metrics table, checkpoints.
         settings: model or network, stages, seed, time budget.
         resume: continue a run that was cut short; the result is that of an undisturbed run. A run that ended
-            at its time budget goes on if ``settings`` has a larger one.
+            at its time budget goes on if ``settings`` has a larger one, and one that went through all its
+            stages goes on if ``settings`` has further ones.
         regimes: train and validate on these regimes only.
         progress: called after every training step.
         compile_steps: compile the roll-outs with torch.compile (slower to start; rounding may differ).
@@ -86,7 +87,7 @@ def train_emulator(
                 f"{run} already holds a training run; usual cure: --resume to continue it, or another --out"
             )
         before = read_run(run)
-        if (before[0].replace(max_seconds=settings.max_seconds), before[1]) != (settings, scales):
+        if not _continues(before[0], settings) or before[1] != scales:
             raise BadInputError(
                 f"{run} was made with other settings or data; usual cure: resume with the same ones, or "
                 "another --out"
@@ -118,6 +119,12 @@ def train_emulator(
         validate = Validation(data, regimes, scales, settings.validation_frames, dtype)
     Training(model, stages, validate, run, progress, max_seconds=settings.max_seconds).run(resume)
     return run
+
+
+def _continues(before: EmulationSettings, settings: EmulationSettings) -> bool:
+    """Return whether these are the settings of before, perhaps with another budget and further stages."""
+    further = settings.stages[: len(before.stages)] == before.stages
+    return further and before.replace(max_seconds=settings.max_seconds, stages=settings.stages) == settings
 
 
 def environment() -> dict[str, str | int]:

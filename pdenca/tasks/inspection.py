@@ -10,7 +10,7 @@ from pdenca.automaton.lattice import shells
 from pdenca.automaton.moments import UNIT, own_moments
 from pdenca.core import Emulator
 from pdenca.evaluation import Case
-from pdenca.evaluation.derived import symmetries_of
+from pdenca.evaluation.turned import symmetries_of
 from pdenca.symmetry import equivariance_residuals
 
 from .models import NeuralEmulator

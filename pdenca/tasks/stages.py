@@ -9,7 +9,7 @@ from torch import Tensor
 from pdenca.automaton import Automaton
 from pdenca.core import BadInputError, Trainable
 from pdenca.equilibrium import EquilibriumSettings
-from pdenca.evaluation.derived import require_symmetric
+from pdenca.evaluation.turned import require_symmetric
 from pdenca.solvers.grid import Grid
 from pdenca.symmetry import GROUPS
 from pdenca.training import (

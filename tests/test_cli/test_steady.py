@@ -70,6 +70,26 @@ def test_a_rule_settles_and_every_start_gets_a_verdict(call, run, data, tmp_path
         assert image.width > 300
 
 
+def test_turned_starts_settle_in_the_turned_patterns(call, refused, run, data, tmp_path):
+    told = {}
+    for split in ("test", "ood_rotation_90"):
+        table, arrays = tmp_path / f"{split}.json", tmp_path / f"{split}.npz"
+        found = call(
+            "steady", run, "--data", data, "--split", split, "--max-time", 5, "--tolerance", 1e-4,
+            "--json", table, "-o", arrays,
+        )  # fmt: skip
+        assert found.exit_code == 0, found.output
+        with np.load(arrays) as content:
+            told[split] = json.loads(table.read_text())["patterns"], content["state_0"], content["target_0"]
+    (rows, state, target), (of_turned, moved, expected) = told.values()
+    assert rows[0]["error"] == pytest.approx(of_turned[0]["error"], rel=1e-6)
+    for before, after in ((state, moved), (target, expected)):
+        np.testing.assert_allclose(after, np.rot90(before, axes=(1, 2)), rtol=1e-6)
+        assert abs(after - before).max() > 1e-3
+    message = refused("steady", run, "--data", data, "--split", "ood_noise_0.01")
+    assert "expected a stored split or 'ood_rotation_90'" in message
+
+
 def test_an_equation_settles(call, tmp_path):
     table = tmp_path / "b.json"
     found = call(

@@ -21,7 +21,7 @@ from pdenca.evaluation import (
     rotated,
     strided,
 )
-from pdenca.evaluation.derived import symmetries_of
+from pdenca.evaluation.turned import symmetries_of
 from pdenca.solvers import GrayScott, Grid, simulate
 from pdenca.solvers.spectral import interpolate
 from pdenca.symmetry import D2, D4, act

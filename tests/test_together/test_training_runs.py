@@ -91,6 +91,21 @@ def test_a_run_killed_before_its_first_checkpoint_starts_again(trained, dataset,
     assert parameters_equal(best(trained("founding-paper")), best(folder))
 
 
+def test_a_run_goes_on_with_further_stages_as_if_it_had_had_them_at_once(
+    trained, dataset, smaller, tmp_path
+):
+    whole, folder = smaller("mlp"), tmp_path / "shorter"
+    train_emulator(dataset, folder, whole.replace(stages=whole.stages[:2]))
+    assert len(table(folder)) < len(table(trained("mlp")))
+    train_emulator(dataset, folder, whole, resume=True)
+    assert parameters_equal(best(trained("mlp")), best(folder))
+    assert table(trained("mlp")) == table(folder)
+    assert (trained("mlp") / "settings.json").read_text() == (folder / "settings.json").read_text()
+    # what was done cannot be undone
+    with pytest.raises(BadInputError, match="was made with other settings or data; usual cure"):
+        train_emulator(dataset, folder, whole.replace(stages=whole.stages[:2]), resume=True)
+
+
 def test_a_run_is_resumed_with_its_own_settings_and_data_only(trained, dataset, smaller):
     before = (trained("mlp") / "settings.json").read_text()
     with pytest.raises(BadInputError, match="was made with other settings or data; usual cure"):

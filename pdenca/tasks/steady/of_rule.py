@@ -12,8 +12,7 @@ from torch import Tensor
 
 from pdenca.automaton import Automaton, BoundAutomaton
 from pdenca.core import BadInputError, Context
-from pdenca.datasets import Header, load_split
-from pdenca.solvers import Equation, Grid, equation_class
+from pdenca.solvers import Equation, Grid
 from pdenca.solvers.steady.operator import reference_derivatives
 from pdenca.solvers.transform import is_spectral
 
@@ -21,6 +20,7 @@ from ..models import NeuralEmulator
 from ..validation import pooled_squares
 from .report import Pattern, SteadyReport
 from .settle import SettleSettings, settle
+from .starts import load_starts
 from .waves import WaveStep
 
 
@@ -40,7 +40,7 @@ def steady_of_rule(
     Arguments:
         emulator: the automaton, in float64 unless rates of 1e-6 will do.
         data: the dataset's folder; made by a ``steady-*`` recipe, its last frames are steady states.
-        split: of the dataset.
+        split: of the dataset, or ``ood_rotation_90``; see :func:`load_starts`.
         settings: of the search.
         regimes: which files; all by default.
         num_trajectories: the first so many of each file; all by default.
@@ -64,21 +64,18 @@ def steady_of_rule(
         if progress:
             progress(now, settings.max_time)
 
-    for header, stored in load_split(data, split, regimes):
-        frames = stored[:num_trajectories].double()
-        context = {name: value.double() for name, value in header.context(len(frames)).items()}
-        step = one_step(emulator, header.grid, context)
-        start, target = emulator.codec.lift(frames[:, :1]), frames[:, -1]
+    for starts in load_starts(data, split, regimes, num_trajectories):
+        step = one_step(emulator, starts.grid, starts.context)
+        start, target = emulator.codec.lift(starts.first[:, None]), starts.last
         began = time.perf_counter()
         found = settle(step, start, settings, progress=told)
         seconds += time.perf_counter() - began
         state = emulator.codec.observe(found.state)
-        known = torch.tensor(header.settled)[: len(frames)]
         errors = pooled_squares(state - target, target, std).sqrt()
         numbers = {
-            "error": torch.where(known, errors, math.nan),
+            "error": torch.where(starts.settled, errors, math.nan),
             "contrast": _spread(state, std) / _spread(target, std),
-            "reference_rate": reference_rates(equation_of(header, context), header.grid, state),
+            "reference_rate": reference_rates(starts.equation, starts.grid, state),
             "rate": found.rates,
             "growth_rate": found.growth_rates,
             "evaluations": found.evaluations.double(),
@@ -90,10 +87,10 @@ def steady_of_rule(
             apart = state - emulator.codec.observe(alone.state)
             numbers["rollout_error"] = pooled_squares(apart, target, std).sqrt()
             numbers["rollout_evaluations"] = torch.where(alone.found, alone.evaluations.double(), math.inf)
-        for row in range(len(frames)):
+        for row in range(len(state)):
             patterns.append(
                 Pattern(
-                    name=f"{header.regime}/{row}",
+                    name=f"{starts.name}/{row}",
                     verdict=found.verdicts[row],
                     reason=found.reasons[row],
                     **{name: float(values[row]) for name, values in numbers.items()},
@@ -131,15 +128,6 @@ def one_step(emulator: NeuralEmulator, grid: Grid, context: Context) -> BoundAut
         )
     bound = emulator.automaton.bind(grid, context, num_steps=1)
     return WaveStep(bound) if is_spectral(grid) else bound
-
-
-def equation_of(header: Header, context: Context) -> Equation | None:
-    """Return the equation behind a file with the parameters of its trajectories; None if it is unknown."""
-    try:
-        known = equation_class(header.equation)
-    except BadInputError:
-        return None
-    return known.from_parameters({**header.constants, **context})
 
 
 def reference_rates(

@@ -11,7 +11,6 @@ from torch import Tensor
 
 from pdenca.baselines.networks import FrameNetwork
 from pdenca.core import Context, write_text
-from pdenca.datasets import load_split
 from pdenca.solvers.grid import Grid
 from pdenca.training import RolloutMatching, Stage, Training, TrainingProgress
 
@@ -21,6 +20,7 @@ from ..settings import EmulationSettings
 from ..stages import first_order
 from ..training_data import DataScales, measure_scales
 from ..validation import pooled_squares
+from .starts import load_starts
 
 
 def train_one_shot(
@@ -94,11 +94,8 @@ def _scales(data: Path) -> DataScales:
 
 
 def _pairs(data: Path, split: str) -> tuple[Grid, Context, Float[Tensor, "trajectory two channel *space"]]:
-    grids, contexts, pairs = [], [], []
-    for header, frames in load_split(data, split):
-        kept = torch.tensor(header.settled)
-        grids.append(header.grid)
-        contexts.append({name: value[kept] for name, value in header.context(len(frames)).items()})
-        pairs.append(torch.stack((frames[kept, 0], frames[kept, -1]), 1))
-    joined = {name: torch.cat([context[name] for context in contexts]) for name in contexts[0]}
-    return grids[0], joined, torch.cat(pairs)
+    files = list(load_starts(data, split))
+    pairs = torch.cat([torch.stack((item.first, item.last), 1)[item.settled] for item in files])
+    names = files[0].context
+    context = {name: torch.cat([item.context[name][item.settled] for item in files]) for name in names}
+    return files[0].grid, {name: value.float() for name, value in context.items()}, pairs.float()
