@@ -8,15 +8,14 @@ iteration; ``unrolled``: through as many steps.
 """
 
 import json
-import resource
 import sys
 import time
-from pathlib import Path
 
 import torch
 from torch import Tensor
 
 from pdenca.automaton import Automaton, FixedKernels, HiddenChannels, Increment, PointwiseMLP
+from pdenca.core import peak_memory
 from pdenca.equilibrium import EquilibriumRecord, EquilibriumSettings, fixed_point
 from pdenca.solvers import Grid
 
@@ -95,27 +94,16 @@ def gradient(kind: str, num_steps: int, num_cells: int) -> int:
     return num_steps if record.solution is None else int(record.solution.evaluations[0])
 
 
-def largest_size() -> int:
-    """Return the largest size that this process ever had (bytes)."""
-    try:
-        # on Linux a child inherits ru_maxrss of the process that started it
-        lines = Path("/proc/self/status").read_text(encoding="utf-8").splitlines()
-        return 1024 * int(next(line.split()[1] for line in lines if line.startswith("VmHWM")))
-    except (OSError, StopIteration):
-        unit = 1 if sys.platform == "darwin" else 1024
-        return unit * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-
-
 def main() -> None:
     """Measure once."""
     kind, num_steps = sys.argv[1], int(sys.argv[2])
     torch.set_num_threads(1)
     gradient(kind, 4, 4)
-    before = largest_size()
+    before = peak_memory()
     began = time.perf_counter()
     taken = gradient(kind, num_steps, NUM_CELLS)
     seconds = time.perf_counter() - began
-    grown = largest_size() - before
+    grown = peak_memory() - before
     # on its own, so that counting does not enter the size of the process
     kept = Kept()
     with torch.autograd.graph.saved_tensors_hooks(kept.pack, kept.unpack):

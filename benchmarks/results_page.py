@@ -9,6 +9,7 @@ import json
 import statistics
 from collections.abc import Iterator
 
+from steady_page import quality, read_patterns
 from study import RESULTS, Scored, choose, equal_reach, read_rows, table
 
 from pdenca.core import write_text
@@ -20,7 +21,6 @@ OTHER_PAGES = {
     "optimiser-race": "error against seconds of training, for every optimiser on the same rule",
     "equilibria": "limits of roll-outs, memory and gradients of equilibria, on grids and on a graph",
     "digits-classify": "MNIST told apart at an equilibrium, and by the same cell unrolled or cut short",
-    "steady-patterns": "where a rule comes to rest under parameters that vary in space, stencils, a U-Net",
     "attractors": "automata trained to rest in a picture, what grows, and how often it returns after damage",
     "verification": "every equation, integrator and boundary against exact solutions and fitted orders",
     "solvers": "time of the reference solvers beside other packages, at equal error",
@@ -40,6 +40,7 @@ def main() -> None:
         *emulation(),
         *other_equations(),
         *symmetry(),
+        *steady(),
         "",
         "## Further tables",
         "",
@@ -106,6 +107,20 @@ def symmetry() -> Iterator[str]:
         "",
         "![errors against training trajectories, and against the group](figures/symmetry-study.png)",
     )
+
+
+def steady() -> Iterator[str]:
+    """Yield the section of the steady patterns."""
+    rows = read_patterns(RESULTS / "steady-patterns.csv")
+    yield from ("", "## [Steady patterns](results/steady-patterns.md)", "")
+    yield (
+        "Where a trained rule comes to rest between walls under a parameter that varies in space, found "
+        "without rolling it out; error over the pattern's standard deviation, residual under the equation."
+    )
+    for equation in ("schnakenberg", "gray-scott"):
+        chosen = [row for row in rows if (row["equation"], row["split"]) == (equation, "test")]
+        if chosen:
+            yield from ("", f"`steady-{equation}`:", "", *quality(chosen))
 
 
 if __name__ == "__main__":

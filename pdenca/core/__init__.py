@@ -11,8 +11,9 @@ from .errors import (
     StorageError,
 )
 from .field import Field
+from .memory import peak_memory
 from .settings import Settings
-from .step import Codec, Context, Emulator, LastFrame, Repeated, Step, rollout
+from .step import Codec, Context, Emulator, InTurn, LastFrame, Repeated, Step, rollout
 from .trainable import FrameCodec, Learned, Trainable
 
 __all__ = [
@@ -23,6 +24,7 @@ __all__ = [
     "Field",
     "FormatError",
     "FrameCodec",
+    "InTurn",
     "IncompleteError",
     "LastFrame",
     "Learned",
@@ -35,6 +37,7 @@ __all__ = [
     "StorageError",
     "Trainable",
     "atomic_path",
+    "peak_memory",
     "rollout",
     "write_text",
 ]

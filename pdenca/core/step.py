@@ -75,6 +75,44 @@ class Repeated:
         return state
 
 
+@dataclass(frozen=True)
+class InTurn:
+    """Several steps, one after the other, seen as one step: x -> s_n(... s_2(s_1(x))).
+
+    A local rule followed by a global correction is one of these.
+
+    Arguments:
+        steps: in their order, at least one.
+    """
+
+    steps: tuple[Step, ...]
+
+    def __post_init__(self) -> None:
+        if not self.steps:
+            raise BadInputError("there is no step to take; expected at least one")
+
+    @property
+    def time_step(self) -> float:
+        """Physical time of all of them together."""
+        return sum(step.time_step for step in self.steps)
+
+    @property
+    def deterministic(self) -> bool:
+        """Deterministic if all of them are."""
+        return all(step.deterministic for step in self.steps)
+
+    def select(self, trajectories: Tensor) -> "InTurn":
+        """Return the same steps for some trajectories of the batch, where they depend on them."""
+        chosen = (step.select(trajectories) if hasattr(step, "select") else step for step in self.steps)
+        return InTurn(tuple(chosen))
+
+    def __call__(self, state: Tensor) -> Tensor:
+        """Take every step once."""
+        for step in self.steps:
+            state = step(state)
+        return state
+
+
 def rollout(
     step: Step,
     state: Float[Tensor, "batch channel *space"],

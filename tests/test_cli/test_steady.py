@@ -23,7 +23,7 @@ SHORT = {
     "stages.2.map_steps": 4,
     "stages.2.max_evaluations": 5,
     "validation_frames": 2,
-    "model.num_hidden_units": 3,
+    "model.num_products": 2,
 }
 
 

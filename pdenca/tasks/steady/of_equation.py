@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 
-from pdenca.core import BadInputError
+from pdenca.core import BadInputError, peak_memory
 from pdenca.solvers import Grid, equation_class, find_steady_state, initial_state_of, stability_of
 
 from ..simulation import starting_values
@@ -100,4 +100,5 @@ def steady_of_equation(
         (),
         tuple(field.name for field in solved.fields),
         time.perf_counter() - began,
+        peak_memory(),
     )

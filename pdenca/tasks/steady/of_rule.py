@@ -11,7 +11,8 @@ from jaxtyping import Float
 from torch import Tensor
 
 from pdenca.automaton import Automaton, BoundAutomaton
-from pdenca.core import BadInputError, Context
+from pdenca.core import BadInputError, Context, peak_memory
+from pdenca.evaluation.patterns import DISTANCES, midpoints, pattern_distances, summarise_patterns
 from pdenca.solvers import Equation, Grid
 from pdenca.solvers.steady.operator import reference_derivatives
 from pdenca.solvers.transform import is_spectral
@@ -20,7 +21,7 @@ from ..models import NeuralEmulator
 from ..validation import pooled_squares
 from .report import Pattern, SteadyReport
 from .settle import SettleSettings, settle
-from .starts import load_starts
+from .starts import Starts, load_starts
 from .waves import WaveStep
 
 
@@ -75,6 +76,7 @@ def steady_of_rule(
         numbers = {
             "error": torch.where(starts.settled, errors, math.nan),
             "contrast": _spread(state, std) / _spread(target, std),
+            **_statistics(state, target, starts, std),
             "reference_rate": reference_rates(starts.equation, starts.grid, state),
             "rate": found.rates,
             "growth_rate": found.growth_rates,
@@ -105,6 +107,7 @@ def steady_of_rule(
         tuple(targets),
         emulator.scales.field_names,
         seconds,
+        peak_memory(),
     )
 
 
@@ -143,6 +146,25 @@ def reference_rates(
         rate = equation.rate(state, reference_derivatives(grid))
     sizes = state.flatten(2).square().mean(2).sqrt().clamp_min(1e-300)
     return (rate.flatten(2).square().mean(2).sqrt() / sizes).amax(1)
+
+
+def _statistics(
+    state: Float[Tensor, "batch channel *space"],
+    target: Float[Tensor, "batch channel *space"],
+    starts: Starts,
+    std: Float[Tensor, " channel"],
+) -> dict[str, Tensor]:
+    """Return how far patterns are from the data's as statistics; NaN without one or without waves."""
+    unknown = torch.full((len(state),), math.nan, dtype=torch.float64)
+    if not is_spectral(starts.grid):
+        return dict.fromkeys(DISTANCES, unknown)
+    level = midpoints(target[:, None])
+    ours, data = (summarise_patterns(item[:, None], starts.grid, std, level) for item in (state, target))
+    found = pattern_distances(ours, data).diagonal(dim1=1, dim2=2)
+    return {
+        name: torch.where(starts.settled, values, unknown)
+        for name, values in zip(DISTANCES, found, strict=True)
+    }
 
 
 def _spread(state: Tensor, std: Tensor) -> Float[Tensor, " batch"]:

@@ -38,6 +38,8 @@ class Pattern:
             space, fields pooled.
         contrast: spatial standard deviation, fields pooled, over that of the data's steady state; without
             data over the size of the fields.
+        structure_distance, area_distance, histogram_distance: between this pattern and the data's as
+            statistics, see :func:`pdenca.evaluation.pattern_distances`.
         growth_rate: of the slowest perturbation (1/time).
         evaluations: of the map, rolling out and solving.
         products: of the Jacobian with vectors.
@@ -53,6 +55,9 @@ class Pattern:
     reference_rate: float = math.nan
     error: float = math.nan
     contrast: float = math.nan
+    structure_distance: float = math.nan
+    area_distance: float = math.nan
+    histogram_distance: float = math.nan
     growth_rate: float = math.nan
     evaluations: float = math.nan
     products: float = math.nan
@@ -67,6 +72,7 @@ class Pattern:
             (self.reference_rate, "under the equation {:.1e}"),
             (self.error, "error {:.3g}"),
             (self.contrast, "contrast {:.3g}"),
+            (self.structure_distance, "structure {:.2g} apart"),
             (self.growth_rate, "slowest perturbation {:+.2g}"),
             (self.evaluations, "{:g} evaluations"),
             (self.products, "{:g} products"),
@@ -90,6 +96,7 @@ class SteadyReport:
         targets: the steady states of the data, likewise; empty without data.
         fields: names of the channels.
         seconds: wall time of rolling out and solving, stability included.
+        memory: the process' peak by then (bytes), libraries and data included.
     """
 
     title: str
@@ -98,13 +105,15 @@ class SteadyReport:
     targets: tuple[Float[np.ndarray, " channel *_space"], ...]
     fields: tuple[str, ...]
     seconds: float
+    memory: int
 
     def describe(self) -> str:
         """Return one line per start, and a summary."""
         counts = {name: sum(item.verdict == name for item in self.patterns) for name in SENTENCES}
         summary = ", ".join(f"{count} {name}" for name, count in counts.items() if count)
         number = len(self.patterns)
-        last = f"{number} start{'s' if number > 1 else ''}: {summary}; {self.seconds:.1f} s"
+        last = f"{number} start{'s' if number > 1 else ''}: {summary}; {self.seconds:.1f} s, "
+        last += f"peak memory of the process {self.memory / 1e6:.0f} MB"
         return "\n".join((self.title, *(item.describe() for item in self.patterns), last))
 
     def write_json(self, path: Path) -> None:
@@ -113,7 +122,12 @@ class SteadyReport:
             {key: value if _plain(value) else None for key, value in asdict(item).items()}
             for item in self.patterns
         ]
-        table = {"title": self.title, "seconds": round(self.seconds, 3), "patterns": rows}
+        table = {
+            "title": self.title,
+            "seconds": round(self.seconds, 3),
+            "memory": self.memory,
+            "patterns": rows,
+        }
         write_text(path, json.dumps(table, indent=1) + "\n")
 
     def write_npz(self, path: Path) -> None:
