@@ -62,10 +62,24 @@ def page(rows: Rows, facts: Mapping[str, Any]) -> str:
                     for cost in (
                         _cost([row for row in chosen if row["model"] == "rule"]),
                         _solver_cost(chosen),
+                        _seconds(facts.get("searches", {}).get(equation)),
                         _training_cost(facts.get("costs", {}).get(equation, {})),
                     ):
                         lines += [*cost, ""] if cost else []
     return "\n".join(lines + _control([row for row in rows if row["equation"] == CONTROL])).rstrip() + "\n"
+
+
+def _seconds(cost: Mapping[str, float] | None) -> list[str]:
+    """Return what one start takes in seconds."""
+    if cost is None:
+        return []
+    return [
+        f"In seconds, for the first start alone: the search {cost['search']:.2g} ({cost['evaluations']:g} "
+        f"evaluations, {cost['products']:g} products), the leading eigenvalues of the pattern that it finds "
+        f"{cost['stability']:.2g}, a thousand evaluations of a roll-out {1000 * cost['step']:.2g}, the "
+        f"reference solver {cost['reference']:.2g} (marched for {cost['reference_time']:g} time units). Peak "
+        f"memory of the process {cost['memory'] / 1e6:.0f} MB.",
+    ]
 
 
 def _training_cost(costs: Mapping[str, Mapping[str, float]]) -> list[str]:

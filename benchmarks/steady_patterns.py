@@ -25,6 +25,7 @@ from steady_rows import (
     control_rows,
     network_rows,
     rule_rows,
+    search_cost,
     solver_rows,
     stencil_rows,
     time_step_of,
@@ -44,7 +45,7 @@ FIELDS = ("schnakenberg", "gray-scott")
 """Recipes steady-... in which a parameter varies in space."""
 CONTROL = "control"
 REGIMES = ("maze", "spots", "bubbles", "gliders", "spirals")
-SPLITS = ("test", "ood_params", "ood_bc", "ood_ic", "ood_domain", "ood_rotation_90")
+SPLITS = ("test", "ood_bc", "ood_ic", "ood_domain", "ood_rotation_90", "ood_params")
 APART = ("ood_domain",)  # generated into a folder of their own
 TURNED = "ood_rotation_90"  # made from test
 SOLVER = "equation"
@@ -168,6 +169,9 @@ class Study:
             # rolling out takes longer than all the rest
             self._score_rule(equation, "test", "rule", seed, search, compare=seed == self.seeds[0])
             self._network(equation, data, seed)
+        path = self.out / "scores" / f"{equation} search.json"
+        first = self._run(equation, "rule", self.seeds[0])
+        self._once(equation, "cost of a search", path, partial(search_cost, data, first, search))
         for split in SPLITS[1:]:
             for seed in self.seeds:
                 self._score_rule(equation, split, "rule", seed, search)
@@ -257,6 +261,11 @@ class Study:
             found.setdefault(equation, {})[model] = json.loads(path.read_text())
         return found
 
+    def searches(self) -> dict[str, Any]:
+        """Return what the search of one start costs, by equation."""
+        paths = {equation: self.out / "scores" / f"{equation} search.json" for equation in FIELDS}
+        return {name: json.loads(path.read_text()) for name, path in paths.items() if path.is_file()}
+
     def write(self) -> None:
         """Write the table, the facts and the page."""
         rows = list(self.rows())
@@ -266,6 +275,7 @@ class Study:
             "settings": json.loads(load_experiment("steady").to_json()),
             "search": {name: json.loads(value.to_json()) for name, value in SEARCH.items()},
             "costs": self.costs(),
+            "searches": self.searches(),
             "seconds": {
                 f"{name}: {key}": value
                 for name, clock in self.clocks.items()

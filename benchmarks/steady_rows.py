@@ -11,6 +11,7 @@ import torch
 from equilibrium_memory import Kept
 from torch import Tensor
 
+from pdenca.core import peak_memory
 from pdenca.datasets import load_split
 from pdenca.solvers import INITIAL_CONDITIONS, REGIMES, Grid, find_steady_state
 from pdenca.solvers.derivatives import StencilDerivatives
@@ -144,6 +145,48 @@ def training_cost(data: Path, settings: EmulationSettings) -> Mapping[str, float
     with torch.autograd.graph.saved_tensors_hooks(kept.pack, kept.unpack):
         objective.loss(objective.batch(0)).backward()
     return {"bytes": kept.peak, "seconds": time.perf_counter() - began}
+
+
+def search_cost(data: Path, run: Path, search: SettleSettings) -> Mapping[str, float]:
+    """Return what the first test start takes, part by part: seconds, evaluations, products, peak memory.
+
+    ``step``: one evaluation of the rule, timed over 200 of them; times the evaluations that rolling out took
+    it is the roll-out's time.
+    """
+    starts = next(load_starts(data, "test", num_trajectories=1))
+    emulator = load_run(run)
+    step = one_step(emulator, starts.grid, starts.context)
+    first = emulator.codec.lift(starts.first[:, None])
+    began = time.perf_counter()
+    with torch.no_grad():
+        state = first
+        for _ in range(200):
+            state = step(state)
+    per_step = (time.perf_counter() - began) / 200
+    seconds = {}
+    for check in (False, True):
+        began = time.perf_counter()
+        found = settle(step, first, search.replace(check_stability=check))
+        seconds[check] = time.perf_counter() - began
+    began = time.perf_counter()
+    reference = find_steady_state(
+        _equation_of(starts, torch.arange(1)),
+        starts.grid,
+        starts.first,
+        time_step=time_step_of(data, "test"),
+        max_time=LONGER * search.max_time,
+        tolerance=1e-8,
+    )
+    return {
+        "step": per_step,
+        "search": seconds[False],
+        "stability": seconds[True] - seconds[False],
+        "evaluations": float(found.evaluations[0]),
+        "products": float(found.products[0]),
+        "reference": time.perf_counter() - began,
+        "reference_time": float(reference.time[0]),
+        "memory": float(peak_memory()),
+    }
 
 
 def control_rows(regime: str) -> list[tuple[str, Pattern]]:
