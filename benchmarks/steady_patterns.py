@@ -64,7 +64,7 @@ UNROLLED = (2, 8, 25)  # frames
 ALONE = "pairs"  # the rule before its last stage
 SEARCH = {
     "schnakenberg": SettleSettings(max_time=2000.0),
-    "gray-scott": SettleSettings(max_time=12_000.0),
+    "gray-scott": SettleSettings(max_time=12_000.0, patience=100, max_evaluations=400),
 }
 COLUMNS = ("equation", "split", "model", "seed", *Pattern.__dataclass_fields__)
 

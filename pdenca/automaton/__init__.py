@@ -2,6 +2,7 @@
 
 from .automaton import Automaton, BoundAutomaton
 from .codec import HiddenChannels
+from .depthwise_kernels import DepthwiseKernels
 from .emission import Emission
 from .full_kernels import FullKernels
 from .gradient_invariants import GradientInvariants
@@ -10,6 +11,7 @@ from .graph_perception import GraphPerception
 from .group_kernels import GroupKernels
 from .interleaved import Finer, Interleaved, bind_anywhere
 from .lattice import Lattice
+from .mixing import NormalisedMixing
 from .moments import ParameterWeights
 from .perception import FixedKernels, IsotropicKernels, Perception, require_isotropic
 from .rescaling import can_rescale, rescaled, substeps_for
@@ -28,6 +30,7 @@ from .vector_kernels import GatedRule, VectorKernels
 __all__ = [
     "Automaton",
     "BoundAutomaton",
+    "DepthwiseKernels",
     "Emission",
     "Finer",
     "FixedKernels",
@@ -44,6 +47,7 @@ __all__ = [
     "IsotropicKernels",
     "Lattice",
     "LocalRule",
+    "NormalisedMixing",
     "ParameterAffineMLP",
     "ParameterWeights",
     "Perception",

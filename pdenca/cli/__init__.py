@@ -15,6 +15,7 @@ from .explain import explain_command
 from .generate import generate_command
 from .pictures import plot_command, report_command
 from .repair import repair_command
+from .restore import restore_command
 from .rollout import rollout_command
 from .simulate import simulate_command
 from .steady import steady_command
@@ -54,6 +55,7 @@ for _command in (
     digits_command,
 ):
     cli.add_command(_command)
+digits_command.add_command(restore_command)
 
 
 def main() -> None:

@@ -12,14 +12,14 @@ from .progress import Progress, training_course
 if TYPE_CHECKING:
     from pdenca.tasks.digits import Judgement
 
-_DATA_DIR = click.option(
+DATA_DIR = click.option(
     "--data-dir",
     type=click.Path(path_type=Path),
     metavar="DIR",
     help="Folder with MNIST's four IDX files, or other data in this format. Default: the variable "
     "PDENCA_DATA, or else the cache, filled from public mirrors.",
 )
-_SAMPLE = click.option(
+SAMPLE = click.option(
     "--sample", is_flag=True, help="Use the 1,000 training and 500 test digits that come with pdenca."
 )
 
@@ -29,9 +29,11 @@ _TRY = "--sample --set num_epochs=3 --set num_valid=200 --set batch_size=16 --ou
 
 @click.group(
     "digits",
-    short_help="Handwritten digits: tell them apart at an equilibrium.",
+    short_help="Handwritten digits: tell them apart at an equilibrium, restore damaged ones.",
     epilog=examples(
-        "pdenca digits classify train --out runs/digits", "pdenca digits classify evaluate runs/digits"
+        "pdenca digits classify train --out runs/digits",
+        "pdenca digits classify evaluate runs/digits",
+        "pdenca digits restore train --out runs/memory",
     ),
 )
 def digits_command() -> None:
@@ -58,7 +60,7 @@ def classify_command() -> None:
         "pdenca digits classify train --data-dir mnist --model explicit --seed 1 --out runs/explicit",
     ),
 )
-@_DATA_DIR
+@DATA_DIR
 @click.option(
     "--out", required=True, type=click.Path(path_type=Path), metavar="RUN", help="Folder of the run."
 )
@@ -79,7 +81,7 @@ def classify_command() -> None:
     help="Any other setting, e.g. num_epochs=3 or network.largest_norm=0.8.",
 )
 @click.option("--resume", is_flag=True, help="Continue the run in RUN; the result is the same bit for bit.")
-@_SAMPLE
+@SAMPLE
 @click.option(
     "--threads", type=click.IntRange(min=1), metavar="N", help="Threads of the processor; default: all."
 )
@@ -132,8 +134,8 @@ def train_classifier_command(
     ),
 )
 @click.argument("run", type=click.Path(path_type=Path), metavar="RUN")
-@_DATA_DIR
-@_SAMPLE
+@DATA_DIR
+@SAMPLE
 @click.option(
     "--spectra",
     type=click.IntRange(min=0),

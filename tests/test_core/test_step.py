@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from pdenca.core import BadInputError, Codec, LastFrame, Repeated, Step, rollout
+from pdenca.core import BadInputError, Codec, InTurn, LastFrame, Repeated, Step, rollout
 
 
 @dataclass(frozen=True)
@@ -18,6 +18,21 @@ class Decay:
 
     def __call__(self, state: Tensor) -> Tensor:
         return state / 2
+
+
+@dataclass(frozen=True, eq=False)
+class Shift:
+    """x -> x + b, with a b for every trajectory."""
+
+    by: Tensor
+    time_step: float = 0.5
+    deterministic: bool = True
+
+    def __call__(self, state: Tensor) -> Tensor:
+        return state + self.by
+
+    def select(self, trajectories: Tensor) -> "Shift":
+        return Shift(self.by[trajectories])
 
 
 @pytest.fixture
@@ -44,6 +59,25 @@ def test_repeated_steps_nest(state):
     step = Repeated(Repeated(Decay(), 2), 3)
     assert torch.equal(step(state), state / 64)
     assert step.time_step == pytest.approx(1.5)
+
+
+def test_steps_in_turn_are_one_step(state):
+    raised = Shift(torch.ones(2, 1, 1, 1))
+    step = InTurn((Decay(), raised))
+    assert isinstance(step, Step)
+    assert torch.equal(step(state), state / 2 + 1)
+    assert torch.equal(InTurn((raised, Decay()))(state), (state + 1) / 2)
+    assert step.time_step == 0.75
+    assert step.deterministic
+    assert not InTurn((raised, Decay(deterministic=False))).deterministic
+    with pytest.raises(BadInputError, match="expected at least one"):
+        InTurn(())
+
+
+def test_steps_in_turn_are_had_for_some_trajectories(state):
+    by = torch.tensor([1.0, 2.0]).view(2, 1, 1, 1)
+    second = InTurn((Decay(), Shift(by))).select(torch.tensor([1]))
+    assert torch.equal(second(state[1:]), state[1:] / 2 + 2)
 
 
 def test_rollout_leaves_out_the_initial_state(state):

@@ -91,9 +91,7 @@ def test_a_run_killed_before_its_first_checkpoint_starts_again(trained, dataset,
     assert parameters_equal(best(trained("founding-paper")), best(folder))
 
 
-def test_a_run_goes_on_with_further_stages_as_if_it_had_had_them_at_once(
-    trained, dataset, smaller, tmp_path
-):
+def test_a_run_goes_on_with_further_stages_as_if_it_had_had_them_at_once(trained, dataset, smaller, tmp_path):
     whole, folder = smaller("mlp"), tmp_path / "shorter"
     train_emulator(dataset, folder, whole.replace(stages=whole.stages[:2]))
     assert len(table(folder)) < len(table(trained("mlp")))

@@ -1,26 +1,19 @@
 """Training and judging a classifier of digits. Wiring only."""
 
-import hashlib
-import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
-from pdenca.core import BadInputError, FormatError, write_text
 from pdenca.datasets.digits import Digits, split_digits
-from pdenca.training import Classification, FirstOrder, Fitter, Objective, Stage, Training, TrainingProgress
-from pdenca.training.checkpoint import load_tree
-from pdenca.training.fitters.base import trainable
-from pdenca.training.loop import BEST, LAST, METRICS
+from pdenca.training import Classification, Fitter, Objective, Stage, Training, TrainingProgress
 
-from ..emulation import environment
 from .augmentation import Jitter
 from .classifier import DigitClassifier
 from .judging import Judgement, cross_entropy, judge
+from .runs import RunKind, build_fitter
 from .settings import ClassifierSettings
 
-SETTINGS: Final = "settings.json"
-DATA: Final = "data.json"
+KIND: Final = RunKind(ClassifierSettings, "a digit classifier", "pdenca digits classify train")
 
 
 def train_classifier(
@@ -51,19 +44,6 @@ def train_classifier(
         FormatError: if a checkpoint is damaged.
         NonFiniteError: if training keeps diverging.
     """
-    told = json.dumps({"num_digits": len(digits), "sha256": _fingerprint(digits)})
-    if any((run / name).exists() for name in (LAST, BEST, METRICS)):
-        if not resume:
-            raise BadInputError(
-                f"{run} already holds a training run; usual cure: --resume to continue it, or another --out"
-            )
-        before = _read_settings(run)
-        same = before.replace(max_seconds=settings.max_seconds) == settings
-        if not same or (run / DATA).read_text(encoding="utf-8") != told:
-            raise BadInputError(
-                f"{run} was made with other settings or data; usual cure: resume with the same ones, or "
-                "another --out"
-            )
     training_part, held_out = split_digits(digits, settings.num_valid, settings.seed)
     model = DigitClassifier(settings.network, settings.seed)
 
@@ -72,11 +52,7 @@ def train_classifier(
 
     steps_per_epoch = build_objective(model, training_part, settings).steps_per_epoch
     num_steps = settings.num_epochs * steps_per_epoch
-    for left in run.glob(".*.partial"):  # of a sitting that was killed while it wrote
-        left.unlink()
-    write_text(run / SETTINGS, settings.to_json())
-    write_text(run / DATA, told)
-    write_text(run / "environment.json", json.dumps(environment(), indent=1))
+    KIND.prepare(run, settings, digits, resume)
     stage = Stage("classification", num_steps, build, validate_every=steps_per_epoch)
     Training(
         model,
@@ -104,34 +80,14 @@ def build_objective(model: DigitClassifier, digits: Digits, settings: Classifier
     )
 
 
-def build_fitter(model: DigitClassifier, num_steps: int, settings: ClassifierSettings) -> FirstOrder:
-    """Return the fitter of a run."""
-    return FirstOrder(
-        model,
-        optimizer=settings.optimizer,
-        learning_rate=settings.learning_rate,
-        schedule=settings.schedule,
-        num_steps=num_steps,
-        gradient=settings.gradient,
-        weight_decay=settings.weight_decay if settings.optimizer == "adamw" else None,
-    )
-
-
 def load_classifier(run: Path) -> DigitClassifier:
     """Return the best model of a run.
 
     Raises:
         FormatError: if the folder holds no run of this kind, or a damaged one.
     """
-    settings = _read_settings(run)
-    model = DigitClassifier(settings.network, settings.seed)
-    parameters = load_tree(run / BEST)["parameters"]
-    own = trainable(model)
-    if own.keys() != parameters.keys() or any(own[n].shape != parameters[n].shape for n in own):
-        raise FormatError(f"{run / BEST} does not fit {run / SETTINGS}; usual cure: train again")
-    for name, value in parameters.items():
-        own[name].data.copy_(value)
-    return model.eval()
+    settings = KIND.read(run)
+    return KIND.load_best(run, DigitClassifier(settings.network, settings.seed))
 
 
 def evaluate_classifier(
@@ -143,23 +99,3 @@ def evaluate_classifier(
 ) -> Judgement:
     """Judge the best model of a run: see :func:`~pdenca.tasks.digits.judging.judge`."""
     return judge(load_classifier(run), digits, num_spectra=num_spectra, progress=progress)
-
-
-def _read_settings(run: Path) -> ClassifierSettings:
-    path = run / SETTINGS
-    try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError):
-        raise FormatError(
-            f"{run} holds no run of a digit classifier; usual cure: `pdenca digits classify train "
-            f"--out {run}`"
-        ) from None
-    try:
-        return ClassifierSettings.from_json(text)
-    except BadInputError as error:
-        raise FormatError(f"{path} is not of a digit classifier ({error}); usual cure: another RUN") from None
-
-
-def _fingerprint(digits: Digits) -> str:
-    content = digits.images.numpy().tobytes() + digits.labels.numpy().tobytes()
-    return hashlib.sha256(content).hexdigest()

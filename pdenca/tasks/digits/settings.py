@@ -11,6 +11,7 @@ from pdenca.datasets.digits import SIDE
 from pdenca.equilibrium import EquilibriumSettings
 
 from ..experiment_files import read_experiment
+from .runs import FitSettings
 
 
 class NetworkSettings(Settings):
@@ -70,38 +71,26 @@ class NetworkSettings(Settings):
         return self
 
 
-class ClassifierSettings(Settings):
+class ClassifierSettings(FitSettings):
     """All that decides a training run, apart from the data.
 
     Arguments:
         network: the model.
-        seed: of initial weights, held-out digits, batches and augmentation.
-        num_valid: training digits held out; the model is chosen by its cross-entropy on them.
-        num_epochs: passes through the others.
-        batch_size: digits per step.
-        optimizer, learning_rate, schedule, weight_decay, gradient: of the first-order fitter.
+        num_epochs: passes through the digits that are not held out.
         label_smoothing: share of the target that is spread over all classes.
         shift: digits are moved by up to so much in training, anywhere (image cells).
         rotation: and turned by up to so much either way (degrees).
         scale: and stretched or shrunk by up to this share.
-        max_seconds: time budget of training; None: no limit.
+
+    The others are those of :class:`~pdenca.tasks.digits.runs.FitSettings`.
     """
 
     network: NetworkSettings = NetworkSettings()
-    seed: int = pydantic.Field(default=0, ge=0)
-    num_valid: pydantic.PositiveInt = 5000
     num_epochs: pydantic.PositiveInt = 10
-    batch_size: pydantic.PositiveInt = 64
-    optimizer: Literal["adam", "nadam", "adamw", "sgd"] = "adamw"
-    learning_rate: float = pydantic.Field(default=5e-3, gt=0)
-    schedule: Literal["constant", "cosine", "exponential", "one-cycle"] = "one-cycle"
-    weight_decay: float = pydantic.Field(default=0.01, ge=0)
-    gradient: Literal["plain", "normalise", "clip"] = "plain"
     label_smoothing: float = pydantic.Field(default=0.0, ge=0, lt=1)
     shift: float = pydantic.Field(default=0.0, ge=0, le=14)
     rotation: float = pydantic.Field(default=0.0, ge=0, le=180)
     scale: float = pydantic.Field(default=0.0, ge=0, lt=1)
-    max_seconds: float | None = pydantic.Field(default=None, gt=0)
 
 
 _FOLDER = Path(__file__).parent.parent.parent / "experiments" / "digits"

@@ -20,12 +20,8 @@ from pdenca.solvers.boundary import Periodic, boundary_from_name
 _GROWTH: Final = 1.5
 # least spatial standard deviation of a pattern, in units of the field's rms
 _LEAST_CONTRAST: Final = 1e-3
-# how the roll-out's way is followed, and once more, with more care, where that ends on a saddle; what does
-# not slow down is soon left to the roll-out, which is cheaper then
-_FOLLOWING: Final[tuple[Mapping[str, int | float], ...]] = (
-    {"patience": 25},
-    {"patience": 25, "accuracy": 0.002, "forcing": 0.03},
-)
+# how the roll-out's way is followed, and once more, with more care, where that ends on a saddle
+_FOLLOWING: Final[tuple[Mapping[str, int | float], ...]] = ({}, {"accuracy": 0.002, "forcing": 0.03})
 
 
 class SettleSettings(Settings):
@@ -42,6 +38,9 @@ class SettleSettings(Settings):
         max_time: rolled out at most (time).
         max_evaluations: of one try of the solver; by default 200 of the one that follows the way, 15 of the
             others.
+        patience: steps of the method that follows the way in which nothing slows down, before it leaves the
+            rest to the roll-out, which is cheaper for what never rests. Patterns that spread before they
+            settle, as spots that divide, need more.
         largest_move: a solution further away than this from where the solver began, relative to the state's
             size, is not taken for the one that the roll-out tends to.
         check_stability: whether the Jacobian's leading eigenvalues are found; else nothing is called stable.
@@ -53,6 +52,7 @@ class SettleSettings(Settings):
     first_time: float = pydantic.Field(default=50.0, gt=0)
     max_time: float = pydantic.Field(default=10_000.0, gt=0)
     max_evaluations: pydantic.PositiveInt | None = None
+    patience: pydantic.PositiveInt = 25
     largest_move: float = pydantic.Field(default=0.3, gt=0)
     check_stability: bool = True
 
@@ -199,7 +199,8 @@ class _Search:
         """Go the roll-out's way in implicit steps; what that does not settle is left where it started."""
         most, chosen = self.settings.max_evaluations or 200, self.active
         for options in _FOLLOWING:
-            converged = self._solve(chosen, "pseudo-transient", most, math.inf, options)
+            told = {"patience": self.settings.patience, **options}
+            converged = self._solve(chosen, "pseudo-transient", most, math.inf, told)
             for index in chosen[~converged].tolist():
                 self.reasons[index] = ""  # the roll-out will tell
             # an equilibrium that is not the roll-out's end: once more from the start

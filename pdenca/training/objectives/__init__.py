@@ -1,5 +1,6 @@
 """What is minimised: rates of change cell by cell, roll-outs, the founding paper's propagated pairs,
-equilibria against steady states, growth towards an attractor, or how badly classes are told apart.
+equilibria against steady states, growth towards an attractor, how badly classes are told apart, or how far
+what was restored is from what was damaged.
 
 An objective owns its data and its randomness: ``batch(step)`` depends on the seed and the step number alone,
 so a resumed run sees exactly the batches it would have seen. Squared errors are in units of the training
@@ -13,6 +14,7 @@ from .derivative import DerivativeMatching, interpolation_weights
 from .equilibrium import EquilibriumMatching
 from .growth import PooledGrowth, erase
 from .propagation import PropagatedPairs
+from .restoration import Restoration
 from .rollout import RolloutMatching
 
 __all__ = [
@@ -25,6 +27,7 @@ __all__ = [
     "PooledGrowth",
     "PropagatedPairs",
     "Residuals",
+    "Restoration",
     "RolloutMatching",
     "erase",
     "interpolation_weights",

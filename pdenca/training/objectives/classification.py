@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from pdenca.core import BadInputError
 
 from .base import Stateless, step_generator
+from .epochs import Epochs
 
 Batch = tuple[Float[Tensor, "image ..."], Int[Tensor, " image"]]
 Augmentation = Callable[[Tensor, torch.Generator], Tensor]
@@ -24,8 +25,8 @@ class Classification(Stateless):
         loss = -mean over images of Σ_k q_k log softmax(classifier(image))_k,
         q = 1 - s + s/K for the right one of K classes, s/K for the others.
 
-    Every epoch goes once through all images in an order of its own; what is left over at its end, less than a
-    batch, is left out of it. Images and their augmentation are a function of the seed and the step alone.
+    Batches are those of :class:`Epochs`. Images and their augmentation are a function of the seed and the
+    step alone.
 
     What the classifier remembers beside its parameters, its buffers, is this objective's state: a resumed run
     finds them as they were.
@@ -54,31 +55,20 @@ class Classification(Stateless):
         label_smoothing: float = 0.0,
         seed: int = 0,
     ) -> None:
-        if not 1 <= batch_size <= len(images):
-            raise BadInputError(
-                f"a batch holds 1 to {len(images)} images, as many as there are, got {batch_size}; usual "
-                "cure: a smaller batch_size"
-            )
         if not 0 <= label_smoothing < 1:
             raise BadInputError(f"label_smoothing must be at least 0 and below 1, got {label_smoothing}")
         self.classifier, self.images, self.labels = classifier, images, labels
-        self.batch_size, self.augment, self.label_smoothing, self.seed = (
-            batch_size,
-            augment,
-            label_smoothing,
-            seed,
-        )
-        self.steps_per_epoch = len(images) // batch_size
-        self._epoch: int | None = None
-        self._order = torch.empty(0, dtype=torch.int64)
+        self.epochs = Epochs(len(images), batch_size, seed)
+        self.augment, self.label_smoothing, self.seed = augment, label_smoothing, seed
+
+    @property
+    def steps_per_epoch(self) -> int:
+        """Batches that go once through all images."""
+        return self.epochs.steps_per_epoch
 
     def batch(self, step: int) -> Batch:
         """Return images, augmented, and labels of this step."""
-        epoch, place = divmod(step, self.steps_per_epoch)
-        if epoch != self._epoch:
-            generator = step_generator(self.seed, "epoch", epoch)
-            self._epoch, self._order = epoch, torch.randperm(len(self.images), generator=generator)
-        chosen = self._order[place * self.batch_size : (place + 1) * self.batch_size]
+        chosen = self.epochs.chosen(step)
         images = self.images[chosen].float() / _BRIGHTEST
         if self.augment is not None:
             images = self.augment(images, step_generator(self.seed, "augmentation", step))

@@ -1,0 +1,214 @@
+"""`pdenca digits restore`: damaged digits made whole by a cellular automaton with a neural gate."""
+
+import json
+from pathlib import Path
+
+import click
+
+from .digits import DATA_DIR, SAMPLE
+from .door import Assignment, BadArgument, examples, on_interrupt
+from .progress import Progress, training_course
+
+_TRY = "--sample --model memory --set num_steps=40 --set validate_every=20 --set num_valid=200 --out runs/try"
+
+
+@click.group(
+    "restore",
+    short_help="Make damaged digits whole.",
+    epilog=examples(
+        f"pdenca digits restore train {_TRY}", "pdenca digits restore evaluate runs/try --sample"
+    ),
+)
+def restore_command() -> None:
+    """Restore digits most of whose pixels are blanked: a local rule, corrected by a gate that sees all."""
+
+
+@restore_command.command(
+    "train",
+    short_help="Train a restorer.",
+    epilog=examples(
+        "pdenca digits restore train --model memory --out runs/memory",
+        f"pdenca digits restore train {_TRY}",
+        "pdenca digits restore train --model hybrid --set damage.kind=blocks --set damage.share=0.4 "
+        "--out runs/blocks",
+    ),
+)
+@DATA_DIR
+@click.option(
+    "--out", required=True, type=click.Path(path_type=Path), metavar="RUN", help="Folder of the run."
+)
+@click.option(
+    "--model",
+    default="memory",
+    show_default=True,
+    metavar="NAME",
+    help="memory (a hybrid of our own); hybrid, hybrid-late, ca, gate (the recipe of the post, the gate from "
+    "step 5 on, and its two halves); auto-encoder, u-net; or a TOML file like theirs.",
+)
+@click.option("--seed", type=int, metavar="N", help="Of initial weights, held-out digits, batches, damage.")
+@click.option(
+    "--set",
+    "assignments",
+    type=Assignment(),
+    multiple=True,
+    help="Any other setting, e.g. num_steps=2000 or damage.share=0.5.",
+)
+@click.option("--resume", is_flag=True, help="Continue the run in RUN; the result is the same bit for bit.")
+@SAMPLE
+@click.option(
+    "--threads", type=click.IntRange(min=1), metavar="N", help="Threads of the processor; default: all."
+)
+def train_restorer_command(
+    data_dir: Path | None,
+    out: Path,
+    model: str,
+    seed: int | None,
+    assignments: tuple[tuple[str, str], ...],
+    resume: bool,
+    sample: bool,
+    threads: int | None,
+) -> None:
+    """Train a restorer of digits, chosen by its error on a held-out part of the training digits.
+
+    RUN becomes a folder with the settings, the course of the training (metrics.csv), the last and the best
+    parameters (safetensors) and the environment.
+    """
+    import torch
+
+    from pdenca.datasets.digits import load_digits
+    from pdenca.tasks.digits.restoration import load_restoration, train_restorer
+    from pdenca.tasks.training_record import kept_score
+
+    if threads is not None:
+        torch.set_num_threads(threads)
+    overrides = dict(assignments)
+    if seed is not None:
+        overrides["seed"] = str(seed)
+    settings = load_restoration(model, overrides)
+    digits = load_digits("train", data_dir, sample=sample)
+    with (
+        on_interrupt("run the same command with --resume to go on where it stopped"),
+        Progress("train") as bar,
+    ):
+        run = train_restorer(digits, out, settings, resume=resume, progress=training_course(bar))
+    score, untrained = kept_score(run)
+    remark = ", that of the untrained model: no step made it better" if untrained else ""
+    click.echo(f"{run}: trained, best mean squared error on held-out digits {score:.3g}{remark}")
+    where = " --sample" if sample else "" if data_dir is None else f" --data-dir {data_dir}"
+    click.echo(f"next: pdenca digits restore evaluate {run}{where}")
+
+
+@restore_command.command(
+    "evaluate",
+    short_help="Judge restorers on the test digits.",
+    epilog=examples(
+        "pdenca digits restore evaluate runs/memory --judge runs/digits",
+        "pdenca digits restore evaluate runs/memory runs/hybrid --fills --json",
+    ),
+)
+@click.argument("runs", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="RUN...")
+@DATA_DIR
+@SAMPLE
+@click.option(
+    "--judge",
+    "judges",
+    multiple=True,
+    type=click.Path(path_type=Path),
+    metavar="RUN",
+    help="A run of `pdenca digits classify train` that says which digit it sees; any number of them.",
+)
+@click.option(
+    "--fills",
+    is_flag=True,
+    help="Beside them what needs no training: the input as it is, a harmonic fill, a Hopfield network of the "
+    "training digits.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print the numbers as JSON.")
+def evaluate_restorers_command(
+    runs: tuple[Path, ...],
+    data_dir: Path | None,
+    sample: bool,
+    judges: tuple[Path, ...],
+    fills: bool,
+    as_json: bool,
+) -> None:
+    """Judge the best models of the RUNs, all on the same damaged test digits.
+
+    PSNR is the mean over the images (data range 1), with its 95 % interval; the next columns say what the
+    same errors would read with a data range of 2, and as the ratio of the mean error. The last ones are the
+    shares of digits that the judges tell right.
+    """
+    from pdenca.datasets.digits import load_digits
+    from pdenca.tasks.digits import load_classifier
+    from pdenca.tasks.digits.restoration import describe, judge_restorer, load_restorer
+    from pdenca.tasks.digits.restoration.fills import training_free
+
+    loaded = {run.name or str(run): load_restorer(run) for run in runs}
+    if len(loaded) < len(runs):
+        raise BadArgument("two RUNs have the same name; usual cure: other names, or one at a time")
+    damages = {settings.damage for _, settings in loaded.values()}
+    if len(damages) > 1:
+        raise BadArgument(
+            "the RUNs restore different damage: "
+            + "; ".join(sorted(damage.describe() for damage in damages))
+            + "; usual cure: those of one kind at a time"
+        )
+    (damage,) = damages
+    told = {run.name: load_classifier(run) for run in judges}
+    digits = load_digits("test", data_dir, sample=sample)
+    restorers = {name: model for name, (model, _) in loaded.items()}
+    others = training_free(load_digits("train", data_dir, sample=sample)) if fills else {}
+    found = []
+    for name, restorer in {**restorers, **others}.items():
+        with Progress(f"evaluate {name}", "digits") as bar:
+            found.append(
+                judge_restorer(
+                    name, restorer, digits, damage, told, progress=lambda done, total: bar.update(done, total)
+                )
+            )
+    if as_json:
+        click.echo(
+            json.dumps({"damage": damage.describe(), "models": [item.to_dict() for item in found]}, indent=1)
+        )
+        return
+    click.echo(f"{damage.describe()}, {len(digits)} test digits")
+    for line in describe(found):
+        click.echo(line)
+
+
+@restore_command.command(
+    "show",
+    short_help="Draw how digits are restored.",
+    epilog=examples("pdenca digits restore show runs/memory --png film.png"),
+)
+@click.argument("run", type=click.Path(path_type=Path), metavar="RUN")
+@DATA_DIR
+@SAMPLE
+@click.option(
+    "--digits",
+    "num_digits",
+    type=click.IntRange(min=1),
+    default=4,
+    show_default=True,
+    metavar="N",
+    help="The first N test digits.",
+)
+@click.option(
+    "--png",
+    required=True,
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="A picture (also .pdf, .svg).",
+)
+def show_restorer_command(run: Path, data_dir: Path | None, sample: bool, num_digits: int, png: Path) -> None:
+    """Draw the first test digits: as they are, damaged, and what could be read off step by step."""
+    from pdenca import plots
+    from pdenca.datasets.digits import load_digits
+    from pdenca.tasks.digits.restoration import film_strip, load_restorer
+
+    if png.suffix.removeprefix(".").lower() not in plots.FORMATS:
+        raise BadArgument(f"{png.name!r} ends in {png.suffix!r}; expected .png, .pdf or .svg")
+    model, settings = load_restorer(run)
+    digits = load_digits("test", data_dir, sample=sample)
+    plots.save(film_strip(model, digits, settings.damage, num_digits), png, 200)
+    click.echo(f"{png}: {png.stat().st_size / 1e3:.2g} kB")

@@ -1,0 +1,28 @@
+"""Restoring damaged digits: automata with and without a global gate, networks and fills beside them."""
+
+from .damage import Damage
+from .fills import Hopfield, LaplaceFill, MaskedInput
+from .judging import Restored, describe, judge_restorer
+from .models import Restorer, build_restorer
+from .pictures import film_strip
+from .settings import EXPERIMENTS, RestorationSettings, RestorerSettings, load_restoration
+from .training import load_restorer, train_restorer
+
+__all__ = [
+    "EXPERIMENTS",
+    "Damage",
+    "Hopfield",
+    "LaplaceFill",
+    "MaskedInput",
+    "RestorationSettings",
+    "Restored",
+    "Restorer",
+    "RestorerSettings",
+    "build_restorer",
+    "describe",
+    "film_strip",
+    "judge_restorer",
+    "load_restoration",
+    "load_restorer",
+    "train_restorer",
+]

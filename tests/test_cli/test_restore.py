@@ -1,0 +1,89 @@
+"""`pdenca digits restore`: trained, judged, drawn, and refused in one sentence."""
+
+import json
+
+import pytest
+from PIL import Image
+
+QUICK = [
+    "--sample", "--set", "num_steps=4", "--set", "validate_every=2", "--set", "num_valid=50",
+    "--set", "batch_size=8", "--set", "model.num_steps=3", "--set", "model.num_hidden=8",
+    "--set", "model.gate.first_step=2", "--set", "model.gate.num_hidden=8",
+]  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def run(call, tmp_path_factory):
+    out = tmp_path_factory.mktemp("restore") / "run"
+    result = call("digits", "restore", "train", "--out", out, "--seed", 1, *QUICK)
+    assert result.exit_code == 0, result.output
+    assert "trained, best mean squared error on held-out digits" in result.stdout
+    assert f"next: pdenca digits restore evaluate {out} --sample" in result.stdout
+    return out
+
+
+@pytest.fixture(scope="module")
+def judge(call, tmp_path_factory):
+    out = tmp_path_factory.mktemp("judge") / "reader"
+    quick = ["--set", "num_epochs=1", "--set", "num_valid=100", "--set", "network.num_channels=4"]
+    result = call("digits", "classify", "train", "--model", "explicit", "--sample", "--out", out, *quick)
+    assert result.exit_code == 0, result.output
+    return out
+
+
+def test_a_run_is_judged(call, run, judge):
+    result = call("digits", "restore", "evaluate", run, "--sample", "--judge", judge, "--fills")
+    assert result.exit_code == 0, result.output
+    assert "70 % of the pixels blanked, 500 test digits" in result.stdout
+    rows = [line.split(" | ")[0].removeprefix("| ") for line in result.stdout.splitlines()[3:]]
+    assert rows == ["run", "masked input", "Laplace fill", "Hopfield retrieval"]
+    assert "| reader |" in result.stdout
+
+
+def test_the_numbers_come_as_json(call, run):
+    found = json.loads(call("digits", "restore", "evaluate", run, "--sample", "--json").stdout)
+    assert found["damage"] == "70 % of the pixels blanked"
+    (model,) = found["models"]
+    assert model["num_images"] == 500
+    assert len(model["psnr_by_step"]) == 3
+
+
+def test_a_run_is_drawn(call, run, tmp_path):
+    picture = tmp_path / "film.png"
+    result = call("digits", "restore", "show", run, "--sample", "--digits", 2, "--png", picture)
+    assert result.exit_code == 0, result.output
+    with Image.open(picture) as image:
+        assert image.width > image.height > 300
+
+
+def test_a_run_is_not_overwritten_but_resumed(call, refused, run):
+    assert "--resume" in refused("digits", "restore", "train", "--out", run, "--seed", 1, *QUICK)
+    result = call("digits", "restore", "train", "--out", run, "--seed", 1, *QUICK, "--resume")
+    assert result.exit_code == 0, result.output
+
+
+@pytest.mark.parametrize(
+    ("arguments", "named"),
+    [
+        (["--model", "memry"], "did you mean 'memory'?"),
+        (["--set", "damage.share=2"], "less than or equal to 0.95"),
+        (["--set", "damage.kind=rain"], "'pixels', 'blocks', 'strokes' or 'noise'"),
+        (["--set", "model.width=3"], "width plays no role"),
+        (["--set", "num_valid=5000"], "1 to 999 can be held out, got 5000"),
+    ],
+)
+def test_what_does_not_fit_is_told(refused, tmp_path, arguments, named):
+    assert named in refused("digits", "restore", "train", "--sample", "--out", tmp_path / "run", *arguments)
+    assert not (tmp_path / "run").exists()
+
+
+def test_runs_that_cannot_be_compared_are_refused(call, refused, run, judge, tmp_path):
+    other = tmp_path / "other"
+    told = ["--seed", 1, *QUICK, "--set", "damage.share=0.3"]
+    assert call("digits", "restore", "train", "--out", other, *told).exit_code == 0
+    message = refused("digits", "restore", "evaluate", run, other, "--sample")
+    assert "the RUNs restore different damage: 30 % of the pixels blanked; 70 %" in message
+    assert "same name" in refused("digits", "restore", "evaluate", run, run, "--sample")
+    assert "holds no run of a restorer" in refused("digits", "restore", "evaluate", tmp_path, "--sample")
+    assert "is not of a restorer of digits" in refused("digits", "restore", "evaluate", judge, "--sample")
+    assert "expected .png" in refused("digits", "restore", "show", run, "--sample", "--png", "film.bmp")
