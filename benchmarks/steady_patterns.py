@@ -40,6 +40,7 @@ from pdenca.tasks.settings import EmulationSettings, StageSettings
 from pdenca.tasks.steady import Pattern, SettleSettings
 from pdenca.tasks.steady.one_shot import train_one_shot
 from pdenca.tasks.training_data import measure_scales
+from pdenca.tasks.training_record import kept_score
 
 FIELDS = ("schnakenberg", "gray-scott")
 """Recipes steady-... in which a parameter varies in space."""
@@ -261,6 +262,21 @@ class Study:
             found.setdefault(equation, {})[model] = json.loads(path.read_text())
         return found
 
+    def validation(self) -> dict[str, dict[str, list[float]]]:
+        """Return the validation error of what was kept of every run, by equation and model, seed by seed."""
+        found: dict[str, dict[str, list[float]]] = {}
+        for equation in FIELDS:
+            for model in self._experiments(0):
+                runs = [self._run(equation, model, seed) for seed in self.seeds]
+                done = [
+                    run
+                    for run, seed in zip(runs, self.seeds, strict=True)
+                    if f"train {model}, seed {seed}" in self.clocks[equation].seconds
+                ]
+                if done:
+                    found.setdefault(equation, {})[model] = [kept_score(run)[0] for run in done]
+        return found
+
     def searches(self) -> dict[str, Any]:
         """Return what the search of one start costs, by equation."""
         paths = {equation: self.out / "scores" / f"{equation} search.json" for equation in FIELDS}
@@ -276,6 +292,7 @@ class Study:
             "search": {name: json.loads(value.to_json()) for name, value in SEARCH.items()},
             "costs": self.costs(),
             "searches": self.searches(),
+            "validation": self.validation(),
             "seconds": {
                 f"{name}: {key}": value
                 for name, clock in self.clocks.items()

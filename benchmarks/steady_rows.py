@@ -29,7 +29,7 @@ from pdenca.tasks.validation import pooled_squares
 NUM_COMPARED = 3  # starts of a split from which a rule rolls out alone, too
 LONGER = 5.0  # times as long may that take
 STAGES = 4  # evaluations of the rate in a step of etdrk4, which marches
-CONTROL_CELLS, CONTROL_STARTS, CONTROL_TIME = 48, 8, 6000.0
+CONTROL_CELLS, CONTROL_STARTS, CONTROL_TIME = 48, 4, 4000.0
 
 
 def rule_rows(data: Path, run: Path, split: str, search: SettleSettings, compare: bool) -> list[Pattern]:
