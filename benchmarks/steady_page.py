@@ -92,8 +92,8 @@ def _validation(errors: Mapping[str, Sequence[float]]) -> list[str]:
         return []
     return [
         "The error by which models were chosen (where they are a hundred frames after the true steady states "
-        f"of the validation split), seed by seed: {told}. A run whose last stage made it no better kept what it "
-        "had before, as `pairs`."
+        f"of the validation split), seed by seed: {told}. A run whose last stage made it no better kept what "
+        "it had before, as `pairs`."
     ]
 
 
