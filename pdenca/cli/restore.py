@@ -157,7 +157,7 @@ def evaluate_restorers_command(
     told = {run.name: load_classifier(run) for run in judges}
     digits = load_digits("test", data_dir, sample=sample)
     restorers = {name: model for name, (model, _) in loaded.items()}
-    others = training_free(load_digits("train", data_dir, sample=sample)) if fills else {}
+    others = training_free(load_digits("train", data_dir, sample=sample), damage) if fills else {}
     found = []
     for name, restorer in {**restorers, **others}.items():
         with Progress(f"evaluate {name}", "digits") as bar:

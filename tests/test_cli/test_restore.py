@@ -36,7 +36,7 @@ def test_a_run_is_judged(call, run, judge):
     assert result.exit_code == 0, result.output
     assert "70 % of the pixels blanked, 500 test digits" in result.stdout
     rows = [line.split(" | ")[0].removeprefix("| ") for line in result.stdout.splitlines()[3:]]
-    assert rows == ["run", "masked input", "Laplace fill", "Hopfield retrieval"]
+    assert rows == ["run", "damaged input", "Laplace fill", "Hopfield retrieval"]
     assert "| reader |" in result.stdout
 
 

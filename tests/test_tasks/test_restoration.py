@@ -26,6 +26,7 @@ from pdenca.tasks.digits.restoration import (
     load_restorer,
     train_restorer,
 )
+from pdenca.tasks.digits.restoration.fills import training_free
 from pdenca.tasks.digits.restoration.judging import DOUBLE_RANGE
 from pdenca.tasks.digits.settings import NetworkSettings
 from pdenca.training import Restoration
@@ -265,6 +266,14 @@ def test_a_restorer_is_judged(digits):
     table = describe([found, harmonic])
     assert len(table) == 4
     assert f"{harmonic.psnr[0] + DOUBLE_RANGE:.2f}" in table[3]
+
+
+def test_what_needs_no_training_depends_on_the_damage(digits):
+    blanked = training_free(digits, Damage())
+    assert list(blanked) == ["damaged input", "Laplace fill", "Hopfield retrieval"]
+    assert blanked["Hopfield retrieval"].memories.shape == (100, 28, 28)
+    assert float(blanked["Hopfield retrieval"].memories.max()) == 1
+    assert "Laplace fill" not in training_free(digits, Damage(kind="noise"))
 
 
 def test_what_is_exact_is_counted_apart(digits):

@@ -11,6 +11,8 @@ from torch import Tensor
 from pdenca.core import BadInputError
 from pdenca.datasets.digits import SIDE, Digits
 
+from .damage import Damage
+
 _AT_ONCE: Final = 256  # images: few enough for the caches, and 60 MB of weights for 60,000 memories
 _MEMORIES: Final = 4096  # at once, so that their squares take 13 MB
 # Best for all 28 x 28 cells unknown, with zeros around them. What a mask leaves is a part of these, for
@@ -179,14 +181,14 @@ def _require_mask(damaged: Tensor, known: Tensor) -> None:
         )
 
 
-def training_free(digits: Digits) -> dict[str, MaskedInput | LaplaceFill | Hopfield]:
-    """Return all of them by the names of their rows.
+def training_free(digits: Digits, damage: Damage) -> dict[str, MaskedInput | LaplaceFill | Hopfield]:
+    """Return those that make sense for a damage, by the names of their rows.
 
     Arguments:
         digits: the training split, which the Hopfield network stores.
+        damage: after noise no cell is known, so that there is nothing to fill from.
     """
-    return {
-        "masked input": MaskedInput(),
-        "Laplace fill": LaplaceFill(),
-        "Hopfield retrieval": Hopfield(digits.images.float() / 255),
-    }
+    found: dict[str, MaskedInput | LaplaceFill | Hopfield] = {"damaged input": MaskedInput()}
+    if damage.kind != "noise":
+        found["Laplace fill"] = LaplaceFill()
+    return {**found, "Hopfield retrieval": Hopfield(digits.images.float() / 255)}

@@ -44,5 +44,6 @@ def film_strip(restorer: Restorer, digits: Digits, damage: Damage, num_digits: i
     for row in range(num_digits):
         for name, images in columns.items():
             # a picture's rows run downwards, the sheet's second axis upwards
+            # the sheet wants every name once; zero-width spaces are not seen
             panels[name + "\u200b" * row] = images[row].clamp(0, 1).T.flip(1).numpy()
     return plots.contact_sheet(panels, num_columns=len(columns))
