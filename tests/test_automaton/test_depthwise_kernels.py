@@ -39,6 +39,7 @@ def test_both_halves_together_are_the_whole(generator, num_dims, boundary):
     torch.testing.assert_close(halves, perception(state, grid))
 
 
+@torch.no_grad()
 def test_a_channel_does_not_see_another(generator):
     perception = DepthwiseKernels(3, 1, 2, generator=generator)
     state = torch.randn(1, 5, 5, 3, generator=generator)
@@ -49,6 +50,7 @@ def test_a_channel_does_not_see_another(generator):
     assert changed.tolist() == [False, False, True, True, False, False]
 
 
+@torch.no_grad()
 def test_a_mixed_cell_has_mean_and_size_of_its_own(generator):
     rule = NormalisedMixing(6, 2, 5, generator=generator).double()
     features = 3 * torch.randn(4, 7, 6, generator=generator, dtype=torch.float64) + 1
