@@ -126,7 +126,7 @@ class Study:
                         split,
                         stencil,
                         None,
-                        partial(stencil_rows, place, split, stencil, std, step),
+                        partial(stencil_rows, place, split, stencil, std, step, SEARCH[equation].max_time),
                     )
         longest = LONGER * SEARCH[equation].max_time
         rows = partial(solver_rows, data, longest, std, time_step_of(data, "test"))

@@ -55,8 +55,13 @@ def network_rows(data: Path, run: Path, settings: Any, place: Path, split: str) 
     ]
 
 
-def stencil_rows(data: Path, split: str, stencil: str, std: Tensor, step: float) -> list[Pattern]:
-    """Solve the true equations with a stencil from every steady state of a split: where it moves them."""
+def stencil_rows(
+    data: Path, split: str, stencil: str, std: Tensor, step: float, max_time: float
+) -> list[Pattern]:
+    """Solve the true equations with a stencil from every steady state of a split: where it moves them.
+
+    What did not come to rest is no steady state of the stencil, so that it has no error.
+    """
     rows = []
     for starts in load_starts(data, split):
         kept = starts.settled.nonzero()[:, 0]
@@ -68,7 +73,7 @@ def stencil_rows(data: Path, split: str, stencil: str, std: Tensor, step: float)
             starts.grid,
             target,
             time_step=step,
-            max_time=2000 * step,
+            max_time=max_time,
             tolerance=1e-9,
             derivatives=StencilDerivatives(starts.grid, stencil),
             newton_below=1.0,
@@ -82,8 +87,8 @@ def stencil_rows(data: Path, split: str, stencil: str, std: Tensor, step: float)
                 verdict="undecided" if found.converged[row] else "unsettled",
                 reason=f"{found.reasons[row]}; {seconds:.1f} s for {len(target)}",
                 rate=float(found.relative_rate[row]),
-                reference_rate=float(rates[row]),
-                error=float(errors[row]),
+                reference_rate=float(rates[row]) if found.converged[row] else math.nan,
+                error=float(errors[row]) if found.converged[row] else math.nan,
             )
             for row in range(len(target))
         ]
