@@ -2,27 +2,16 @@
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from .door import Assignment, examples, on_interrupt
-from .progress import Progress, training_course
+from .digit_training import DATA_DIR, SAMPLE, train_on_digits, training_options
+from .door import examples
+from .progress import Progress
 
 if TYPE_CHECKING:
     from pdenca.tasks.digits import Judgement
-
-DATA_DIR = click.option(
-    "--data-dir",
-    type=click.Path(path_type=Path),
-    metavar="DIR",
-    help="Folder with MNIST's four IDX files, or other data in this format. Default: the variable "
-    "PDENCA_DATA, or else the cache, filled from public mirrors.",
-)
-SAMPLE = click.option(
-    "--sample", is_flag=True, help="Use the 1,000 training and 500 test digits that come with pdenca."
-)
-
 
 _TRY = "--sample --set num_epochs=3 --set num_valid=200 --set batch_size=16 --out runs/try"
 
@@ -60,69 +49,23 @@ def classify_command() -> None:
         "pdenca digits classify train --data-dir mnist --model explicit --seed 1 --out runs/explicit",
     ),
 )
-@DATA_DIR
-@click.option(
-    "--out", required=True, type=click.Path(path_type=Path), metavar="RUN", help="Folder of the run."
-)
-@click.option(
-    "--model",
-    default="implicit",
-    show_default=True,
-    metavar="NAME",
-    help="implicit, unrolled (the same cell, back-propagated through), explicit (a stack of convolutions), "
+@training_options(
+    model="implicit",
+    models="implicit, unrolled (the same cell, back-propagated through), explicit (a stack of convolutions), "
     "or a TOML file like theirs.",
+    seeds="Of initial weights, held-out digits and batches.",
+    example="num_epochs=3 or network.largest_norm=0.8",
 )
-@click.option("--seed", type=int, metavar="N", help="Of initial weights, held-out digits and batches.")
-@click.option(
-    "--set",
-    "assignments",
-    type=Assignment(),
-    multiple=True,
-    help="Any other setting, e.g. num_epochs=3 or network.largest_norm=0.8.",
-)
-@click.option("--resume", is_flag=True, help="Continue the run in RUN; the result is the same bit for bit.")
-@SAMPLE
-@click.option(
-    "--threads", type=click.IntRange(min=1), metavar="N", help="Threads of the processor; default: all."
-)
-def train_classifier_command(
-    data_dir: Path | None,
-    out: Path,
-    model: str,
-    seed: int | None,
-    assignments: tuple[tuple[str, str], ...],
-    resume: bool,
-    sample: bool,
-    threads: int | None,
-) -> None:
+def train_classifier_command(**flags: Any) -> None:  # noqa: ANN401  # those of training_options
     """Train a classifier of digits, chosen by a held-out part of the training digits.
 
     RUN becomes a folder with the settings, the course of the training (metrics.csv), the last and the best
     parameters (safetensors) and the environment.
     """
-    import torch
-
-    from pdenca.datasets.digits import load_digits
     from pdenca.tasks.digits import load_digit_experiment, train_classifier
-    from pdenca.tasks.training_record import kept_score
 
-    if threads is not None:
-        torch.set_num_threads(threads)
-    overrides = dict(assignments)
-    if seed is not None:
-        overrides["seed"] = str(seed)
-    settings = load_digit_experiment(model, overrides)
-    digits = load_digits("train", data_dir, sample=sample)
-    with (
-        on_interrupt("run the same command with --resume to go on where it stopped"),
-        Progress("train") as bar,
-    ):
-        run = train_classifier(digits, out, settings, resume=resume, progress=training_course(bar))
-    score, untrained = kept_score(run)
-    remark = ", that of the untrained model: no step made it better" if untrained else ""
-    click.echo(f"{run}: trained, best cross-entropy on held-out digits {score:.3g}{remark}")
-    where = " --sample" if sample else "" if data_dir is None else f" --data-dir {data_dir}"
-    click.echo(f"next: pdenca digits classify evaluate {run}{where}")
+    command = "pdenca digits classify evaluate"
+    train_on_digits(load_digit_experiment, train_classifier, "cross-entropy", command, **flags)
 
 
 @classify_command.command(

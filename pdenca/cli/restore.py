@@ -2,12 +2,13 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import click
 
-from .digits import DATA_DIR, SAMPLE
-from .door import Assignment, BadArgument, examples, on_interrupt
-from .progress import Progress, training_course
+from .digit_training import DATA_DIR, SAMPLE, train_on_digits, training_options
+from .door import BadArgument, examples
+from .progress import Progress
 
 _TRY = "--sample --model memory --set num_steps=40 --set validate_every=20 --set num_valid=200 --out runs/try"
 
@@ -33,69 +34,23 @@ def restore_command() -> None:
         "--out runs/blocks",
     ),
 )
-@DATA_DIR
-@click.option(
-    "--out", required=True, type=click.Path(path_type=Path), metavar="RUN", help="Folder of the run."
+@training_options(
+    model="memory",
+    models="memory (a hybrid of our own); hybrid, hybrid-late, ca, gate (the recipe of the post, the gate "
+    "from step 5 on, and its two halves); auto-encoder, u-net; or a TOML file like theirs.",
+    seeds="Of initial weights, held-out digits, batches, damage.",
+    example="num_steps=2000 or damage.share=0.5",
 )
-@click.option(
-    "--model",
-    default="memory",
-    show_default=True,
-    metavar="NAME",
-    help="memory (a hybrid of our own); hybrid, hybrid-late, ca, gate (the recipe of the post, the gate from "
-    "step 5 on, and its two halves); auto-encoder, u-net; or a TOML file like theirs.",
-)
-@click.option("--seed", type=int, metavar="N", help="Of initial weights, held-out digits, batches, damage.")
-@click.option(
-    "--set",
-    "assignments",
-    type=Assignment(),
-    multiple=True,
-    help="Any other setting, e.g. num_steps=2000 or damage.share=0.5.",
-)
-@click.option("--resume", is_flag=True, help="Continue the run in RUN; the result is the same bit for bit.")
-@SAMPLE
-@click.option(
-    "--threads", type=click.IntRange(min=1), metavar="N", help="Threads of the processor; default: all."
-)
-def train_restorer_command(
-    data_dir: Path | None,
-    out: Path,
-    model: str,
-    seed: int | None,
-    assignments: tuple[tuple[str, str], ...],
-    resume: bool,
-    sample: bool,
-    threads: int | None,
-) -> None:
+def train_restorer_command(**flags: Any) -> None:  # noqa: ANN401  # those of training_options
     """Train a restorer of digits, chosen by its error on a held-out part of the training digits.
 
     RUN becomes a folder with the settings, the course of the training (metrics.csv), the last and the best
     parameters (safetensors) and the environment.
     """
-    import torch
-
-    from pdenca.datasets.digits import load_digits
     from pdenca.tasks.digits.restoration import load_restoration, train_restorer
-    from pdenca.tasks.training_record import kept_score
 
-    if threads is not None:
-        torch.set_num_threads(threads)
-    overrides = dict(assignments)
-    if seed is not None:
-        overrides["seed"] = str(seed)
-    settings = load_restoration(model, overrides)
-    digits = load_digits("train", data_dir, sample=sample)
-    with (
-        on_interrupt("run the same command with --resume to go on where it stopped"),
-        Progress("train") as bar,
-    ):
-        run = train_restorer(digits, out, settings, resume=resume, progress=training_course(bar))
-    score, untrained = kept_score(run)
-    remark = ", that of the untrained model: no step made it better" if untrained else ""
-    click.echo(f"{run}: trained, best mean squared error on held-out digits {score:.3g}{remark}")
-    where = " --sample" if sample else "" if data_dir is None else f" --data-dir {data_dir}"
-    click.echo(f"next: pdenca digits restore evaluate {run}{where}")
+    command = "pdenca digits restore evaluate"
+    train_on_digits(load_restoration, train_restorer, "mean squared error", command, **flags)
 
 
 @restore_command.command(
