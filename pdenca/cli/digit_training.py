@@ -1,0 +1,113 @@
+"""What all commands on digits share: where the digits come from, and how a training is told and reported."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+
+from .door import Assignment, on_interrupt
+from .progress import Progress, training_course
+
+DATA_DIR = click.option(
+    "--data-dir",
+    type=click.Path(path_type=Path),
+    metavar="DIR",
+    help="Folder with MNIST's four IDX files, or other data in this format. Default: the variable "
+    "PDENCA_DATA, or else the cache, filled from public mirrors.",
+)
+SAMPLE = click.option(
+    "--sample", is_flag=True, help="Use the 1,000 training and 500 test digits that come with pdenca."
+)
+Command = Callable[..., None]
+
+
+def training_options(*, model: str, models: str, seeds: str, example: str) -> Callable[[Command], Command]:
+    """Return the options of a training on digits.
+
+    Arguments:
+        model: the experiment by default.
+        models: what experiments there are.
+        seeds: what the seed decides.
+        example: of another setting.
+    """
+    options = (
+        DATA_DIR,
+        click.option(
+            "--out", required=True, type=click.Path(path_type=Path), metavar="RUN", help="Folder of the run."
+        ),
+        click.option("--model", default=model, show_default=True, metavar="NAME", help=models),
+        click.option("--seed", type=int, metavar="N", help=seeds),
+        click.option(
+            "--set",
+            "assignments",
+            type=Assignment(),
+            multiple=True,
+            help=f"Any other setting, e.g. {example}.",
+        ),
+        click.option(
+            "--resume", is_flag=True, help="Continue the run in RUN; the result is the same bit for bit."
+        ),
+        SAMPLE,
+        click.option(
+            "--threads",
+            type=click.IntRange(min=1),
+            metavar="N",
+            help="Threads of the processor; default: all.",
+        ),
+    )
+
+    def decorate(command: Command) -> Command:
+        for option in reversed(options):
+            command = option(command)
+        return command
+
+    return decorate
+
+
+def train_on_digits(
+    load: Callable[..., Any],
+    train: Callable[..., Path],
+    score_name: str,
+    next_command: str,
+    *,
+    data_dir: Path | None,
+    out: Path,
+    model: str,
+    seed: int | None,
+    assignments: tuple[tuple[str, str], ...],
+    resume: bool,
+    sample: bool,
+    threads: int | None,
+) -> None:
+    """Read the settings, train, and say how it went and what comes next.
+
+    Arguments:
+        load: (name or path, overrides) -> settings.
+        train: (digits, run, settings, resume, progress) -> the run's folder.
+        score_name: of what the model is chosen by.
+        next_command: without RUN.
+        data_dir, out, model, seed, assignments, resume, sample, threads: the flags.
+    """
+    import torch
+
+    from pdenca.datasets.digits import load_digits
+    from pdenca.tasks.training_record import kept_score
+
+    if threads is not None:
+        torch.set_num_threads(threads)
+    overrides = dict(assignments)
+    if seed is not None:
+        overrides["seed"] = str(seed)
+    settings = load(model, overrides)
+    digits = load_digits("train", data_dir, sample=sample)
+    with (
+        on_interrupt("run the same command with --resume to go on where it stopped"),
+        Progress("train") as bar,
+    ):
+        run = train(digits, out, settings, resume=resume, progress=training_course(bar))
+    score, untrained = kept_score(run)
+    remark = ", that of the untrained model: no step made it better" if untrained else ""
+    click.echo(f"{run}: trained, best {score_name} on held-out digits {score:.3g}{remark}")
+    where = " --sample" if sample else "" if data_dir is None else f" --data-dir {data_dir}"
+    click.echo(f"next: {next_command} {run}{where}")
