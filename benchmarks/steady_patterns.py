@@ -6,12 +6,16 @@ Generates the data (recipes steady-*), trains the experiment ``steady`` with eve
 whose reaction is a network, the same rule with unrolled training in place of the implicit gradient, and a
 one-shot U-Net, and lets everything settle from the starts of the test splits; then the pretrained rule on a
 torus, where some regimes never settle. Writes docs/results/steady-patterns.csv (a line per start), .json and
-.md. Resumable; processes for different equations may run side by side. ``--page`` only draws again.
+.md. Resumable; processes for different equations may run side by side. ``--keep`` leaves what the committed
+table has already as it is and measures the rest, so that one equation can be done again without the others.
+``--page`` only draws again.
 """
 
 import argparse
+import copy
 import csv
 import json
+import math
 import shutil
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -19,7 +23,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from steady_page import page
+from steady_page import page, read_patterns
 from steady_rows import (
     LONGER,
     control_rows,
@@ -67,6 +71,8 @@ SEARCH = {
     "schnakenberg": SettleSettings(max_time=2000.0),
     "gray-scott": SettleSettings(max_time=12_000.0, patience=100, max_evaluations=400),
 }
+STARTS = {"schnakenberg": None, "gray-scott": 8}
+"""How many of each file; None for all: Gray-Scott's take minutes each."""
 COLUMNS = ("equation", "split", "model", "seed", *Pattern.__dataclass_fields__)
 
 
@@ -80,20 +86,44 @@ def main() -> None:
         "--equations", default=",".join((*FIELDS, CONTROL)), help="some of " + ", ".join((*FIELDS, CONTROL))
     )
     parser.add_argument("--seeds", default="0,1,2", help="training seeds")
+    parser.add_argument(
+        "--keep", action="store_true", help="keep the rows that the committed table has, measure the others"
+    )
     parser.add_argument("--page", action="store_true", help="only draw the page from the table again")
     options = parser.parse_args()
     torch.set_num_threads(1)
-    study = Study(options.out, options.equations.split(","), [int(text) for text in options.seeds.split(",")])
+    study = Study(
+        options.out,
+        options.equations.split(","),
+        [int(text) for text in options.seeds.split(",")],
+        Committed() if options.keep or options.page else None,
+    )
     if not options.page:
         study.work()
     study.write()
 
 
+Place = tuple[str, str, str, int | None]
+"""Equation, split, model and training seed of a group of rows."""
+
+
+class Committed:
+    """What the committed table and its facts hold."""
+
+    def __init__(self) -> None:
+        self.rows: dict[Place, list[dict[str, Any]]] = {}
+        for row in read_patterns(RESULTS / "steady-patterns.csv"):
+            seed = None if math.isnan(row["seed"]) else int(row["seed"])
+            place = (row["equation"], row["split"], row["model"], seed)
+            self.rows.setdefault(place, []).append({**row, "seed": seed})
+        self.facts = json.loads((RESULTS / "steady-patterns.json").read_text())
+
+
 class Study:
     """The pieces of work and where their results lie."""
 
-    def __init__(self, out: Path, equations: list[str], seeds: list[int]) -> None:
-        self.out, self.equations, self.seeds = out, equations, seeds
+    def __init__(self, out: Path, equations: list[str], seeds: list[int], kept: Committed | None) -> None:
+        self.out, self.equations, self.seeds, self.kept = out, equations, seeds, kept
         self.clocks = {name: Clock(out / f"seconds-{name}.json") for name in (*FIELDS, CONTROL)}
 
     def work(self) -> None:
@@ -101,9 +131,9 @@ class Study:
         for equation in self.equations:
             if equation == CONTROL:
                 for regime in REGIMES:
-                    self._once(
-                        equation, regime, self.path(CONTROL, regime, "all", None), partial(_control, regime)
-                    )
+                    if not self._is_kept((CONTROL, regime, "rule", None)):
+                        path = self.path(CONTROL, regime, "all", None)
+                        self._once(equation, regime, path, partial(_control, regime))
                 continue
             data = self.out / equation
             kept = ("train", "valid", *(name for name in SPLITS if name not in (*APART, TURNED)))
@@ -111,10 +141,12 @@ class Study:
             self.clocks[equation].once("generate", partial(generate, recipe, data))
             larger = RECIPES[f"steady-{equation}"].parse({"splits": APART})
             self.clocks[equation].once("generate, larger", partial(generate, larger, self.apart(data)))
-            self._score_solvers(equation, data)
-            self._train_and_score(equation, data)
+            self._rules(equation, data)
+            self._solvers(equation, data)
+            self._other_splits(equation, data)
+            self._other_models(equation, data)
 
-    def _score_solvers(self, equation: str, data: Path) -> None:
+    def _solvers(self, equation: str, data: Path) -> None:
         std = torch.tensor(measure_scales(data).field_std, dtype=torch.float64)
         for split in SPLITS:
             if split != TURNED:  # which solvers do not notice
@@ -126,10 +158,19 @@ class Study:
                         split,
                         stencil,
                         None,
-                        partial(stencil_rows, place, split, stencil, std, step, SEARCH[equation].max_time),
+                        partial(
+                            stencil_rows,
+                            place,
+                            split,
+                            stencil,
+                            std,
+                            step,
+                            SEARCH[equation].max_time,
+                            STARTS[equation],
+                        ),
                     )
         longest = LONGER * SEARCH[equation].max_time
-        rows = partial(solver_rows, data, longest, std, time_step_of(data, "test"))
+        rows = partial(solver_rows, data, longest, std, time_step_of(data, "test"), STARTS[equation])
         self._score(equation, "test", SOLVER, None, rows)
 
     @staticmethod
@@ -162,26 +203,31 @@ class Study:
             )
         return {**found, "mlp": load_experiment("steady", {"seed": str(seed), **MLP})}
 
-    def _train_and_score(self, equation: str, data: Path) -> None:
-        search = SEARCH[equation]
+    def _rules(self, equation: str, data: Path) -> None:
         for seed in self.seeds:
             for model in (ALONE, "rule"):
                 self._train(equation, data, model, seed)
             # rolling out takes longer than all the rest
-            self._score_rule(equation, "test", "rule", seed, search, compare=seed == self.seeds[0])
+            self._score_rule(equation, "test", "rule", seed, compare=seed == self.seeds[0])
             self._network(equation, data, seed)
-        path = self.out / "scores" / f"{equation} search.json"
-        first = self._run(equation, "rule", self.seeds[0])
-        self._once(equation, "cost of a search", path, partial(search_cost, data, first, search))
+        cost = partial(search_cost, data, self._run(equation, "rule", self.seeds[0]), SEARCH[equation])
+        if not (self.kept and equation in self.kept.facts["searches"]):
+            path = self.out / "scores" / f"{equation} search.json"
+            self._once(equation, "cost of a search", path, cost)
+
+    def _other_splits(self, equation: str, data: Path) -> None:
         for split in SPLITS[1:]:
             for seed in self.seeds:
-                self._score_rule(equation, split, "rule", seed, search)
+                self._score_rule(equation, split, "rule", seed)
+
+    def _other_models(self, equation: str, data: Path) -> None:
         for model in self._experiments(0):
             for seed in self.seeds:
-                if model != "rule":
+                if model != "rule" and not self._is_kept((equation, "test", model, seed)):
                     self._train(equation, data, model, seed)
-                    self._score_rule(equation, "test", model, seed, search)
-            if model not in (ALONE, "mlp"):
+                    self._score_rule(equation, "test", model, seed)
+            known = self.kept.facts["costs"].get(equation, {}) if self.kept else {}
+            if model not in (ALONE, "mlp", *known):
                 path = self.out / "scores" / f"{equation} cost {model}.json"
                 cost = partial(training_cost, data, self._experiments(0)[model])
                 self._once(equation, f"cost {model}", path, cost)
@@ -194,7 +240,9 @@ class Study:
         train = partial(train_one_shot, data, run, settings, resume=True)
         self.clocks[equation].once(f"train u-net, seed {seed}", train)
         for split in SPLITS:
-            answers = partial(network_rows, data, run, settings, self.place(data, split), split)
+            answers = partial(
+                network_rows, data, run, settings, self.place(data, split), split, STARTS[equation]
+            )
             self._score(equation, split, "u-net", seed, answers)
 
     def _train(self, equation: str, data: Path, model: str, seed: int) -> None:
@@ -204,11 +252,10 @@ class Study:
         train = partial(train_emulator, data, run, self._experiments(seed)[model], resume=True)
         self.clocks[equation].once(f"train {model}, seed {seed}", train)
 
-    def _score_rule(
-        self, equation: str, split: str, model: str, seed: int, search: SettleSettings, compare: bool = False
-    ) -> None:
+    def _score_rule(self, equation: str, split: str, model: str, seed: int, compare: bool = False) -> None:
         data, run = self.place(self.out / equation, split), self._run(equation, model, seed)
-        self._score(equation, split, model, seed, partial(rule_rows, data, run, split, search, compare))
+        rows = partial(rule_rows, data, run, split, SEARCH[equation], STARTS[equation], compare)
+        self._score(equation, split, model, seed, rows)
 
     def _run(self, equation: str, model: str, seed: int) -> Path:
         return self.out / "runs" / equation / f"{model}-{seed}"
@@ -223,7 +270,11 @@ class Study:
 
     def _score(self, equation: str, split: str, model: str, seed: int | None, rows: Any) -> None:
         path = self.path(equation, split, model, seed)
-        self._once(equation, f"score {path.stem}", path, lambda: [vars(item) for item in rows()])
+        if not self._is_kept((equation, split, model, seed)):
+            self._once(equation, f"score {path.stem}", path, lambda: [vars(item) for item in rows()])
+
+    def _is_kept(self, place: Place) -> bool:
+        return self.kept is not None and place in self.kept.rows
 
     def _once(self, equation: str, name: str, path: Path, made: Callable[[], Any]) -> None:
         self.clocks[equation].once(name, lambda: write_text(path, json.dumps(made())))
@@ -249,14 +300,20 @@ class Study:
                         if path.is_file():
                             place = {"equation": equation, "split": split, "model": model, "seed": seed}
                             yield from ({**place, **row} for row in json.loads(path.read_text()))
+                        elif self.kept:
+                            yield from self.kept.rows.get((equation, split, model, seed), ())
         for regime in REGIMES:
             path = self.path(CONTROL, regime, "all", None)
-            for model, row in json.loads(path.read_text()) if path.is_file() else []:
-                yield {"equation": CONTROL, "split": regime, "model": model, "seed": None, **row}
+            if path.is_file():
+                for model, row in json.loads(path.read_text()):
+                    yield {"equation": CONTROL, "split": regime, "model": model, "seed": None, **row}
+            elif self.kept:
+                for model in ("rule", SOLVER):
+                    yield from self.kept.rows.get((CONTROL, regime, model, None), ())
 
     def costs(self) -> dict[str, dict[str, Any]]:
         """Return what a gradient costs, by equation and model."""
-        found: dict[str, dict[str, Any]] = {}
+        found: dict[str, dict[str, Any]] = copy.deepcopy(self.kept.facts["costs"]) if self.kept else {}
         for path in sorted((self.out / "scores").glob("* cost *.json")):
             equation, model = path.stem.split(" cost ")
             found.setdefault(equation, {})[model] = json.loads(path.read_text())
@@ -264,7 +321,9 @@ class Study:
 
     def validation(self) -> dict[str, dict[str, list[float]]]:
         """Return the validation error of what was kept of every run, by equation and model, seed by seed."""
-        found: dict[str, dict[str, list[float]]] = {}
+        found: dict[str, dict[str, list[float]]] = (
+            copy.deepcopy(self.kept.facts["validation"]) if self.kept else {}
+        )
         for equation in FIELDS:
             for model in self._experiments(0):
                 runs = [self._run(equation, model, seed) for seed in self.seeds]
@@ -273,14 +332,27 @@ class Study:
                     for run, seed in zip(runs, self.seeds, strict=True)
                     if f"train {model}, seed {seed}" in self.clocks[equation].seconds
                 ]
-                if done:
+                if len(done) > len(found.get(equation, {}).get(model, [])):
                     found.setdefault(equation, {})[model] = [kept_score(run)[0] for run in done]
         return found
 
     def searches(self) -> dict[str, Any]:
         """Return what the search of one start costs, by equation."""
         paths = {equation: self.out / "scores" / f"{equation} search.json" for equation in FIELDS}
-        return {name: json.loads(path.read_text()) for name, path in paths.items() if path.is_file()}
+        known = dict(self.kept.facts["searches"]) if self.kept else {}
+        return known | {name: json.loads(path.read_text()) for name, path in paths.items() if path.is_file()}
+
+    def environment(self) -> dict[str, Any]:
+        """Return what the numbers were measured with, also those that are kept."""
+        now = environment()
+        if self.kept:
+            before = self.kept.facts["processor"]
+            worked = any(clock.seconds for clock in self.clocks.values())
+            if not worked:
+                return {name: self.kept.facts[name] for name in now}
+            if now["processor"] not in before.split(" and "):
+                now["processor"] = f"{before} and {now['processor']}"
+        return now
 
     def write(self) -> None:
         """Write the table, the facts and the page."""
@@ -293,12 +365,14 @@ class Study:
             "costs": self.costs(),
             "searches": self.searches(),
             "validation": self.validation(),
-            "seconds": {
+            "starts": STARTS,
+            "seconds": (self.kept.facts["seconds"] if self.kept else {})
+            | {
                 f"{name}: {key}": value
                 for name, clock in self.clocks.items()
                 for key, value in clock.seconds.items()
             },
-            **environment(),
+            **self.environment(),
         }
         with (RESULTS / "steady-patterns.csv").open("w", newline="", encoding="utf-8") as file:
             writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
@@ -314,7 +388,9 @@ def _control(regime: str) -> list[tuple[str, dict[str, Any]]]:
 
 
 def _short(value: Any) -> Any:
-    return f"{value:.5g}" if isinstance(value, float) else value
+    if isinstance(value, float):
+        return "" if math.isnan(value) else f"{value:.5g}"
+    return value
 
 
 if __name__ == "__main__":

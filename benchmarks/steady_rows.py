@@ -32,9 +32,16 @@ STAGES = 4  # evaluations of the rate in a step of etdrk4, which marches
 CONTROL_CELLS, CONTROL_STARTS, CONTROL_TIME = 48, 4, 4000.0
 
 
-def rule_rows(data: Path, run: Path, split: str, search: SettleSettings, compare: bool) -> list[Pattern]:
-    """Let a rule settle from every start of a split; also roll out alone from the first few of them."""
-    patterns = list(steady_of_rule(load_run(run), data, split, settings=search).patterns)
+def rule_rows(
+    data: Path, run: Path, split: str, search: SettleSettings, most: int | None, compare: bool
+) -> list[Pattern]:
+    """Let a rule settle from the starts of a split; also roll out alone from the first few of them.
+
+    Here and below ``most`` is how many starts of each file; None for all.
+    """
+    patterns = list(
+        steady_of_rule(load_run(run), data, split, settings=search, num_trajectories=most).patterns
+    )
     if compare:
         longer = search.replace(max_time=LONGER * search.max_time)
         few = steady_of_rule(
@@ -45,10 +52,12 @@ def rule_rows(data: Path, run: Path, split: str, search: SettleSettings, compare
     return patterns
 
 
-def network_rows(data: Path, run: Path, settings: Any, place: Path, split: str) -> list[Pattern]:
+def network_rows(
+    data: Path, run: Path, settings: Any, place: Path, split: str, most: int | None
+) -> list[Pattern]:
     """Ask a network trained on ``data`` for the pattern of every start of a split."""
     model = train_one_shot(data, run, settings, resume=True)
-    errors = one_shot_errors(model, place, split, measure_scales(data))
+    errors = one_shot_errors(model, place, split, measure_scales(data), most)
     return [
         Pattern(name=str(row), verdict="undecided", reason="one shot", rate=math.nan, error=float(error))
         for row, error in enumerate(errors)
@@ -56,14 +65,14 @@ def network_rows(data: Path, run: Path, settings: Any, place: Path, split: str) 
 
 
 def stencil_rows(
-    data: Path, split: str, stencil: str, std: Tensor, step: float, max_time: float
+    data: Path, split: str, stencil: str, std: Tensor, step: float, max_time: float, most: int | None
 ) -> list[Pattern]:
     """Solve the true equations with a stencil from every steady state of a split: where it moves them.
 
     What did not come to rest is no steady state of the stencil, so that it has no error.
     """
     rows = []
-    for starts in load_starts(data, split):
+    for starts in load_starts(data, split, num_trajectories=most):
         kept = starts.settled.nonzero()[:, 0]
         target = starts.last[kept]
         equation = _equation_of(starts, kept)
@@ -95,10 +104,10 @@ def stencil_rows(
     return rows
 
 
-def solver_rows(data: Path, max_time: float, std: Tensor, step: float) -> list[Pattern]:
+def solver_rows(data: Path, max_time: float, std: Tensor, step: float, most: int | None) -> list[Pattern]:
     """Let the reference solver find the steady state from every start, and tell what it took."""
     rows = []
-    for starts in load_starts(data, "test"):
+    for starts in load_starts(data, "test", num_trajectories=most):
         equation = _equation_of(starts, torch.arange(len(starts.first)))
         found = find_steady_state(
             equation, starts.grid, starts.first, time_step=step, max_time=max_time, tolerance=1e-8

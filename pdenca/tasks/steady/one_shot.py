@@ -76,11 +76,18 @@ def train_one_shot(
 
 @torch.no_grad()
 def one_shot_errors(
-    model: FrameNetwork, data: Path, split: str, scales: DataScales | None = None
+    model: FrameNetwork,
+    data: Path,
+    split: str,
+    scales: DataScales | None = None,
+    num_trajectories: int | None = None,
 ) -> Float[Tensor, " trajectory"]:
-    """Return the root mean square error of each predicted pattern over the true one's standard deviation."""
+    """Return the root mean square error of each predicted pattern over the true one's standard deviation.
+
+    Of the first ``num_trajectories`` of each file those that end in a steady state.
+    """
     scales = _scales(data) if scales is None else scales
-    grid, context, pairs = _pairs(data, split)
+    grid, context, pairs = _pairs(data, split, num_trajectories)
     predicted = model.bind(grid, context)(model.codec.lift(pairs[:, :1]))
     error = (model.codec.observe(predicted) - pairs[:, 1]).double()
     std = torch.tensor(scales.field_std, dtype=torch.float64)
@@ -93,8 +100,10 @@ def _scales(data: Path) -> DataScales:
     return scales.replace(rate_scale=scales.field_std, frame_interval=1.0)
 
 
-def _pairs(data: Path, split: str) -> tuple[Grid, Context, Float[Tensor, "trajectory two channel *space"]]:
-    files = list(load_starts(data, split))
+def _pairs(
+    data: Path, split: str, num_trajectories: int | None = None
+) -> tuple[Grid, Context, Float[Tensor, "trajectory two channel *space"]]:
+    files = list(load_starts(data, split, num_trajectories=num_trajectories))
     pairs = torch.cat([torch.stack((item.first, item.last), 1)[item.settled] for item in files])
     names = files[0].context
     context = {name: torch.cat([item.context[name][item.settled] for item in files]) for name in names}
