@@ -1,16 +1,15 @@
 """Handwritten digits: MNIST, or data in its format, as tensors of bytes."""
 
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, Literal
+from typing import Literal
 
 import torch
-from jaxtyping import Int, UInt8
-from torch import Tensor
 
-from pdenca.core import BadInputError, FormatError
+from pdenca.core import BadInputError
 
+from .folders import read_classes, read_split
 from .idx import parse_idx, read_idx, write_idx
+from .images import CLASSES, SIDE, Digits
 from .places import CHECKSUMS, DATA_VARIABLE, FILES, MIRRORS, SAMPLES, cache_folder, locate
 
 __all__ = [
@@ -28,30 +27,6 @@ __all__ = [
     "write_idx",
 ]
 
-SIDE: Final = 28
-"""Cells along each side of an image."""
-CLASSES: Final = 10
-
-
-@dataclass(frozen=True, eq=False)
-class Digits:
-    """Images and what they show.
-
-    Arguments:
-        images: grey values, 0 (paper) to 255 (ink).
-        labels: 0 to 9.
-    """
-
-    images: UInt8[Tensor, "image 28 28"]
-    labels: Int[Tensor, " image"]
-
-    def __len__(self) -> int:
-        return len(self.images)
-
-    def select(self, chosen: Int[Tensor, " chosen"]) -> "Digits":
-        """Return some of the digits, in this order."""
-        return Digits(self.images[chosen], self.labels[chosen])
-
 
 def load_digits(
     split: Literal["train", "test"], data_dir: Path | str | None = None, *, sample: bool = False
@@ -61,7 +36,9 @@ def load_digits(
     Looked for in ``data_dir``, or in the folder that the variable PDENCA_DATA names; without either in the
     cache (``~/.cache/pdenca/digits``, or below XDG_CACHE_HOME), which is filled from public mirrors on first
     use. What comes from the mirrors must have MNIST's checksums. A folder of one's own may hold any data in
-    the same format, such as Fashion-MNIST, so there only shapes and labels are checked.
+    the same format, such as Fashion-MNIST, so there only shapes and labels are checked; a file
+    ``classes.txt`` there, one name per line in UTF-8, names other classes than the ten digits. Other families
+    by name: :func:`pdenca.datasets.digits.families.load_family`.
 
     Arguments:
         split: ``train`` or ``test``.
@@ -74,8 +51,8 @@ def load_digits(
     Raises:
         BadInputError: if there is no such split, the folder lacks a file, or nothing is on this machine and
             no mirror can be reached.
-        FormatError: if a file is damaged, not MNIST's (from cache or mirror), or images and labels do not fit
-            together.
+        FormatError: if a file is damaged, not MNIST's (from cache or mirror), or images, labels and classes
+            do not fit together.
 
     Source: LeCun, Cortes and Burges, The MNIST database of handwritten digits (1998).
     """
@@ -83,19 +60,7 @@ def load_digits(
         raise BadInputError(f"digits have the splits train and test, got {split!r}")
     folder = SAMPLES if sample else None if data_dir is None else Path(data_dir)
     paths = {kind: locate(FILES[split, kind], folder) for kind in ("images", "labels")}
-    images, labels = read_idx(paths["images"], 3), read_idx(paths["labels"], 1)
-    if tuple(images.shape[1:]) != (SIDE, SIDE):
-        raise FormatError(
-            f"{paths['images']} has images of {images.shape[1]} x {images.shape[2]}, expected {SIDE} x {SIDE}"
-        )
-    if len(images) != len(labels):
-        raise FormatError(
-            f"{paths['images']} has {len(images)} images but {paths['labels']} has {len(labels)} labels; "
-            "usual cure: files of the same data set"
-        )
-    if len(labels) and int(labels.max()) >= CLASSES:
-        raise FormatError(f"{paths['labels']} has the label {int(labels.max())}, expected 0 to {CLASSES - 1}")
-    return Digits(images, labels.long())
+    return read_split(paths["images"], paths["labels"], read_classes(paths["images"].parent))
 
 
 def split_digits(digits: Digits, num_valid: int, seed: int) -> tuple[Digits, Digits]:

@@ -13,6 +13,7 @@ from .door import Door, examples
 from .evaluate import evaluate_command
 from .explain import explain_command
 from .generate import generate_command
+from .letters import letters_command
 from .pictures import plot_command, report_command
 from .repair import repair_command
 from .restore import restore_command
@@ -56,6 +57,7 @@ for _command in (
 ):
     cli.add_command(_command)
 digits_command.add_command(restore_command)
+digits_command.add_command(letters_command)
 
 
 def main() -> None:

@@ -1,23 +1,42 @@
-"""What all commands on digits share: where the digits come from, and how a training is told and reported."""
+"""What all commands on digits share: which images, where they are, how a training is told and reported."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
 import click
 
-from .door import Assignment, on_interrupt
+from .door import Assignment, KnownName, on_interrupt
 from .progress import Progress, training_course
 
+
+def families() -> Iterable[str]:
+    """Return the names of the images that there are."""
+    from pdenca.datasets.digits.families import FAMILIES
+
+    return FAMILIES
+
+
+MNIST = "mnist"
+DATA = click.option(
+    "--data",
+    type=KnownName("images", families),
+    default=MNIST,
+    show_default=True,
+    metavar="[mnist|fashion-mnist|emnist-letters|letters]",
+    help="Which images: MNIST's digits, clothes, handwritten letters, or synthetic letters.",
+)
 DATA_DIR = click.option(
     "--data-dir",
     type=click.Path(path_type=Path),
     metavar="DIR",
-    help="Folder with MNIST's four IDX files, or other data in this format. Default: the variable "
-    "PDENCA_DATA, or else the cache, filled from public mirrors.",
+    help="Folder with the four IDX files of --data, or other data in this format. Default: the variable "
+    "PDENCA_DATA, or else the cache, filled from public mirrors (synthetic letters: made there).",
 )
 SAMPLE = click.option(
-    "--sample", is_flag=True, help="Use the 1,000 training and 500 test digits that come with pdenca."
+    "--sample",
+    is_flag=True,
+    help="Use the 1,000 training and 500 test digits that come with pdenca, or 520 and 260 letters.",
 )
 Command = Callable[..., None]
 
@@ -32,6 +51,7 @@ def training_options(*, model: str, models: str, seeds: str, example: str) -> Ca
         example: of another setting.
     """
     options = (
+        DATA,
         DATA_DIR,
         click.option(
             "--out", required=True, type=click.Path(path_type=Path), metavar="RUN", help="Folder of the run."
@@ -71,6 +91,7 @@ def train_on_digits(
     score_name: str,
     next_command: str,
     *,
+    data: str,
     data_dir: Path | None,
     out: Path,
     model: str,
@@ -87,11 +108,11 @@ def train_on_digits(
         train: (digits, run, settings, resume, progress) -> the run's folder.
         score_name: of what the model is chosen by.
         next_command: without RUN.
-        data_dir, out, model, seed, assignments, resume, sample, threads: the flags.
+        data, data_dir, out, model, seed, assignments, resume, sample, threads: the flags.
     """
     import torch
 
-    from pdenca.datasets.digits import load_digits
+    from pdenca.datasets.digits.families import load_family
     from pdenca.tasks.training_record import kept_score
 
     if threads is not None:
@@ -100,7 +121,7 @@ def train_on_digits(
     if seed is not None:
         overrides["seed"] = str(seed)
     settings = load(model, overrides)
-    digits = load_digits("train", data_dir, sample=sample)
+    digits = load_family(data, "train", data_dir, sample=sample)
     with (
         on_interrupt("run the same command with --resume to go on where it stopped"),
         Progress("train") as bar,
@@ -109,5 +130,6 @@ def train_on_digits(
     score, untrained = kept_score(run)
     remark = ", that of the untrained model: no step made it better" if untrained else ""
     click.echo(f"{run}: trained, best {score_name} on held-out digits {score:.3g}{remark}")
+    which = "" if data == MNIST else f" --data {data}"
     where = " --sample" if sample else "" if data_dir is None else f" --data-dir {data_dir}"
-    click.echo(f"next: {next_command} {run}{where}")
+    click.echo(f"next: {next_command} {run}{which}{where}")

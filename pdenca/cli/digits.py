@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from .digit_training import DATA_DIR, SAMPLE, train_on_digits, training_options
+from .digit_training import DATA, DATA_DIR, SAMPLE, train_on_digits, training_options
 from .door import examples
 from .progress import Progress
 
@@ -47,6 +47,7 @@ def classify_command() -> None:
         "pdenca digits classify train --out runs/digits",
         f"pdenca digits classify train {_TRY}",
         "pdenca digits classify train --data-dir mnist --model explicit --seed 1 --out runs/explicit",
+        "pdenca digits classify train --data letters --out runs/reader",
     ),
 )
 @training_options(
@@ -63,9 +64,17 @@ def train_classifier_command(**flags: Any) -> None:  # noqa: ANN401  # those of 
     parameters (safetensors) and the environment.
     """
     from pdenca.tasks.digits import load_digit_experiment, train_classifier
+    from pdenca.tasks.digits.classify import with_classes_of
 
-    command = "pdenca digits classify evaluate"
-    train_on_digits(load_digit_experiment, train_classifier, "cross-entropy", command, **flags)
+    train_on_digits(
+        load_digit_experiment,
+        lambda digits, run, settings, **more: train_classifier(
+            digits, run, with_classes_of(digits, settings), **more
+        ),
+        "cross-entropy",
+        "pdenca digits classify evaluate",
+        **flags,
+    )
 
 
 @classify_command.command(
@@ -77,6 +86,7 @@ def train_classifier_command(**flags: Any) -> None:  # noqa: ANN401  # those of 
     ),
 )
 @click.argument("run", type=click.Path(path_type=Path), metavar="RUN")
+@DATA
 @DATA_DIR
 @SAMPLE
 @click.option(
@@ -89,14 +99,14 @@ def train_classifier_command(**flags: Any) -> None:  # noqa: ANN401  # those of 
 )
 @click.option("--json", "as_json", is_flag=True, help="Print the numbers as JSON.")
 def evaluate_classifier_command(
-    run: Path, data_dir: Path | None, sample: bool, spectra: int, as_json: bool
+    run: Path, data: str, data_dir: Path | None, sample: bool, spectra: int, as_json: bool
 ) -> None:
     """Judge the best model of RUN on the test digits, and whether its equilibria are ones."""
-    from pdenca.datasets.digits import load_digits
+    from pdenca.datasets.digits.families import load_family
     from pdenca.tasks.digits import evaluate_classifier, load_classifier
 
     load_classifier(run)  # a wrong RUN is told before anything is fetched
-    digits = load_digits("test", data_dir, sample=sample)
+    digits = load_family(data, "test", data_dir, sample=sample)
     with Progress("evaluate", "digits") as bar:
         found = evaluate_classifier(
             run, digits, num_spectra=spectra, progress=lambda done, total: bar.update(done, total)

@@ -1,13 +1,14 @@
 """`pdenca digits restore`: damaged digits made whole by a cellular automaton with a neural gate."""
 
 import json
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import click
 
-from .digit_training import DATA_DIR, SAMPLE, train_on_digits, training_options
-from .door import BadArgument, examples
+from .digit_training import DATA, DATA_DIR, SAMPLE, families, train_on_digits, training_options
+from .door import BadArgument, KnownName, examples
 from .progress import Progress
 
 _TRY = "--sample --model memory --set num_steps=40 --set validate_every=20 --set num_valid=200 --out runs/try"
@@ -32,7 +33,25 @@ def restore_command() -> None:
         f"pdenca digits restore train {_TRY}",
         "pdenca digits restore train --model hybrid --set damage.kind=blocks --set damage.share=0.4 "
         "--out runs/blocks",
+        "pdenca digits restore train --model memory --start runs/memory --set trained=gate --data letters "
+        "--set replay=0.5 --replay-data mnist --out runs/letters",
     ),
+)
+@click.option(
+    "--start",
+    type=click.Path(path_type=Path),
+    metavar="RUN",
+    help="Begin with the best parameters of a run of the same model; with --set trained=gate all but the "
+    "gate stay as they are.",
+)
+@click.option(
+    "--replay-data",
+    type=KnownName("images", families),
+    metavar="[mnist|fashion-mnist|emnist-letters|letters]",
+    help="What is not to be forgotten: --set replay=0.5 takes half of every batch from it.",
+)
+@click.option(
+    "--replay-dir", type=click.Path(path_type=Path), metavar="DIR", help="Its folder, as --data-dir is."
 )
 @training_options(
     model="memory",
@@ -41,16 +60,28 @@ def restore_command() -> None:
     seeds="Of initial weights, held-out digits, batches, damage.",
     example="num_steps=2000 or damage.share=0.5",
 )
-def train_restorer_command(**flags: Any) -> None:  # noqa: ANN401  # those of training_options
+def train_restorer_command(
+    start: Path | None,
+    replay_data: str | None,
+    replay_dir: Path | None,
+    **flags: Any,  # noqa: ANN401  # those of training_options
+) -> None:
     """Train a restorer of digits, chosen by its error on a held-out part of the training digits.
 
     RUN becomes a folder with the settings, the course of the training (metrics.csv), the last and the best
     parameters (safetensors) and the environment.
     """
+    from pdenca.datasets.digits.families import load_family
     from pdenca.tasks.digits.restoration import load_restoration, train_restorer
 
+    if replay_dir is not None and replay_data is None:
+        raise BadArgument("--replay-dir is the folder of --replay-data, which is missing")
+    replayed = None
+    if replay_data is not None:
+        replayed = load_family(replay_data, "train", replay_dir, sample=flags["sample"])
+    train = partial(train_restorer, start=start, replayed=replayed)
     command = "pdenca digits restore evaluate"
-    train_on_digits(load_restoration, train_restorer, "mean squared error", command, **flags)
+    train_on_digits(load_restoration, train, "mean squared error", command, **flags)
 
 
 @restore_command.command(
@@ -62,6 +93,7 @@ def train_restorer_command(**flags: Any) -> None:  # noqa: ANN401  # those of tr
     ),
 )
 @click.argument("runs", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="RUN...")
+@DATA
 @DATA_DIR
 @SAMPLE
 @click.option(
@@ -78,13 +110,30 @@ def train_restorer_command(**flags: Any) -> None:  # noqa: ANN401  # those of tr
     help="Beside them what needs no training: the input as it is, a harmonic fill, a Hopfield network of the "
     "training digits.",
 )
+@click.option(
+    "--without-gate", is_flag=True, help="Beside every hybrid what it does when its gate is removed."
+)
+@click.option(
+    "--wound",
+    type=click.FloatRange(0, 1, min_open=True),
+    metavar="SHARE",
+    help="Beside every model made of cells what it does when this share of them is zeroed after half of the "
+    "steps.",
+)
+@click.option(
+    "--steps", type=click.IntRange(min=1), metavar="N", help="Run models made of cells for N steps."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print the numbers as JSON.")
 def evaluate_restorers_command(
     runs: tuple[Path, ...],
+    data: str,
     data_dir: Path | None,
     sample: bool,
     judges: tuple[Path, ...],
     fills: bool,
+    without_gate: bool,
+    wound: float | None,
+    steps: int | None,
     as_json: bool,
 ) -> None:
     """Judge the best models of the RUNs, all on the same damaged test digits.
@@ -93,9 +142,10 @@ def evaluate_restorers_command(
     same errors would read with a data range of 2, and as the ratio of the mean error. The last ones are the
     shares of digits that the judges tell right.
     """
-    from pdenca.datasets.digits import load_digits
+    from pdenca.datasets.digits.families import load_family
     from pdenca.tasks.digits import load_classifier
-    from pdenca.tasks.digits.restoration import describe, judge_restorer, load_restorer
+    from pdenca.tasks.digits.judging import check_classes
+    from pdenca.tasks.digits.restoration import LATTICES, describe, judge_restorer, load_restorer
     from pdenca.tasks.digits.restoration.fills import training_free
 
     loaded = {run.name or str(run): load_restorer(run) for run in runs}
@@ -110,15 +160,31 @@ def evaluate_restorers_command(
         )
     (damage,) = damages
     told = {run.name: load_classifier(run) for run in judges}
-    digits = load_digits("test", data_dir, sample=sample)
-    restorers = {name: model for name, (model, _) in loaded.items()}
-    others = training_free(load_digits("train", data_dir, sample=sample), damage) if fills else {}
+    digits = load_family(data, "test", data_dir, sample=sample)
+    for judge in told.values():
+        check_classes(judge, digits)
+    restorers: dict[str, tuple[Any, dict[str, Any]]] = {}
+    for name, (model, _) in loaded.items():
+        with_cells = model.settings.kind in LATTICES
+        many = {"num_steps": steps} if with_cells else {}
+        restorers[name] = (model, many)
+        if without_gate and model.settings.kind == "hybrid":
+            restorers[f"{name} without its gate"] = (model.without_gate(), many)
+        if wound is not None and with_cells:
+            restorers[f"{name}, {100 * wound:g} % of the cells zeroed"] = (model, {**many, "wound": wound})
+    others = training_free(load_family(data, "train", data_dir, sample=sample), damage) if fills else {}
     found = []
-    for name, restorer in {**restorers, **others}.items():
+    for name, (restorer, how) in (restorers | {name: (fill, {}) for name, fill in others.items()}).items():
         with Progress(f"evaluate {name}", "digits") as bar:
             found.append(
                 judge_restorer(
-                    name, restorer, digits, damage, told, progress=lambda done, total: bar.update(done, total)
+                    name,
+                    restorer,
+                    digits,
+                    damage,
+                    told,
+                    progress=lambda done, total: bar.update(done, total),
+                    **how,
                 )
             )
     if as_json:
@@ -126,7 +192,7 @@ def evaluate_restorers_command(
             json.dumps({"damage": damage.describe(), "models": [item.to_dict() for item in found]}, indent=1)
         )
         return
-    click.echo(f"{damage.describe()}, {len(digits)} test digits")
+    click.echo(f"{damage.describe()}, {len(digits)} test images")
     for line in describe(found):
         click.echo(line)
 
@@ -137,6 +203,7 @@ def evaluate_restorers_command(
     epilog=examples("pdenca digits restore show runs/memory --png film.png"),
 )
 @click.argument("run", type=click.Path(path_type=Path), metavar="RUN")
+@DATA
 @DATA_DIR
 @SAMPLE
 @click.option(
@@ -155,15 +222,17 @@ def evaluate_restorers_command(
     metavar="FILE",
     help="A picture (also .pdf, .svg).",
 )
-def show_restorer_command(run: Path, data_dir: Path | None, sample: bool, num_digits: int, png: Path) -> None:
+def show_restorer_command(
+    run: Path, data: str, data_dir: Path | None, sample: bool, num_digits: int, png: Path
+) -> None:
     """Draw the first test digits: as they are, damaged, and what could be read off step by step."""
     from pdenca import plots
-    from pdenca.datasets.digits import load_digits
+    from pdenca.datasets.digits.families import load_family
     from pdenca.tasks.digits.restoration import film_strip, load_restorer
 
     if png.suffix.removeprefix(".").lower() not in plots.FORMATS:
         raise BadArgument(f"{png.name!r} ends in {png.suffix!r}; expected .png, .pdf or .svg")
     model, settings = load_restorer(run)
-    digits = load_digits("test", data_dir, sample=sample)
+    digits = load_family(data, "test", data_dir, sample=sample)
     plots.save(film_strip(model, digits, settings.damage, num_digits), png, 200)
     click.echo(f"{png}: {png.stat().st_size / 1e3:.2g} kB")

@@ -34,7 +34,7 @@ def judge(call, tmp_path_factory):
 def test_a_run_is_judged(call, run, judge):
     result = call("digits", "restore", "evaluate", run, "--sample", "--judge", judge, "--fills")
     assert result.exit_code == 0, result.output
-    assert "70 % of the pixels blanked, 500 test digits" in result.stdout
+    assert "70 % of the pixels blanked, 500 test images" in result.stdout
     rows = [line.split(" | ")[0].removeprefix("| ") for line in result.stdout.splitlines()[3:]]
     assert rows == ["run", "damaged input", "Laplace fill", "Hopfield retrieval"]
     assert "| reader |" in result.stdout
@@ -46,6 +46,37 @@ def test_the_numbers_come_as_json(call, run):
     (model,) = found["models"]
     assert model["num_images"] == 500
     assert len(model["psnr_by_step"]) == 3
+
+
+def test_cells_are_wounded_gates_removed_and_steps_added(call, run):
+    options = ("--without-gate", "--wound", 0.3, "--steps", 5, "--json")
+    found = json.loads(call("digits", "restore", "evaluate", run, "--sample", *options).stdout)["models"]
+    assert [item["name"] for item in found] == [
+        "run",
+        "run without its gate",
+        "run, 30 % of the cells zeroed",
+    ]
+    whole, bare, hurt = found
+    assert [len(item["psnr_by_step"]) for item in found] == [5, 5, 5]
+    assert bare["num_parameters"] < whole["num_parameters"]
+    assert hurt["psnr_by_step"][0] == whole["psnr_by_step"][0]
+    assert hurt["psnr_by_step"][1] < whole["psnr_by_step"][1]
+
+
+def test_a_gate_learns_letters_and_digits_are_replayed(call, refused, run, tmp_path):
+    out = tmp_path / "letters"
+    learn = ("digits", "restore", "train", "--out", out, "--data", "letters", *QUICK)
+    learn += ("--set", "trained=gate", "--set", "replay=0.5")
+    assert "usual cure: both or neither" in refused(*learn, "--start", run)
+    assert "--replay-dir is the folder" in refused(*learn, "--start", run, "--replay-dir", tmp_path)
+    assert "usual cure: --start RUN" in refused(*learn, "--replay-data", "mnist")
+    result = call(*learn, "--start", run, "--replay-data", "mnist")
+    assert result.exit_code == 0, result.output
+    assert f"evaluate {out} --data letters --sample" in result.stdout
+    for data, number in (("mnist", 500), ("letters", 260)):
+        told = call("digits", "restore", "evaluate", out, run, "--sample", "--data", data)
+        assert told.exit_code == 0, told.output
+        assert f"{number} test images" in told.stdout
 
 
 def test_a_run_is_drawn(call, run, tmp_path):

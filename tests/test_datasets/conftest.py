@@ -2,6 +2,7 @@
 
 import multiprocessing
 import shutil
+import urllib.request
 from collections.abc import Callable
 from multiprocessing.context import ForkServerContext
 from pathlib import Path
@@ -123,3 +124,15 @@ def assert_same() -> Callable[[Path, Path], None]:
         assert (one / "stats.yaml").read_text() == (other / "stats.yaml").read_text()
 
     return compare
+
+
+@pytest.fixture
+def nowhere(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """No variable, an empty cache, and no network."""
+
+    def offline(url: str, timeout: float) -> None:
+        raise OSError("Network is unreachable")
+
+    monkeypatch.delenv("PDENCA_DATA", raising=False)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setattr(urllib.request, "urlopen", offline)

@@ -3,7 +3,6 @@
 import gzip
 import hashlib
 import struct
-import urllib.request
 
 import pytest
 import torch
@@ -19,18 +18,6 @@ from pdenca.datasets.digits import (
     split_digits,
     write_idx,
 )
-
-
-@pytest.fixture
-def nowhere(monkeypatch, tmp_path):
-    """No variable, an empty cache, and no network."""
-
-    def offline(url, timeout):
-        raise OSError("Network is unreachable")
-
-    monkeypatch.delenv("PDENCA_DATA", raising=False)
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    monkeypatch.setattr(urllib.request, "urlopen", offline)
 
 
 def put(folder, images, labels, prefix="train", end=".gz"):

@@ -1,5 +1,8 @@
 """The implicit classifier: its cell contracts, its gradient is right, it learns and resumes."""
 
+import json
+import shutil
+
 import pytest
 import torch
 
@@ -16,6 +19,7 @@ from pdenca.tasks.digits import (
 )
 from pdenca.tasks.digits.augmentation import Jitter
 from pdenca.tasks.digits.classifier import DigitClassifier, iterate
+from pdenca.tasks.digits.classify import with_classes_of
 from pdenca.tasks.digits.judging import cross_entropy, judge, wilson_interval
 from pdenca.tasks.digits.settings import NetworkSettings
 from pdenca.training import Classification
@@ -233,6 +237,34 @@ def test_one_iteration_from_nothing_is_what_is_injected(digits):
 def test_settings_that_do_not_fit_are_refused(changes, named):
     with pytest.raises(BadInputError, match=named):
         ClassifierSettings.parse(changes)
+
+
+def test_classifiers_of_other_numbers_of_classes(digits, tmp_path):
+    few = Digits(digits.images, digits.labels % 3, ("a", "b", "c"))
+    settings = load_digit_experiment("explicit", {**SMALL, "num_epochs": "1", "network.num_layers": "1"})
+    with pytest.raises(BadInputError, match=r"of 3 classes, the settings say 10; .* --set num_classes=3"):
+        train_classifier(few, tmp_path / "run", settings)
+    assert not (tmp_path / "run").exists()
+    assert with_classes_of(few, settings).num_classes == 3
+    assert with_classes_of(few, settings.replace(num_classes=4)).num_classes == 4  # as it was told
+    run = train_classifier(few, tmp_path / "run", with_classes_of(few, settings))
+    model = load_classifier(run)
+    assert model(some(digits, 2).float()).shape == (2, 3)
+    assert evaluate_classifier(run, few).num_images == 1000
+    with pytest.raises(BadInputError, match="tells 3 classes apart, the test digits are of 10"):
+        judge(model, digits)
+
+
+def test_runs_from_before_there_were_other_classes_are_read(run, digits, tmp_path):
+    old = tmp_path / "old"
+    shutil.copytree(run, old)
+    told = json.loads((old / "settings.json").read_text(encoding="utf-8"))
+    assert told.pop("num_classes") == 10
+    (old / "settings.json").write_text(json.dumps(told), encoding="utf-8")
+    assert torch.equal(
+        load_classifier(old)(some(digits, 3).float()), load_classifier(run)(some(digits, 3).float())
+    )
+    assert train_classifier(digits, old, load_digit_experiment("implicit", SMALL), resume=True) == old
 
 
 def test_wilson_s_interval():

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from pdenca.core import BadInputError, FormatError, InTurn
-from pdenca.datasets.digits import Digits, load_digits
+from pdenca.datasets.digits import Digits, load_digits, split_digits
 from pdenca.equilibrium import solve
 from pdenca.tasks.digits.classifier import DigitClassifier
 from pdenca.tasks.digits.restoration import (
@@ -28,6 +28,7 @@ from pdenca.tasks.digits.restoration import (
 )
 from pdenca.tasks.digits.restoration.fills import training_free
 from pdenca.tasks.digits.restoration.judging import DOUBLE_RANGE
+from pdenca.tasks.digits.restoration.training import mean_squared_error, prototypes
 from pdenca.tasks.digits.settings import NetworkSettings
 from pdenca.training import Restoration
 from pdenca.training.checkpoint import load_tree, parameters_equal
@@ -152,10 +153,84 @@ def test_the_automaton_is_local_and_the_gate_is_not(damaged):
 
 
 def test_the_gate_acts_in_the_steps_it_is_told(damaged):
-    seen = torch.stack(damaged, 1)
     body = restorer(kind="hybrid", num_steps=9, gate={"first_step": 3, "every": 2, "num_hidden": 4}).body
-    gated = [isinstance(body.step(number, seen), InTurn) for number in range(1, 10)]
+    told = body.lift(torch.stack(damaged, 1))
+    gated = [isinstance(body.step(number, told), InTurn) for number in range(1, 10)]
     assert gated == [number in (3, 5, 7, 9) for number in range(1, 10)]
+
+
+def test_rounds_go_on_where_the_steps_end(damaged):
+    body = restorer(kind="hybrid", num_steps=7, gate={"first_step": 3, "every": 2, "num_hidden": 4}).body
+    with torch.no_grad():
+        body.gate.write.weight.normal_()
+        seen = torch.stack(damaged, 1)
+        states = dict(body.states(seen, 11))
+        turn = body.round(body.lift(seen))
+        for number in (3, 5, 9):  # after the gate
+            torch.testing.assert_close(turn(states[number]), states[number + 2])
+        assert not torch.allclose(turn(states[4]), states[6])
+
+
+def test_a_wound_takes_its_share_of_cells_in_all_channels_and_what_they_see(damaged):
+    model = restorer(kind="ca", num_steps=6, side=28, patch=2, injected=True)
+    body = model.body
+    wound = body.wound(len(damaged[0]), 0.3, 3, torch.Generator().manual_seed(0))
+    assert (wound.alive == 0).flatten(1).sum(1).tolist() == [round(0.3 * 14**2)] * len(damaged[0])
+    assert not torch.equal(wound.alive[0], wound.alive[1])
+    with torch.no_grad():
+        seen = torch.stack(damaged, 1)
+        whole, hurt = dict(body.states(seen, 6)), dict(body.states(seen, 6, wound))
+        assert torch.equal(whole[2], hurt[2])
+        torch.testing.assert_close(hurt[3], whole[3] * wound.alive)
+        told = body.lift(seen) * wound.alive
+        torch.testing.assert_close(hurt[4], body.step(4, told)(hurt[3]))
+
+
+def test_known_pixels_are_not_put_back_under_a_wound(damaged):
+    image, known = damaged
+    model = restorer(kind="ca", num_steps=4, side=28, patch=2, keep_known=True)
+    wound = model.body.wound(len(image), 0.5, 2, torch.Generator().manual_seed(0))
+    under = (model.body.on_image(wound.alive) == 0) & (known > 0) & (image > 0)
+    with torch.no_grad():
+        film = model.film(image, known, wound=wound)
+    assert under.any()
+    assert torch.equal(film[:, 0][under], image[under])
+    assert not torch.isclose(film[:, 1][under], image[under]).any()
+    kept = (model.body.on_image(wound.alive) > 0) & (known > 0)
+    assert torch.equal(film[:, 3][kept], image[kept])
+
+
+def test_training_wounds_at_random_and_judging_does_not(damaged):
+    model = restorer(kind="ca", num_steps=4, largest_wound=0.9)
+    model.train()
+    torch.manual_seed(0)
+    films = [model(*damaged) for _ in range(2)]
+    assert not torch.allclose(*films)
+    model.eval()
+    assert torch.equal(model(*damaged), model(*damaged))
+
+
+def test_networks_have_no_cells_to_wound_and_no_steps(damaged):
+    model = restorer(kind="u-net", width=2)
+    with pytest.raises(BadInputError, match="answers at once"):
+        model.film(*damaged, num_steps=3)
+    with pytest.raises(BadInputError, match="no gate"):
+        model.without_gate()
+
+
+def test_without_its_gate_a_hybrid_is_its_automaton(damaged):
+    model = restorer(kind="hybrid", num_steps=3, gate={"num_hidden": 4})
+    with torch.no_grad():
+        bare = model.without_gate()
+        assert not torch.allclose(bare(*damaged), model(*damaged))
+        model.body.gate.write.weight.zero_()
+        torch.testing.assert_close(bare(*damaged), model(*damaged))
+
+
+def test_a_lattice_runs_on_beyond_its_steps(damaged):
+    model = restorer(kind="ca", num_steps=3)
+    with torch.no_grad():
+        torch.testing.assert_close(model.film(*damaged, num_steps=5)[:, :3], model.film(*damaged))
 
 
 def test_a_gated_step_can_be_solved_for_its_equilibrium(damaged):
@@ -166,8 +241,9 @@ def test_a_gated_step_can_be_solved_for_its_equilibrium(damaged):
         body.gate.write.weight.mul_(0.1)
     seen = torch.stack(damaged, 1).double()
     with torch.no_grad():
-        step = body.step(1, seen)
-        found = solve(step, body.start(seen), method="anderson", tolerance=1e-10, max_evaluations=200)
+        told = body.lift(seen)
+        step = body.step(1, told)
+        found = solve(step, body.encoder(told), method="anderson", tolerance=1e-10, max_evaluations=200)
         assert found.converged.all()
         torch.testing.assert_close(step(found.state), found.state, rtol=1e-8, atol=1e-9)
 
@@ -208,7 +284,7 @@ def test_what_is_dropped_out_depends_on_the_step_alone(digits):
 PROGRAM = """
 import sys
 from pathlib import Path
-from pdenca.datasets.digits import Digits, load_digits
+from pdenca.datasets.digits import Digits, load_digits, split_digits
 from pdenca.tasks.digits.restoration import RestorationSettings, train_restorer
 whole = load_digits("train", sample=True)
 train_restorer(
@@ -245,6 +321,89 @@ def test_a_killed_run_resumes_to_the_same_model(digits, tmp_path):
     assert trained.psnr[0] > untrained.psnr[0] + 1
     with pytest.raises(FormatError, match="holds no run of a restorer of digits"):
         load_restorer(tmp_path)
+
+
+def test_a_gate_alone_is_trained_on_a_frozen_automaton(digits, tmp_path):
+    whole, letters = tmp_path / "digits", tmp_path / "letters"
+    train_restorer(digits, whole, SETTINGS)
+    settings = SETTINGS.replace(trained="gate", seed=1)
+    other = Digits(255 - digits.images, digits.labels)
+    with pytest.raises(BadInputError, match="--start"):
+        train_restorer(other, letters, settings)
+    assert not letters.exists()
+    train_restorer(other, letters, settings, start=whole)
+    before, after = (dict(load_restorer(run)[0].named_parameters()) for run in (whole, letters))
+    changed = {name for name in before if not torch.equal(before[name], after[name])}
+    assert changed
+    assert all(name.startswith("body.gate.") for name in changed)
+    # the run is whole without the one that it began with
+    whole.rename(tmp_path / "gone")
+    kept = dict(load_restorer(letters)[0].named_parameters())
+    assert parameters_equal(kept, after)
+    assert all(value.requires_grad for value in kept.values())
+
+
+def test_a_run_goes_on_from_the_parameters_of_another_of_the_same_model(digits, tmp_path):
+    train_restorer(digits, tmp_path / "first", SETTINGS)
+    still = SETTINGS.replace(learning_rate=1e-12, gradient="plain", weight_decay=0.0)
+    train_restorer(digits, tmp_path / "next", still, start=tmp_path / "first")
+    first, following = (load_restorer(tmp_path / name)[0] for name in ("first", "next"))
+    for name, value in first.named_parameters():
+        torch.testing.assert_close(following.get_parameter(name), value, rtol=0, atol=1e-6)
+    larger = SETTINGS.replace(model=SETTINGS.model.replace(num_channels=5))
+    with pytest.raises(BadInputError, match="another model"):
+        train_restorer(digits, tmp_path / "larger", larger, start=tmp_path / "first")
+    # resumed with another start: other data
+    train_restorer(digits, tmp_path / "second", SETTINGS.replace(seed=3))
+    with pytest.raises(BadInputError, match="other settings or data"):
+        train_restorer(digits, tmp_path / "next", still, start=tmp_path / "second", resume=True)
+
+
+def test_a_share_of_every_batch_is_replayed(digits):
+    old, new = torch.full((30, 28, 28), 255, dtype=torch.uint8), torch.zeros(40, 28, 28, dtype=torch.uint8)
+    objective = Restoration(
+        restorer(), new, Damage(share=0.5), batch_size=10, replayed=(old, 255 - old), replay=0.3
+    )
+    damaged, _, target, _ = objective.batch(0)
+    assert damaged.flatten(1).any(1).sum() == 3
+    assert not target.any()  # of what is replayed, too
+    for wrong in ({"replay": 0.3}, {"replayed": (old, old)}):
+        with pytest.raises(BadInputError, match="both or"):
+            Restoration(restorer(), new, Damage(), batch_size=10, **wrong)
+
+
+def test_replay_keeps_what_training_on_other_images_forgets(digits, tmp_path):
+    train_restorer(digits, tmp_path / "old", SETTINGS.replace(num_steps=40, validate_every=20))
+    other = Digits(255 - digits.images, digits.labels)
+    errors = {}
+    for replay in (0.0, 0.5):
+        settings = SETTINGS.replace(num_steps=40, validate_every=40, replay=replay)
+        run = tmp_path / f"new {replay}"
+        train_restorer(other, run, settings, start=tmp_path / "old", replayed=digits if replay else None)
+        model = load_restorer(run)[0]
+        errors[replay] = mean_squared_error(model, digits, SETTINGS, digits.images)
+    assert errors[0.5] < 0.8 * errors[0.0]
+
+
+def test_prototypes_are_the_images_nearest_to_the_mean_of_their_class(digits):
+    found = prototypes(digits)
+    for number in range(10):
+        own = digits.images[digits.labels == number].double()
+        distances = (own - own.mean(0)).square().sum((1, 2))
+        assert torch.equal(found[number].double(), own[distances.argmin()])
+    with pytest.raises(BadInputError, match="class 3"):
+        prototypes(digits.select((digits.labels != 3).nonzero()[:, 0]))
+
+
+def test_a_memory_learns_the_prototypes(digits, tmp_path):
+    settings = SETTINGS.replace(target="prototype", num_steps=60, validate_every=30, noise=0.0)
+    train_restorer(digits, tmp_path / "run", settings)
+    model = load_restorer(tmp_path / "run")[0]
+    kept, _ = split_digits(digits, settings.num_valid, settings.seed)
+    targets = prototypes(kept)[digits.labels]
+    to_prototypes = mean_squared_error(model, digits, settings, targets)
+    before = mean_squared_error(build_restorer(settings.model, 0), digits, settings, targets)
+    assert to_prototypes < 0.7 * before
 
 
 def test_a_restorer_is_judged(digits):

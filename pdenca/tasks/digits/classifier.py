@@ -165,10 +165,12 @@ class DigitClassifier(nn.Module):
     Arguments:
         settings: of the network.
         seed: of the initial weights.
+        num_classes: scores that are read out.
     """
 
-    def __init__(self, settings: NetworkSettings, seed: int = 0) -> None:
+    def __init__(self, settings: NetworkSettings, seed: int = 0, num_classes: int = CLASSES) -> None:
         super().__init__()
+        self.num_classes = num_classes
         channels = settings.num_channels
         with torch.random.fork_rng(devices=[]):  # torch's layers draw from the global generator
             torch.manual_seed(seed)
@@ -190,7 +192,7 @@ class DigitClassifier(nn.Module):
                 nn.ReLU(),
                 nn.AdaptiveAvgPool2d(settings.num_places),
                 nn.Flatten(),
-                nn.Linear(channels * settings.num_places**2, CLASSES),
+                nn.Linear(channels * settings.num_places**2, num_classes),
             )
 
     @property

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
+from pdenca.core import BadInputError
 from pdenca.datasets.digits import Digits, split_digits
 from pdenca.training import Classification, Fitter, Objective, Stage, Training, TrainingProgress
 
@@ -40,12 +41,17 @@ def train_classifier(
 
     Raises:
         BadInputError: if the run exists and ``resume`` is not set, or is resumed with other settings or data;
-            or the digits are too few for the settings.
+            or the digits are too few for the settings, or of another number of classes.
         FormatError: if a checkpoint is damaged.
         NonFiniteError: if training keeps diverging.
     """
+    if len(digits.classes) != settings.num_classes:
+        raise BadInputError(
+            f"the training digits are of {len(digits.classes)} classes, the settings say "
+            f"{settings.num_classes}; usual cure: --set num_classes={len(digits.classes)}"
+        )
     training_part, held_out = split_digits(digits, settings.num_valid, settings.seed)
-    model = DigitClassifier(settings.network, settings.seed)
+    model = DigitClassifier(settings.network, settings.seed, settings.num_classes)
 
     def build(model: DigitClassifier) -> tuple[Objective, Fitter]:
         return build_objective(model, training_part, settings), build_fitter(model, num_steps, settings)
@@ -64,6 +70,13 @@ def train_classifier(
         settings.max_seconds,
     ).run(resume)
     return run
+
+
+def with_classes_of(digits: Digits, settings: ClassifierSettings) -> ClassifierSettings:
+    """Return the settings with the number of classes of these digits, unless it was told."""
+    if "num_classes" in settings.model_fields_set:
+        return settings
+    return settings.replace(num_classes=len(digits.classes))
 
 
 def build_objective(model: DigitClassifier, digits: Digits, settings: ClassifierSettings) -> Classification:
@@ -87,7 +100,7 @@ def load_classifier(run: Path) -> DigitClassifier:
         FormatError: if the folder holds no run of this kind, or a damaged one.
     """
     settings = KIND.read(run)
-    return KIND.load_best(run, DigitClassifier(settings.network, settings.seed))
+    return KIND.load_best(run, DigitClassifier(settings.network, settings.seed, settings.num_classes))
 
 
 def evaluate_classifier(

@@ -103,6 +103,19 @@ def cross_entropy(model: DigitClassifier, digits: Digits) -> float:
     return total / len(digits)
 
 
+def check_classes(model: DigitClassifier, digits: Digits) -> None:
+    """Make sure that a classifier and digits are of as many classes.
+
+    Raises:
+        BadInputError: if they are not.
+    """
+    if model.num_classes != len(digits.classes):
+        raise BadInputError(
+            f"the classifier tells {model.num_classes} classes apart, the test digits are of "
+            f"{len(digits.classes)}; usual cure: --data and --data-dir as in its training"
+        )
+
+
 def judge(
     model: DigitClassifier,
     digits: Digits,
@@ -119,8 +132,9 @@ def judge(
         progress: told how many digits are done, of how many.
 
     Raises:
-        BadInputError: without digits.
+        BadInputError: without digits, or for digits of another number of classes.
     """
+    check_classes(model, digits)
     if not len(digits):
         raise BadInputError(
             "there is no digit to judge a classifier by; usual cure: a test file that has some"

@@ -75,14 +75,36 @@ class RunKind(Generic[S]):
     name: str
     command: str
 
-    def prepare(self, run: Path, settings: S, digits: Digits, resume: bool) -> None:
+    def prepare(
+        self,
+        run: Path,
+        settings: S,
+        digits: Digits,
+        resume: bool,
+        *,
+        start: Path | None = None,
+        replayed: Digits | None = None,
+    ) -> None:
         """Write what a run is made of, or make sure that a run to resume is made of the same.
+
+        Arguments:
+            run: the folder.
+            settings: all of them.
+            digits: what is learned.
+            resume: whether the folder may hold a run.
+            start: a run whose best parameters this one begins with.
+            replayed: what is not to be forgotten.
 
         Raises:
             BadInputError: if the run exists and ``resume`` is not set, or is resumed with other settings or
                 data.
         """
-        told = json.dumps({"num_digits": len(digits), "sha256": _fingerprint(digits)})
+        facts: dict[str, int | str] = {"num_digits": len(digits), "sha256": _fingerprint(digits)}
+        if start is not None:
+            facts["start"] = hashlib.sha256((start / BEST).read_bytes()).hexdigest()
+        if replayed is not None:
+            facts["replayed"] = _fingerprint(replayed)
+        told = json.dumps(facts)
         if any((run / name).exists() for name in (LAST, BEST, METRICS)):
             if not resume:
                 raise BadInputError(

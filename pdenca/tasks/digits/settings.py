@@ -7,7 +7,7 @@ from typing import Final, Literal
 import pydantic
 
 from pdenca.core import Settings
-from pdenca.datasets.digits import SIDE
+from pdenca.datasets.digits import CLASSES, SIDE
 from pdenca.equilibrium import EquilibriumSettings
 
 from ..experiment_files import read_experiment
@@ -76,6 +76,7 @@ class ClassifierSettings(FitSettings):
 
     Arguments:
         network: the model.
+        num_classes: that it tells apart; those of the digits it is trained on.
         num_epochs: passes through the digits that are not held out.
         label_smoothing: share of the target that is spread over all classes.
         shift: digits are moved by up to so much in training, anywhere (image cells).
@@ -86,6 +87,7 @@ class ClassifierSettings(FitSettings):
     """
 
     network: NetworkSettings = NetworkSettings()
+    num_classes: int = pydantic.Field(default=CLASSES, ge=2, le=256)
     num_epochs: pydantic.PositiveInt = 10
     label_smoothing: float = pydantic.Field(default=0.0, ge=0, lt=1)
     shift: float = pydantic.Field(default=0.0, ge=0, le=14)

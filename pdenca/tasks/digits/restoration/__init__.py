@@ -5,11 +5,12 @@ from .fills import Hopfield, LaplaceFill, MaskedInput
 from .judging import Restored, describe, judge_restorer
 from .models import Restorer, build_restorer
 from .pictures import film_strip
-from .settings import EXPERIMENTS, RestorationSettings, RestorerSettings, load_restoration
+from .settings import EXPERIMENTS, LATTICES, RestorationSettings, RestorerSettings, load_restoration
 from .training import load_restorer, train_restorer
 
 __all__ = [
     "EXPERIMENTS",
+    "LATTICES",
     "Damage",
     "Hopfield",
     "LaplaceFill",

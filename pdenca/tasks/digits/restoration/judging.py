@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from typing import Any, Final
 
 import torch
@@ -16,6 +17,7 @@ from ..classifier import DigitClassifier
 from ..judging import judging, pieces, wilson_interval
 from .damage import Damage
 from .flops import count_flops
+from .lattice import LatticeBody, Wound
 from .measures import mean_interval, psnr, ssim
 from .models import Restorer
 
@@ -79,11 +81,14 @@ def judge_restorer(
     damage: Damage,
     judges: Mapping[str, DigitClassifier],
     *,
+    num_steps: int | None = None,
+    wound: float = 0.0,
     progress: Callable[[int, int], None] | None = None,
 ) -> Restored:
     """Let a restorer restore damaged digits, and judge what it makes of them.
 
-    The damage is drawn from a seed of its own: every restorer meets the same.
+    The damage is drawn from a seed of its own: every restorer meets the same. So is the wound, in which a
+    random share of the cells loses its state, all channels of it, after half of the steps.
 
     Arguments:
         name: for the table.
@@ -91,11 +96,20 @@ def judge_restorer(
         digits: whole ones, which it has not been trained on, nor chosen by.
         damage: what is done to them.
         judges: name -> a classifier.
+        num_steps: of a lattice; as many as in training by default.
+        wound: share of the cells that are zeroed on the way, 0 to 1.
         progress: told how many digits are done, of how many.
 
     Raises:
-        BadInputError: without digits.
+        BadInputError: without digits, or for steps or a wound of what has no cells.
     """
+    if (num_steps is not None or wound) and (
+        not isinstance(restorer, Restorer) or not isinstance(restorer.body, LatticeBody)
+    ):
+        raise BadInputError(
+            f"{name} answers at once and has no cells; usual cure: steps and wounds of automata and gates "
+            "only"
+        )
     if not len(digits):
         raise BadInputError("there is no digit to restore; usual cure: a test file that has some")
     model = restorer if isinstance(restorer, Restorer) else None
@@ -109,7 +123,8 @@ def judge_restorer(
             film = restorer(damaged, known)[:, None]
         else:
             with judging(model):
-                film = model.film(damaged, known)
+                hurt = _wound(model, len(whole), num_steps, wound, done)
+                film = model.film(damaged, known, num_steps=num_steps, wound=hurt)
         seconds += time.perf_counter() - began
         restored = film[:, -1]
         ratios.append(psnr(restored, whole))
@@ -140,7 +155,7 @@ def judge_restorer(
             for judge_name, count in right.items()
         },
         num_parameters=0 if model is None else model.num_parameters,
-        flops=None if model is None else _flops(model, digits, damage),
+        flops=None if model is None else _flops(model, digits, damage, num_steps),
         milliseconds=1e3 * seconds / done,
     )
 
@@ -166,8 +181,16 @@ def describe(found: Sequence[Restored]) -> list[str]:
     return lines
 
 
-def _flops(restorer: Restorer, digits: Digits, damage: Damage) -> int:
+def _wound(restorer: Restorer, batch: int, num_steps: int | None, share: float, done: int) -> Wound | None:
+    if not share:
+        return None
+    assert isinstance(restorer.body, LatticeBody)  # others have been refused
+    after = max(1, (num_steps or restorer.num_steps) // 2)
+    return restorer.body.wound(batch, share, after, step_generator(0, "test wound", done))
+
+
+def _flops(restorer: Restorer, digits: Digits, damage: Damage, num_steps: int | None) -> int:
     whole, _ = next(pieces(digits, 1))
     damaged, known = damage(whole, step_generator(0, "test damage", 0))
     with judging(restorer):
-        return count_flops(restorer, damaged, known)
+        return count_flops(partial(restorer.film, last=1, num_steps=num_steps), damaged, known)

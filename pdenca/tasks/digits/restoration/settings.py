@@ -51,11 +51,14 @@ class RestorerSettings(Settings):
         patch: image cells along each side of a cell of the lattice.
         num_channels: of a cell.
         num_steps: of the automaton.
-        cell: ``depthwise``: z <- norm(W relu(depth-wise kernels * z)); ``residual``: z <- z + W2 relu(W1
-            kernels * z + b).
-        multiplier: kernels per channel (depthwise).
+        cell: ``normalised``: z <- norm(W relu(kernels * z)); ``residual``: z <- z + W2 relu(W1 (kernels * z)
+            + b).
+        kernels: 3 x 3, ``depthwise``: of one channel each; ``full``: from every channel to every feature.
+        multiplier: features per channel.
         num_hidden: units of a cell (residual).
         injected: whether every step sees the damaged image, or only the first.
+        largest_wound: in training, up to this share of the cells is zeroed after one of the steps but the
+            last; share and step are drawn for every batch, the cells for every image.
         gate: of ``gate`` and ``hybrid``.
         width: channels of the ``u-net`` on the finest grid.
         num_code: numbers in the middle of the ``auto-encoder``.
@@ -68,10 +71,12 @@ class RestorerSettings(Settings):
     patch: int = pydantic.Field(default=1, ge=1, le=4)
     num_channels: int = pydantic.Field(default=16, ge=2)
     num_steps: pydantic.PositiveInt = 10
-    cell: Literal["depthwise", "residual"] = "depthwise"
+    cell: Literal["normalised", "residual"] = "normalised"
+    kernels: Literal["depthwise", "full"] = "depthwise"
     multiplier: pydantic.PositiveInt = 5
     num_hidden: pydantic.PositiveInt = 64
     injected: bool = False
+    largest_wound: float = pydantic.Field(default=0.0, ge=0, le=1)
     gate: GateSettings = GateSettings()
     width: pydantic.PositiveInt = 16
     num_code: pydantic.PositiveInt = 64
@@ -103,8 +108,8 @@ class RestorerSettings(Settings):
 
     @pydantic.model_validator(mode="after")
     def _no_idle_option(self) -> "RestorerSettings":
-        cells = {"cell", "multiplier", "num_hidden", "injected"}
-        lattice = {"side", "patch", "num_channels", "num_steps"}
+        cells = {"cell", "kernels", "multiplier", "num_hidden", "injected"}
+        lattice = {"side", "patch", "num_channels", "num_steps", "largest_wound"}
         idle = {"width"} if self.kind != "u-net" else set()
         idle |= {"num_code"} if self.kind != "auto-encoder" else set()
         if self.kind not in LATTICES:
@@ -113,10 +118,8 @@ class RestorerSettings(Settings):
             idle |= {"gate"}
         if self.kind == "gate":
             idle |= cells
-        if self.cell == "depthwise":
+        if self.cell == "normalised":
             idle |= {"num_hidden"}
-        else:
-            idle |= {"multiplier"}
         for name in sorted(idle):
             if getattr(self, name) != type(self).model_fields[name].default:
                 raise ValueError(
@@ -137,6 +140,10 @@ class RestorationSettings(FitSettings):
         noise: standard deviation of noise on the damaged image, in training alone.
         num_judged_steps: the loss is the mean over so many last steps of a lattice; more than one asks it to
             stay where it has come to.
+        target: what a damaged image is to become, ``image``: itself, whole; ``prototype``: the image that
+            stands for its class, see :func:`~pdenca.tasks.digits.restoration.training.prototypes`.
+        trained: which parameters are, ``all`` or those of the ``gate``.
+        replay: share of every batch that comes from what is not to be forgotten.
 
     The others are those of :class:`~pdenca.tasks.digits.runs.FitSettings`.
     """
@@ -148,6 +155,9 @@ class RestorationSettings(FitSettings):
     validate_every: pydantic.PositiveInt = 400
     noise: float = pydantic.Field(default=0.0, ge=0)
     num_judged_steps: pydantic.PositiveInt = 1
+    target: Literal["image", "prototype"] = "image"
+    trained: Literal["all", "gate"] = "all"
+    replay: float = pydantic.Field(default=0.0, ge=0, lt=1)
     learning_rate: float = pydantic.Field(default=2e-3, gt=0)
     gradient: Literal["plain", "normalise", "clip"] = "clip"
 
@@ -158,6 +168,12 @@ class RestorationSettings(FitSettings):
             raise ValueError(
                 f"num_judged_steps is {self.num_judged_steps}, the model has {most} steps to judge"
             )
+        return self
+
+    @pydantic.model_validator(mode="after")
+    def _has_what_is_trained(self) -> "RestorationSettings":
+        if self.trained == "gate" and self.model.kind not in ("gate", "hybrid"):
+            raise ValueError(f"the kind {self.model.kind!r} has no gate to train; usual cure: trained=all")
         return self
 
 
