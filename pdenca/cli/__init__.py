@@ -5,6 +5,7 @@ Nothing heavy is loaded before a command runs, so that help answers at once.
 
 import click
 
+from .basins import basins_command
 from .check import check_command, info_command
 from .convert import convert_command
 from .demo import demo_command
@@ -17,6 +18,7 @@ from .letters import letters_command
 from .pictures import plot_command, report_command
 from .repair import repair_command
 from .restore import restore_command
+from .restore_pictures import landscape_command, regrow_command
 from .rollout import rollout_command
 from .simulate import simulate_command
 from .steady import steady_command
@@ -58,6 +60,9 @@ for _command in (
     cli.add_command(_command)
 digits_command.add_command(restore_command)
 digits_command.add_command(letters_command)
+restore_command.add_command(landscape_command)
+restore_command.add_command(regrow_command)
+restore_command.add_command(basins_command)
 
 
 def main() -> None:

@@ -118,3 +118,28 @@ def test_runs_that_cannot_be_compared_are_refused(call, refused, run, judge, tmp
     assert "holds no run of a restorer" in refused("digits", "restore", "evaluate", tmp_path, "--sample")
     assert "is not of a restorer of digits" in refused("digits", "restore", "evaluate", judge, "--sample")
     assert "expected .png" in refused("digits", "restore", "show", run, "--sample", "--png", "film.bmp")
+
+
+def test_the_valleys_of_a_run_are_counted(call, refused, run, judge, tmp_path):
+    picture = tmp_path / "basins.png"
+    basins = (
+        "digits",
+        "restore",
+        "basins",
+        run,
+        "--sample",
+        "--judge",
+        judge,
+        "--starts",
+        12,
+        "--rounds",
+        33,
+    )
+    result = call(*basins, "--png", picture, "--json")
+    assert result.exit_code == 0, result.output
+    found = json.loads(result.stdout)
+    assert sum(family["num_starts"] for family in found["families"].values()) == 12
+    with Image.open(picture) as image:
+        assert image.width > 600
+    assert "expected .png" in refused(*basins, "--png", "basins.bmp")
+    assert "holds no run of" in refused("digits", "restore", "basins", run, "--sample", "--judge", tmp_path)

@@ -1,5 +1,7 @@
 """Restoring damaged digits: automata with and without a global gate, networks and fills beside them."""
 
+from .census import Census, take_census
+from .census_report import census_figure, describe_census
 from .damage import Damage
 from .fills import Hopfield, LaplaceFill, MaskedInput
 from .judging import Restored, describe, judge_restorer
@@ -11,6 +13,7 @@ from .training import load_restorer, train_restorer
 __all__ = [
     "EXPERIMENTS",
     "LATTICES",
+    "Census",
     "Damage",
     "Hopfield",
     "LaplaceFill",
@@ -20,10 +23,13 @@ __all__ = [
     "Restorer",
     "RestorerSettings",
     "build_restorer",
+    "census_figure",
     "describe",
+    "describe_census",
     "film_strip",
     "judge_restorer",
     "load_restoration",
     "load_restorer",
+    "take_census",
     "train_restorer",
 ]

@@ -181,7 +181,7 @@ _FOLDER = Path(__file__).parent.parent.parent.parent / "experiments" / "digits" 
 
 EXPERIMENTS: Final[dict[str, Path]] = {
     name: _FOLDER / f"{name}.toml"
-    for name in ("ca", "gate", "hybrid", "hybrid-late", "auto-encoder", "u-net", "memory")
+    for name in ("ca", "gate", "hybrid", "hybrid-late", "auto-encoder", "u-net", "memory", "attractors")
 }
 
 
