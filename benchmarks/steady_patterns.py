@@ -65,7 +65,7 @@ MLP = {
     "stages.2.num_steps": "6",
     "stages.2.validate_every": "3",
 }
-UNROLLED = (2, 8, 25)  # frames
+UNROLLED = (25, 8, 2)  # frames, the longest first
 ALONE = "pairs"  # the rule before its last stage
 SEARCH = {
     "schnakenberg": SettleSettings(max_time=2000.0),
@@ -221,7 +221,8 @@ class Study:
                 self._score_rule(equation, split, "rule", seed)
 
     def _other_models(self, equation: str, data: Path) -> None:
-        for model in self._experiments(0):
+        # what says least comes last
+        for model in sorted(self._experiments(0), key=lambda name: name == ALONE):
             for seed in self.seeds:
                 if model != "rule" and not self._is_kept((equation, "test", model, seed)):
                     self._train(equation, data, model, seed)

@@ -17,6 +17,7 @@ from .generate import generate_command
 from .letters import letters_command
 from .pictures import plot_command, report_command
 from .repair import repair_command
+from .reproduce import reproduce_command
 from .restore import restore_command
 from .restore_pictures import landscape_command, regrow_command
 from .rollout import rollout_command
@@ -63,6 +64,7 @@ digits_command.add_command(letters_command)
 restore_command.add_command(landscape_command)
 restore_command.add_command(regrow_command)
 restore_command.add_command(basins_command)
+digits_command.add_command(reproduce_command)
 
 
 def main() -> None:

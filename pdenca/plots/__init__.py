@@ -23,6 +23,7 @@ from .report import Section, render
 from .result_tables import ROW_KEYS
 from .rule_panels import rule
 from .saving import FORMATS, save, to_bytes
+from .section_panels import Landmark, section
 from .snapshots import snapshots
 from .space_time import kymograph
 from .spectrum_curves import spectra
@@ -47,6 +48,7 @@ __all__ = [
     "MOVIE_FORMATS",
     "ROW_KEYS",
     "Curve",
+    "Landmark",
     "LinePanel",
     "Section",
     "animate",
@@ -62,6 +64,7 @@ __all__ = [
     "rule",
     "save",
     "save_movie",
+    "section",
     "snapshots",
     "spectra",
     "study",

@@ -3,9 +3,7 @@
 Every phase leaves its result in the folder, so that a demo that was killed continues where it stopped.
 """
 
-import json
-import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -23,13 +21,13 @@ from pdenca.evaluation import (
 )
 
 from .comparison import count_rollouts
-from .emulation import TrainingProgress, evaluate_runs, list_splits, load_experiment, train_emulator
+from .emulation import evaluate_runs, list_splits, load_experiment, train_emulator
 from .figures import EVALUATION_FOLDER, write_sources
 from .findings import degradation_table, tables
+from .phases import Phases, Progress, Tell, tell_training
 from .report import REPORT_FILE, write_report
 
 SETTINGS_FILE = "demo.json"
-PHASES_FILE = "phases.json"
 DATA_FOLDER = "data"
 RUNS_FOLDER = "runs"
 
@@ -38,12 +36,6 @@ SHORT_COURSE: Mapping[str, Mapping[str, str]] = {
     "polynomial": {"stages.1.num_steps": "3", "stages.2.num_windows": "9", "stages.2.num_steps": "3"},
 }
 """A shorter course for the rules of the demo: a quarter of the time, half as much error again."""
-
-Progress = Callable[[str, float | int, float | int, str], None]
-"""Called with the phase, how much of it is done, how much it is in all, and what is going on."""
-
-Tell = Callable[[float | int, float | int, str], None]
-"""The same without the phase."""
 
 
 class DemoSettings(Settings):
@@ -180,7 +172,7 @@ def run_demo(
     """
     out, settings = Path(out), settings or DemoSettings()
     _claim(out, settings)
-    phases = _Phases(out, progress)
+    phases = Phases(out, progress)
     data, evaluation, report = out / DATA_FOLDER, out / EVALUATION_FOLDER, out / REPORT_FILE
     phases.run("generate", lambda tell: generate(settings.recipe(), data, progress=tell))
     phases.run("check", lambda tell: _check(data))
@@ -242,7 +234,7 @@ def _check(data: Path) -> None:
         raise FormatError(f"the dataset does not pass its checks, first: {errors[0]}")
 
 
-def _train(model: str, data: Path, folder: Path, settings: DemoSettings, phases: "_Phases") -> list[Path]:
+def _train(model: str, data: Path, folder: Path, settings: DemoSettings, phases: Phases) -> list[Path]:
     """Train one network on all regimes, or one for each; return their folders."""
     groups: Sequence[tuple[str, ...] | None] = [None]
     if model in settings.per_regime:
@@ -254,52 +246,9 @@ def _train(model: str, data: Path, folder: Path, settings: DemoSettings, phases:
         run = folder / model / regimes[0] if regimes else folder / model
 
         def work(tell: Tell, run: Path = run, regimes: tuple[str, ...] | None = regimes) -> None:
-            shown = partial(_tell_training, tell)
+            shown = partial(tell_training, tell)
             train_emulator(data, run, experiment, resume=True, regimes=regimes, progress=shown)
 
         phases.run(f"train {model}" + (f", {regimes[0]}" if regimes else ""), work)
         made.append(run)
     return made
-
-
-def _tell_training(tell: Tell, now: TrainingProgress) -> None:
-    score = "" if now.validation is None else f", validation {now.validation:.3g}"
-    tell(
-        now.stage_index + now.step / now.num_steps, now.num_stages, f"{now.stage}, loss {now.loss:.3g}{score}"
-    )
-
-
-class _Phases:
-    """Runs each phase once, and remembers across sittings which ones are finished and how long they took."""
-
-    def __init__(self, out: Path, progress: Progress | None) -> None:
-        self._path = out / PHASES_FILE
-        self._progress = progress
-        self.seconds: dict[str, float] = {}
-        self._finished: list[str] = []
-        if self._path.is_file():
-            try:
-                content = json.loads(self._path.read_text(encoding="utf-8"))
-                self.seconds = {str(name): float(value) for name, value in content["seconds"].items()}
-                self._finished = [str(name) for name in content["finished"]]
-            except (ValueError, KeyError, TypeError, AttributeError) as error:
-                raise FormatError(f"{self._path} is damaged ({error}); usual cure: delete it") from error
-
-    def run(self, name: str, work: Callable[[Tell], object]) -> None:
-        """Do the work unless it was finished before; it is told how to report where it stands."""
-
-        def tell(done: float | int, total: float | int, message: str) -> None:
-            if self._progress:
-                self._progress(name, done, total, message)
-
-        if name in self._finished:
-            return
-        tell(0, 1, "")
-        before, began = self.seconds.get(name, 0.0), time.perf_counter()
-        try:
-            work(tell)
-            self._finished.append(name)
-        finally:
-            self.seconds[name] = round(before + time.perf_counter() - began, 1)
-            content = {"seconds": self.seconds, "finished": self._finished}
-            write_text(self._path, json.dumps(content, indent=1) + "\n")

@@ -1,0 +1,107 @@
+"""`pdenca digits reproduce`: all experiments on restored digits in one go."""
+
+from pathlib import Path
+
+import click
+
+from .digit_training import SAMPLE
+from .door import BadArgument, Names, examples, on_interrupt
+from .progress import Progress
+
+
+@click.command(
+    "reproduce",
+    short_help="Do all experiments on restored digits.",
+    epilog=examples(
+        "pdenca digits reproduce --out runs/digits-restore",
+        "pdenca digits reproduce --out runs/digits-restore --seeds 0 --parts models --models memory,U-Net",
+        "pdenca digits reproduce --sample --quick --out runs/try",
+    ),
+)
+@click.option(
+    "--out", required=True, type=click.Path(path_type=Path), metavar="DIR", help="Folder of runs and results."
+)
+@click.option("--seeds", type=Names("seed"), metavar="0,1,2", help="Of training; default: 0,1,2.")
+@click.option(
+    "--parts",
+    type=Names("part"),
+    metavar="A,B",
+    help="Some of models, damage, basins, letters; default: all.",
+)
+@click.option("--models", type=Names("model"), metavar="A,B", help="Some of the models; default: all.")
+@click.option(
+    "--quick", is_flag=True, help="A few batches and starts: to see that all works, not to measure."
+)
+@click.option(
+    "--data-dir",
+    type=click.Path(path_type=Path),
+    metavar="DIR",
+    help="Folder with MNIST's four IDX files; default: the variable PDENCA_DATA, or else the cache.",
+)
+@click.option(
+    "--letters-dir",
+    type=click.Path(path_type=Path),
+    metavar="DIR",
+    help="Folder made by `pdenca digits letters`; default: made in the cache.",
+)
+@SAMPLE
+@click.option(
+    "--threads", type=click.IntRange(min=1), metavar="N", help="Threads of the processor; default: all."
+)
+def reproduce_command(
+    out: Path,
+    seeds: tuple[str, ...] | None,
+    parts: tuple[str, ...] | None,
+    models: tuple[str, ...] | None,
+    quick: bool,
+    data_dir: Path | None,
+    letters_dir: Path | None,
+    sample: bool,
+    threads: int | None,
+) -> None:
+    """Train judges and restorers, restore the whole test set, count attractors, learn letters after digits.
+
+    What is in DIR already is kept, so the same command goes on with what was cut short. At the end, and after
+    every part, DIR has digits-restore.md, a page with the published numbers and claims beside ours, and
+    digits-restore.json with all numbers.
+    """
+    import torch
+
+    from pdenca.datasets.digits import Digits
+    from pdenca.datasets.digits.families import load_family
+    from pdenca.tasks.digits.reproduction import ReproductionSettings, reproduce
+
+    if threads is not None:
+        torch.set_num_threads(threads)
+    told: dict[str, object] = {} if not quick else QUICK
+    for name, values in (("parts", parts), ("models", models)):
+        if values:
+            told = {**told, name: list(values)}
+    if seeds:
+        if not all(seed.isdigit() for seed in seeds):
+            raise BadArgument(f"got the seeds {','.join(seeds)}; expected whole numbers, e.g. 0,1,2")
+        told = {**told, "seeds": [int(seed) for seed in seeds]}
+    settings = ReproductionSettings.parse(told)
+    folders = {"mnist": data_dir, "letters": letters_dir}
+
+    def load(family: str, split: str) -> Digits:
+        return load_family(family, split, folders[family], sample=sample)
+
+    with on_interrupt("run the same command again to go on where it stopped"), Progress("reproduce") as bar:
+        page = reproduce(
+            out,
+            settings,
+            load,
+            progress=lambda phase, done, total, message: bar.update(done, total, f"{phase} {message}"),
+        )
+    click.echo(page.read_text(encoding="utf-8"), nl=False)
+    click.echo(f"\n{page}")
+
+
+QUICK = {
+    "seeds": [0],
+    "num_starts": 12,
+    "num_rounds": 33,
+    "overrides": {"num_steps": "4", "validate_every": "2", "num_valid": "100", "batch_size": "8"},
+    "judge_overrides": {"num_epochs": "1", "num_valid": "100"},
+}

@@ -1,0 +1,188 @@
+"""The page of what was measured, with the post's numbers and claims beside."""
+
+import statistics
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+from .claims import verdicts
+from .measured import BARE, BEFORE, WOUNDED, Measured, backward_transfer, part_of, percent
+from .plan import MODELS, SCHEMES
+
+PUBLISHED: Final = {"auto-encoder": (24.3, 82, 4800), "hybrid": (26.7, 94, 2400), "ca": (21.1, 64, 20)}
+"""The post's PSNR (dB), accuracy (%) and MFLOP."""
+RANGE_OF_TWO: Final = 6.0206  # dB
+
+
+def page(results: Sequence[Measured], facts: Mapping[str, Any]) -> str:
+    """Return the page as markdown."""
+    seeds = sorted({item.key["seed"] for item in results if "seed" in item.key})
+    lines = [
+        "# Digits restored",
+        "",
+        f"Made by `{facts['command']}`; every number stands in `digits-restore.json`. {facts['processor']}, "
+        f"{facts['threads']} thread, torch {facts['torch']}; {sum(facts['seconds'].values()) / 60:.0f} "
+        f"minutes of work. Training seeds: {', '.join(map(str, seeds))}.",
+        "",
+        "MNIST with 70 % of the pixels blanked at random; 2,000 of the training digits are held out to "
+        "choose models by, and all 10,000 test digits are restored. PSNR: mean over the images, data range 1 "
+        f"(with range 2 every number reads {RANGE_OF_TWO:.2f} dB more). MFLOP per digit are counted by code. "
+        "Of seeds the median [smallest, largest].",
+        "",
+        *_judges(part_of(results, "judges")),
+        *_models(part_of(results, "models")),
+        *_damage(part_of(results, "damage")),
+        *_basins(part_of(results, "basins")),
+        *_letters(part_of(results, "letters")),
+    ]
+    told = verdicts(results)
+    if told:
+        lines += ["## The post's claims", "", "| claim | measured | verdict |", "|---|---|---|"]
+        lines += [f"| {claim} | {measured} | *{verdict}* |" for claim, measured, verdict in told]
+    return "\n".join(lines).rstrip() + "\n"
+
+
+def _judges(own: Sequence[Measured]) -> list[str]:
+    if not own:
+        return []
+    told = "; ".join(f"{item.key['model']} {100 * item.found['accuracy']:.2f} %" for item in own)
+    return [
+        f"On whole test images the judges are right: {told}. No restorer is trained or chosen by them.",
+        "",
+    ]
+
+
+def _models(own: Sequence[Measured]) -> list[str]:
+    if not own:
+        return []
+    names = ["judge", "second judge"]
+    lines = [
+        "## Models",
+        "",
+        "| model | seeds | batches | parameters | MFLOP | PSNR, dB | SSIM | judge, % | second judge, % "
+        "| post: dB, %, MFLOP |",
+        "|---|---:|---:|---:|---:|---:|---:|---:|---:|---|",
+    ]
+    present = list(dict.fromkeys(item.key["model"] for item in own))
+    order = [name for name in MODELS if name in present]
+    for name in [*(name for name in present if name not in MODELS), *order]:
+        for variant in (None, BARE, WOUNDED):
+            group = [i.found for i in own if (i.key["model"], i.key.get("variant")) == (name, variant)]
+            if not group:
+                continue
+            first = group[0]
+            learned = "batches" in first
+            flops = "" if first["flops"] is None else f"{first['flops'] / 1e6:.3g}"
+            published = PUBLISHED.get(name) if variant is None else None
+            cells = [
+                name if variant is None else f"{name}, {variant}",
+                str(len(group)) if learned else "",
+                str(first.get("batches", "")),
+                f"{first['num_parameters']:,}" if learned else "",
+                flops,
+                spread([item["psnr"][0] for item in group], "{:.2f}"),
+                spread([item["ssim"] for item in group], "{:.3f}"),
+                *(spread([percent(item, judge) for item in group], "{:.2f}") for judge in names),
+                "" if published is None else "{:g}, {:g}, {:g}".format(*published),
+            ]
+            lines.append("| " + " | ".join(cells) + " |")
+    return [*lines, ""]
+
+
+def _damage(own: Sequence[Measured]) -> list[str]:
+    if not own:
+        return []
+    models = list(dict.fromkeys(item.key["model"] for item in own))
+    lines = [
+        "## Other damage than in training",
+        "",
+        "Trained on 70 % of the pixels blanked; PSNR in dB, and what the judge tells right.",
+        "",
+        "| damage | " + " | ".join(models) + " |",
+        "|---|" + "---:|" * len(models),
+    ]
+    for damage in dict.fromkeys(item.key["damage"] for item in own):
+        cells = []
+        for name in models:
+            group = [i.found for i in own if (i.key["model"], i.key["damage"]) == (name, damage)]
+            told = spread([item["psnr"][0] for item in group], "{:.2f}")
+            right = spread([percent(item, "judge") for item in group], "{:.1f}")
+            cells.append(f"{told}; {right} %" if group else "")
+        lines.append(f"| {damage} | " + " | ".join(cells) + " |")
+    return [*lines, ""]
+
+
+def _basins(own: Sequence[Measured]) -> list[str]:
+    if not own:
+        return []
+    lines = [
+        "## Attractors",
+        "",
+        "A third of the starts each are random states, damaged test digits, and states between two of those; "
+        "ends that are the same are a valley. *untrained*: valleys of a model of random parameters; *noise*: "
+        "of random states with the ends' covariance. *back*: ends that are in their place again after 30 % "
+        "of their cells are zeroed, and that are seen as the same digit.",
+        "",
+        "| model | seed | starts | ends | valleys | in none | of random states | purity "
+        "| digits with a valley | untrained | noise | back | same digit | Lyapunov exponent |",
+        "|---|---:|---:|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|",
+    ]
+    for item in own:
+        found = item.found
+        kinds: dict[str, int] = {}
+        for family in found["families"].values():
+            for kind, count in family["kinds"].items():
+                kinds[kind] = kinds.get(kind, 0) + count
+        ends = ", ".join(f"{count} {kind}" for kind, count in kinds.items())
+        cells = [
+            item.key["model"],
+            str(item.key["seed"]),
+            str(found["num_starts"]),
+            ends,
+            str(found["num_valleys"]),
+            str(found["num_outside"]),
+            str(found["families"]["noise"]["num_valleys"]),
+            f"{found['purity']:.2f}",
+            str(found["num_classes_with_valley"]),
+            str(found["untrained_valleys"]),
+            str(found["noise_valleys"]),
+            *(f"{100 * found[name]['0.3'][0]:.0f} %" for name in ("returned", "same_class")),
+            f"{found['lyapunov']:.3g}",
+        ]
+        lines.append("| " + " | ".join(cells) + " |")
+    return [*lines, ""]
+
+
+def _letters(own: Sequence[Measured]) -> list[str]:
+    if not own:
+        return []
+    lines = [
+        "## Letters after digits",
+        "",
+        "The model `memory`, trained on digits, goes on with synthetic letters of fonts that the test "
+        "letters are not of. *Backward transfer*: what the judge tells right of restored digits, after less "
+        "before, in points; with two families its negative is the average forgetting.",
+        "",
+        "| how letters are learned | digits, dB | digits, % | letters, dB | letters, % | backward transfer |",
+        "|---|---:|---:|---:|---:|---:|",
+    ]
+    for scheme in (BEFORE, *SCHEMES):
+        cells = []
+        for data, judge in (("mnist", "judge"), ("letters", "reader of letters")):
+            group = [i.found for i in own if (i.key["model"], i.key["data"]) == (scheme, data)]
+            cells.append(spread([item["psnr"][0] for item in group], "{:.2f}"))
+            cells.append(spread([percent(item, judge) for item in group], "{:.2f}"))
+        lost = backward_transfer(own, scheme)
+        if any(cells):
+            told = "" if scheme == BEFORE else spread(lost, "{:+.2f}")
+            lines.append(f"| {scheme} | " + " | ".join([*cells, told]) + " |")
+    return [*lines, ""]
+
+
+def spread(values: Sequence[float], form: str) -> str:
+    """Return the median, with several the smallest and largest beside it."""
+    if not values:
+        return ""
+    middle = form.format(statistics.median(values))
+    if len(values) == 1:
+        return middle
+    return f"{middle} [{form.format(min(values))}, {form.format(max(values))}]"

@@ -1,0 +1,318 @@
+"""Doing it: every piece is done once and kept, so that what was cut short goes on."""
+
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any, Final
+
+from pdenca.core import BadInputError, FormatError, write_text
+from pdenca.datasets.digits import Digits
+from pdenca.training.loop import LAST
+
+from ...emulation import environment
+from ...phases import Phases, Progress, Tell, tell_training
+from ..classifier import DigitClassifier
+from ..classify import load_classifier, train_classifier, with_classes_of
+from ..judging import judge
+from ..restoration import (
+    LATTICES,
+    Damage,
+    Restorer,
+    judge_restorer,
+    load_restoration,
+    load_restorer,
+    take_census,
+    train_restorer,
+)
+from ..restoration.fills import training_free
+from ..restoration.judging import Restore
+from ..settings import ClassifierSettings, load_digit_experiment
+from .measured import BARE, BEFORE, WOUNDED, Measured
+from .page import page
+from .plan import (
+    COUNTED,
+    FROZEN,
+    JOINT,
+    JUDGES,
+    LEARNING,
+    MODELS,
+    OTHER_DAMAGE,
+    OURS,
+    READER,
+    RESTORING,
+    SCHEMES,
+    SHARES,
+    ReproductionSettings,
+)
+
+TABLE: Final = "digits-restore.json"
+PAGE: Final = "digits-restore.md"
+WOUND: Final = 0.3
+Key = dict[str, str | int]
+"""Of what has been measured: its part, the model, the seed and so on."""
+Load = Callable[[str, str], Digits]
+"""(``mnist`` or ``letters``, split) -> images."""
+
+
+def reproduce(
+    out: Path, settings: ReproductionSettings, load: Load, *, progress: Progress | None = None
+) -> Path:
+    """Train the judges and all models, measure them, and write table and page.
+
+    Arguments:
+        out: folder of runs and results. What is there already is kept.
+        settings: how much of it. May be changed between two sittings as long as the courses stay the same.
+        load: where images come from.
+        progress: told the phase and how far it is.
+
+    Returns:
+        The page, beside the table with all numbers.
+
+    Raises:
+        BadInputError: if the folder holds runs of another course.
+        FormatError: if a file in it is damaged.
+        NonFiniteError: if training keeps diverging.
+    """
+    work = _Work(out, settings, load, progress)
+    for part in settings.parts:
+        work.parts[part]()
+        work.write()
+    return out / PAGE
+
+
+class _Work:
+    """The pieces and where they lie."""
+
+    def __init__(
+        self, out: Path, settings: ReproductionSettings, load: Load, progress: Progress | None
+    ) -> None:
+        self.out, self.settings = out, settings
+        self.digits = cache(load)
+        self.phases = Phases(out, progress)
+        self.parts: Mapping[str, Callable[[], None]] = {
+            "models": self.models,
+            "damage": self.damage,
+            "basins": self.basins,
+            "letters": self.letters,
+        }
+
+    def models(self) -> None:
+        """Restore the whole test set by every model, with its gate and without, wounded and not."""
+        self._judge_fills()
+        for name, seed in self._trained(RESTORING):
+            run = self.run(name, seed)
+            key: Key = {"part": "models", "model": name, "seed": seed}
+            self._judge(key, run)
+            kind = load_restorer(run)[0].settings.kind
+            if kind == "hybrid":
+                self._judge({**key, "variant": BARE}, run, Restorer.without_gate)
+            if kind in LATTICES:
+                self._judge({**key, "variant": WOUNDED}, run, wound=WOUND)
+
+    def damage(self) -> None:
+        """Let models that were trained on one damage meet others."""
+        damages = [Damage(share=share) for share in SHARES]
+        damages += [Damage(kind=kind, share=share) for kind, share in OTHER_DAMAGE.items()]  # type: ignore[arg-type]
+        chosen = [name for name in (OURS, "u-net") if name in self.settings.models]
+        for name, seed in self._trained(chosen):
+            for damage in damages:
+                key: Key = {"part": "damage", "model": name, "damage": damage.describe(), "seed": seed}
+                self._judge(key, self.run(name, seed), damage=damage)
+        for damage in damages[: len(SHARES)]:
+            self._judge_fills(damage)
+
+    def basins(self) -> None:
+        """Count the attractors."""
+        for name, seed in self._trained(COUNTED):
+            self._census({"part": "basins", "model": name, "seed": seed}, self.run(name, seed))
+
+    def letters(self) -> None:
+        """Learn letters after digits, one way and another, and see what is left of the digits."""
+        for name, seed in self._trained((OURS,)):
+            start = self.run(name, seed)
+            for data in ("mnist", "letters"):
+                key: Key = {"part": "letters", "model": BEFORE, "data": data, "seed": seed}
+                self._judge(key, start, data=data)
+            for scheme, changes in SCHEMES.items():
+                run = self.out / "runs" / f"letters, {scheme}-{seed}"
+                experiment, course = MODELS[OURS]
+                told = {**course, **LEARNING, **self.settings.overrides, **changes, "seed": str(seed)}
+                if scheme == JOINT:  # from random parameters: as long as both together
+                    told = {**course, **self.settings.overrides, **changes, "seed": str(seed)}
+                replayed = "mnist" if "replay" in changes else None
+                self._train(run, experiment, told, "letters", None if scheme == JOINT else start, replayed)
+                for data in ("mnist", "letters"):
+                    key = {"part": "letters", "model": scheme, "data": data, "seed": seed}
+                    self._judge(key, run, data=data)
+                if scheme in FROZEN:
+                    self._census({"part": "basins", "model": f"letters, {scheme}", "seed": seed}, run)
+
+    def run(self, name: str, seed: int) -> Path:
+        """Return the folder of a restorer."""
+        return self.out / "runs" / f"{name}-{seed}"
+
+    def _trained(self, names: Iterable[str]) -> Iterator[tuple[str, int]]:
+        """Yield (model, seed) of those of these models that are asked for, trained; seed by seed."""
+        for seed in self.settings.seeds:
+            for name in names:
+                if name in self.settings.models:
+                    experiment, course = MODELS[name]
+                    told = {**course, **self.settings.overrides, "seed": str(seed)}
+                    self._train(self.run(name, seed), experiment, told, "mnist", None, None)
+                    yield name, seed
+
+    def _train(
+        self,
+        run: Path,
+        experiment: str,
+        overrides: Mapping[str, str],
+        data: str,
+        start: Path | None,
+        replayed: str | None,
+    ) -> None:
+        settings = load_restoration(experiment, overrides)
+
+        def work(tell: Tell) -> None:
+            train_restorer(
+                self.digits(data, "train"),
+                run,
+                settings,
+                start=start,
+                replayed=None if replayed is None else self.digits(replayed, "train"),
+                resume=(run / LAST).is_file(),
+                progress=lambda now: tell_training(tell, now),
+            )
+
+        self.phases.run(f"train {run.name}", work)
+        if load_restorer(run)[1] != settings:
+            raise BadInputError(
+                f"{run} was trained with other settings; usual cure: another --out, or the settings of before"
+            )
+
+    def _judge_fills(self, damage: Damage | None = None) -> None:
+        """Measure what needs no training: all of it, or on other damage the harmonic fill."""
+        told = damage or Damage()
+        for name, fill in training_free(self.digits("mnist", "train"), told).items():
+            if damage is None or name == "Laplace fill":
+                key: Key = {"part": "models", "model": name}
+                if damage is not None:
+                    key = {"part": "damage", "model": name, "damage": damage.describe()}
+
+                def work(tell: Tell, name: str = name, fill: Restore = fill) -> Mapping[str, Any]:
+                    digits, readers = self.digits("mnist", "test"), self._readers("mnist")
+                    return judge_restorer(name, fill, digits, told, readers, progress=_of(tell)).to_dict()
+
+                self._measure(key, work)
+
+    def _judge(
+        self,
+        key: Key,
+        run: Path,
+        change: Callable[[Restorer], Restorer] | None = None,
+        *,
+        damage: Damage | None = None,
+        wound: float = 0.0,
+        data: str = "mnist",
+    ) -> None:
+        def work(tell: Tell) -> Mapping[str, Any]:
+            model, settings = load_restorer(run)
+            found = judge_restorer(
+                run.name,
+                model if change is None else change(model),
+                self.digits(data, "test"),
+                damage or settings.damage,
+                self._readers(data),
+                wound=wound,
+                progress=_of(tell),
+            )
+            return {**found.to_dict(), "batches": settings.num_steps}
+
+        self._measure(key, work)
+
+    def _census(self, key: Key, run: Path) -> None:
+        def work(tell: Tell) -> Mapping[str, Any]:
+            model, settings = load_restorer(run)
+            return take_census(
+                model,
+                self.digits("mnist", "test"),
+                settings.damage,
+                self._readers("mnist")["judge"],
+                num_starts=self.settings.num_starts,
+                num_rounds=self.settings.num_rounds,
+                seed=settings.seed,
+                progress=_of(tell),
+            ).to_dict()
+
+        self._measure(key, work)
+
+    def _readers(self, data: str) -> dict[str, DigitClassifier]:
+        """Return the classifiers that judge these images, trained, and measured on whole ones."""
+        found = {}
+        for name, (experiment, overrides) in JUDGES.items():
+            if (name == READER) != (data == "letters"):
+                continue
+            run = self.out / "judges" / name
+            digits = self.digits(data, "train")
+            told = load_digit_experiment(experiment, {**overrides, **self.settings.judge_overrides})
+            settings = with_classes_of(digits, told)
+
+            def train(
+                tell: Tell, run: Path = run, settings: ClassifierSettings = settings, digits: Digits = digits
+            ) -> None:
+                train_classifier(
+                    digits,
+                    run,
+                    settings,
+                    resume=(run / LAST).is_file(),
+                    progress=lambda now: tell_training(tell, now),
+                )
+
+            self.phases.run(f"train {name}", train)
+            found[name] = load_classifier(run)
+
+            def work(tell: Tell, model: DigitClassifier = found[name]) -> Mapping[str, Any]:
+                return judge(model, self.digits(data, "test"), num_spectra=0, progress=_of(tell)).to_dict()
+
+            self._measure({"part": "judges", "model": name}, work)
+        return found
+
+    def _measure(self, key: Key, work: Callable[[Tell], Mapping[str, Any]]) -> None:
+        place = ", ".join(str(value) for value in key.values())
+        path = self.out / "results" / f"{place}.json"
+        self.phases.run(place, lambda tell: write_text(path, json.dumps({"key": key, "found": work(tell)})))
+
+    def results(self) -> list[Measured]:
+        """Return what has been measured.
+
+        Raises:
+            FormatError: if a file is damaged.
+        """
+        found = []
+        for path in sorted((self.out / "results").glob("*.json")):
+            try:
+                content = json.loads(path.read_text(encoding="utf-8"))
+                found.append(Measured(content["key"], content["found"]))
+            except (ValueError, KeyError, TypeError) as error:
+                raise FormatError(
+                    f"{path} is damaged ({error}); usual cure: delete it and {self.phases.path}"
+                ) from None
+        return found
+
+    def write(self) -> None:
+        """Write table and page of what is there by now."""
+        facts = {
+            "command": "pdenca digits reproduce",
+            "settings": json.loads(self.settings.to_json()),
+            "courses": {name: {"experiment": item[0], **item[1]} for name, item in MODELS.items()},
+            "seconds": self.phases.seconds,
+            **environment(),
+        }
+        results = self.results()
+        content = {"facts": facts, "results": [vars(item) for item in results]}
+        write_text(self.out / TABLE, json.dumps(content, indent=1) + "\n")
+        write_text(self.out / PAGE, page(results, facts))
+
+
+def _of(tell: Tell) -> Callable[[int, int], None]:
+    return lambda done, total: tell(done, total, "")
