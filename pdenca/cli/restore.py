@@ -55,9 +55,9 @@ def restore_command() -> None:
 )
 @training_options(
     model="memory",
-    models="memory (a hybrid of our own); attractors (an associative memory of ours); hybrid, hybrid-late, ca, "
-    "gate (the recipe of the post, the gate from step 5 on, and its two halves); auto-encoder, u-net; or a TOML "
-    "file like theirs.",
+    models="memory (a hybrid of our own); attractors (an associative memory of ours); hybrid, hybrid-late, "
+    "ca, gate (the recipe of the post, the gate from step 5 on, and its two halves); auto-encoder, u-net; or "
+    "a TOML file like theirs.",
     seeds="Of initial weights, held-out digits, batches, damage.",
     example="num_steps=2000 or damage.share=0.5",
 )
