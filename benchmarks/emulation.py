@@ -5,7 +5,8 @@
 Generates the data (recipe gray-scott-well), trains every model with every seed, scores everything on every
 split, and writes docs/results/emulation.csv (the rows of every seed), emulation.json (settings, hardware,
 seconds) and emulation.md (drawn from the csv by emulation_page.py). Resumable: what is made already is kept;
-two of them may share the work (`--train` and `--score` do one half each). `--page` only draws again.
+two of them may share the work (`--train` and `--score` do one half each). `--keep` leaves what the committed
+table has already as it is and measures the rest; `--page` only draws again.
 """
 
 import argparse
@@ -14,10 +15,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import torch
 from emulation_page import page
-from study import RESULTS, Clock, Scored, write_rows
+from study import RESULTS, Clock, Scored, hardware, read_rows, write_rows
 
 from pdenca.core import BadInputError, Emulator, StabilityError, write_text
 from pdenca.datasets import generate
@@ -25,7 +27,7 @@ from pdenca.datasets.recipes.gray_scott_well import GrayScottWellRecipe
 from pdenca.evaluation import Case, EvaluationSettings, evaluate, load_rows
 from pdenca.evaluation.intervals import bind_to_interval
 from pdenca.tasks.comparison import baseline_rows, load_cases, tuned_rows
-from pdenca.tasks.emulation import environment, load_experiment, load_run, train_emulator
+from pdenca.tasks.emulation import load_experiment, load_run, train_emulator
 from pdenca.tasks.rivals import RESOLUTION_FLOOR
 from pdenca.tasks.splits import expand_splits
 from pdenca.tasks.training_data import measure_scales
@@ -111,6 +113,9 @@ def main() -> None:
     parser.add_argument("--splits", default=",".join(SPLITS), help="which splits to score on")
     parser.add_argument("--train", action="store_true", help="only train")
     parser.add_argument("--score", action="store_true", help="only score what is trained")
+    parser.add_argument(
+        "--keep", action="store_true", help="keep the rows that the committed table has, measure the others"
+    )
     parser.add_argument("--page", action="store_true", help="only draw the page from the table again")
     options = parser.parse_args()
     torch.set_num_threads(1)
@@ -120,6 +125,7 @@ def main() -> None:
         [int(text) for text in options.seeds.split(",")],
         options.models.split(","),
         options.splits.split(","),
+        Committed() if options.keep or options.page else None,
     )
     if not (options.page or options.score):
         study.make_data()
@@ -130,11 +136,32 @@ def main() -> None:
         study.write()
 
 
+class Committed:
+    """What the committed table and its facts hold."""
+
+    def __init__(self) -> None:
+        self.rows = read_rows(RESULTS / "emulation.csv")
+        self.facts = json.loads((RESULTS / "emulation.json").read_text())
+
+    def has(self, work: str) -> bool:
+        """Return whether a piece of work was done for it."""
+        return work in self.facts["seconds"]
+
+
 class Study:
     """The pieces of work and where their results lie."""
 
-    def __init__(self, out: Path, data: Path, seeds: list[int], models: list[str], splits: list[str]) -> None:
+    def __init__(
+        self,
+        out: Path,
+        data: Path,
+        seeds: list[int],
+        models: list[str],
+        splits: list[str],
+        kept: Committed | None,
+    ) -> None:
         self.out, self.data, self.seeds, self.models, self.splits = out, data, seeds, models, splits
+        self.kept = kept
         self.clock = Clock(out / "seconds.json")
 
     def make_data(self) -> None:
@@ -155,7 +182,8 @@ class Study:
             for model in self.models:
                 experiment = load_experiment(model, {**MODELS[model], "seed": str(seed)})
                 work = partial(train_emulator, self.data, self.run(model, seed), experiment, resume=True)
-                self.clock.once(f"train {model}, seed {seed}", work)
+                if not self._is_kept(f"train {model}, seed {seed}"):
+                    self.clock.once(f"train {model}, seed {seed}", work)
 
     def trained(self) -> Iterator[tuple[str, int]]:
         """Yield the models and seeds whose training is complete."""
@@ -176,8 +204,10 @@ class Study:
                     # as many grids of the training's spacing between each other, instead of rescaled kernels
                     name, other = f"{model}, interleaved", replace(emulator, finer="interleaved")
                     self._score(split, plan, f"{name}-{seed}", {name: other})
-            for name, emulator in self.rivals(plan).items():
-                self._score(split, plan, name, {name: emulator})
+            # how far solvers may reach is told by a rule; without one here they are all kept
+            if rules or not self.kept:
+                for name, emulator in self.rivals(plan).items():
+                    self._score(split, plan, name, {name: emulator})
 
     def rivals(self, plan: Scoring) -> dict[str, Emulator]:
         """Return the rows that no seed decides."""
@@ -215,14 +245,26 @@ class Study:
             if reasons:
                 write_text(folder / CANNOT, "; ".join(reasons) + "\n")
 
-        self.clock.once(f"score {label} on {split}", work)
+        if not self._is_kept(f"score {label} on {split}"):
+            self.clock.once(f"score {label} on {split}", work)
+
+    def _is_kept(self, work: str) -> bool:
+        return self.kept is not None and self.kept.has(work)
 
     def folder(self, split: str, label: str) -> Path:
         """Return where the scores of a row on a split lie."""
         return self.out / "scores" / split / label.replace(" ", "-").replace(",", "")
 
     def rows(self) -> Iterator[Scored]:
-        """Yield all rows that were scored."""
+        """Yield all rows that were scored, now or before."""
+        own = list(self._own_rows())
+        yield from own
+        known = {(seed, row.model, row.split) for seed, row in own}
+        for seed, row in self.kept.rows if self.kept else ():
+            if (seed, row.model, row.split) not in known:
+                yield seed, row
+
+    def _own_rows(self) -> Iterator[Scored]:
         for name in self.clock.seconds:
             if not name.startswith("score "):
                 continue
@@ -245,16 +287,18 @@ class Study:
         """Write the table, the facts and the page."""
         rows = sorted(self.rows(), key=lambda item: list(SPLITS).index(base_of(item[1].split)))
         runs = [load_run(self.run(model, seed)) for model, seed in self.trained()]
+        before: Mapping[str, Any] = self.kept.facts if self.kept else {}
         facts = {
             "command": "python benchmarks/emulation.py",
             "seeds": self.seeds,
-            "parameters": {run.name: run.num_parameters for run in runs},
-            "settings": {run.name: json.loads(run.settings.to_json()) for run in runs},
+            "parameters": before.get("parameters", {}) | {run.name: run.num_parameters for run in runs},
+            "settings": before.get("settings", {})
+            | {run.name: json.loads(run.settings.to_json()) for run in runs},
             "splits": {name: vars(plan) for name, plan in SPLITS.items()},
             "data": DATA,
-            "cannot": self.cannot(),
-            "seconds": self.clock.seconds,
-            **environment(),
+            "cannot": before.get("cannot", {}) | self.cannot(),
+            "seconds": before.get("seconds", {}) | self.clock.seconds,
+            **hardware(self.kept and self.kept.facts, bool(self.clock.seconds)),
         }
         write_rows(RESULTS / "emulation.csv", rows)
         write_text(RESULTS / "emulation.json", json.dumps(facts, indent=1) + "\n")

@@ -35,11 +35,11 @@ from steady_rows import (
     time_step_of,
     training_cost,
 )
-from study import RESULTS, Clock
+from study import RESULTS, Clock, hardware
 
 from pdenca.core import write_text
 from pdenca.datasets import RECIPES, generate
-from pdenca.tasks.emulation import environment, load_experiment, train_emulator
+from pdenca.tasks.emulation import load_experiment, train_emulator
 from pdenca.tasks.settings import EmulationSettings, StageSettings
 from pdenca.tasks.steady import Pattern, SettleSettings
 from pdenca.tasks.steady.one_shot import train_one_shot
@@ -343,18 +343,6 @@ class Study:
         known = dict(self.kept.facts["searches"]) if self.kept else {}
         return known | {name: json.loads(path.read_text()) for name, path in paths.items() if path.is_file()}
 
-    def environment(self) -> dict[str, Any]:
-        """Return what the numbers were measured with, also those that are kept."""
-        now = environment()
-        if self.kept:
-            before = self.kept.facts["processor"]
-            worked = any(clock.seconds for clock in self.clocks.values())
-            if not worked:
-                return {name: self.kept.facts[name] for name in now}
-            if now["processor"] not in before.split(" and "):
-                now["processor"] = f"{before} and {now['processor']}"
-        return now
-
     def write(self) -> None:
         """Write the table, the facts and the page."""
         rows = list(self.rows())
@@ -373,7 +361,7 @@ class Study:
                 for name, clock in self.clocks.items()
                 for key, value in clock.seconds.items()
             },
-            **self.environment(),
+            **hardware(self.kept and self.kept.facts, any(clock.seconds for clock in self.clocks.values())),
         }
         with (RESULTS / "steady-patterns.csv").open("w", newline="", encoding="utf-8") as file:
             writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")

@@ -5,11 +5,13 @@ import json
 import math
 import re
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from pdenca.core import write_text
 from pdenca.evaluation import Row
+from pdenca.tasks.emulation import environment
 
 RESULTS = Path(__file__).parent.parent / "docs" / "results"
 COLUMNS = ("seed", "model", "split", "regime", "metric", "window", "value", "low", "high")
@@ -43,6 +45,24 @@ class Clock:
     def _read(self) -> None:
         if self.path.is_file():
             self.seconds = json.loads(self.path.read_text())
+
+
+def hardware(kept: Mapping[str, Any] | None = None, worked: bool = True) -> dict[str, Any]:
+    """Return what numbers were measured with, also those that are kept from the committed facts of a study.
+
+    Arguments:
+        kept: these facts.
+        worked: whether anything has been measured beside them.
+    """
+    now = environment()
+    if kept is None:
+        return now
+    if not worked:
+        return {name: kept[name] for name in now}
+    before = str(kept["processor"])
+    if now["processor"] not in before.split(" and "):
+        now["processor"] = f"{before} and {now['processor']}"
+    return now
 
 
 def write_rows(path: Path, rows: Iterable[Scored], kept: Sequence[str] = KEPT) -> None:
