@@ -54,6 +54,9 @@ def page(rows: Rows, facts: Mapping[str, Any]) -> str:
     ]
     for equation in dict.fromkeys(row["equation"] for row in fields):
         lines += [f"## {equation}", ""]
+        most = facts.get("starts", {}).get(equation)
+        if most is not None:
+            lines += [f"The first {most} starts of every file: the search takes minutes for each.", ""]
         for split, meaning in SPLITS.items():
             chosen = [row for row in fields if (row["equation"], row["split"]) == (equation, split)]
             if chosen:
