@@ -69,7 +69,7 @@ UNROLLED = (25, 8, 2)  # frames, the longest first
 ALONE = "pairs"  # the rule before its last stage
 SEARCH = {
     "schnakenberg": SettleSettings(max_time=2000.0),
-    "gray-scott": SettleSettings(max_time=12_000.0, patience=100, max_evaluations=400),
+    "gray-scott": SettleSettings(max_time=12_000.0, patience=300, max_evaluations=1000),
 }
 STARTS = {"schnakenberg": None, "gray-scott": 8}
 """How many of each file; None for all: Gray-Scott's take minutes each."""

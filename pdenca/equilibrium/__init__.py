@@ -20,7 +20,7 @@ from .method import Method
 from .neutral import NullModes
 from .newton_krylov import NewtonKrylov
 from .picard import Picard
-from .preconditioning import Preconditioned, Preconditioner
+from .preconditioning import Learning, Preconditioned, Preconditioner
 from .pseudo_transient import PseudoTransient
 from .regularisers import attached_iterates, fixed_point_correction, jacobian_penalty
 from .result import REASONS, FixedPoint
@@ -40,6 +40,7 @@ __all__ = [
     "EquilibriumRecord",
     "EquilibriumSettings",
     "FixedPoint",
+    "Learning",
     "LinearSolution",
     "Linearisation",
     "Map",

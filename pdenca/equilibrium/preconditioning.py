@@ -2,6 +2,7 @@
 
 from typing import Protocol, runtime_checkable
 
+from jaxtyping import Int
 from torch import Tensor
 
 from .rows import PerSample
@@ -11,17 +12,28 @@ from .rows import PerSample
 class Preconditioner(Protocol):
     """b ↦ roughly (σ + I - J)⁻¹ b, linear, cheap and separate for each sample.
 
+    One that has a method ``told`` hears how many products each sample's solve took, to be better next time.
+
     Attributes:
-        products: of the Jacobian with vectors that each sample's cost to make.
+        products: of the Jacobian with vectors that each sample's cost to make; one number, or one for each.
     """
 
     @property
-    def products(self) -> int:
+    def products(self) -> int | Tensor:
         """Products that it cost."""
         ...
 
     def __call__(self, right: Tensor, shift: PerSample) -> Tensor:
         """Return the solution for states ``right`` and σ > 0 of every sample."""
+        ...
+
+
+@runtime_checkable
+class Learning(Protocol):
+    """A preconditioner that is told how well it did."""
+
+    def told(self, products: Int[Tensor, " batch"]) -> None:
+        """Hear how many products the solve of each sample took."""
         ...
 
 

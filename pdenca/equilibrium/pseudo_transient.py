@@ -10,7 +10,7 @@ from torch import Tensor
 from .gmres import gmres
 from .linearisation import Linearisation
 from .method import Method
-from .preconditioning import Preconditioned
+from .preconditioning import Learning, Preconditioned
 from .rows import PerSample, RowMap, Rows, sizes
 from .search import Search
 
@@ -81,7 +81,7 @@ class PseudoTransient(Method):
         part = search.map.part(chosen)
         here, shift = points[chosen], 1 / step[chosen]
         linear = Linearisation(part, here)
-        solve, cost = _preconditioner(part, here, shift)
+        solve, cost, told = _preconditioner(part, here, shift)
         solved = gmres(
             lambda v: _shifted(linear, solve(v), shift),
             residual[chosen],
@@ -90,6 +90,7 @@ class PseudoTransient(Method):
             basis_size=self.max_products,
         )
         search.products[chosen] += solved.products + cost
+        told(solved.products)
         direction = torch.zeros_like(points)
         direction[chosen] = solve(solved.solution)
         return direction
@@ -99,9 +100,15 @@ def _shifted(linear: Linearisation, vectors: Rows, shift: PerSample) -> Rows:
     return (1 + shift)[:, None] * vectors - linear.times(vectors)
 
 
-def _preconditioner(map: RowMap, points: Rows, shift: PerSample) -> tuple[Callable[[Rows], Rows], int]:
-    """Return rows ↦ about (shift + I - J)⁻¹ rows, and the products it cost; nothing if the step has none."""
+def _preconditioner(
+    map: RowMap, points: Rows, shift: PerSample
+) -> tuple[Callable[[Rows], Rows], int | Tensor, Callable[[Tensor], None]]:
+    """Return rows ↦ about (shift + I - J)⁻¹ rows, the products it cost, and who is told what solving took.
+
+    If the step has none, it does nothing.
+    """
     if not isinstance(map.step, Preconditioned):
-        return lambda rows: rows, 0
+        return lambda rows: rows, 0, lambda products: None
     made = map.step.preconditioner(map.states(points))
-    return lambda rows: map.rows(made(map.states(rows), shift)), made.products
+    told = made.told if isinstance(made, Learning) else lambda products: None
+    return lambda rows: map.rows(made(map.states(rows), shift)), made.products, told

@@ -13,8 +13,10 @@ from pdenca.automaton import (
     LocalRule,
     TransportReaction,
 )
-from pdenca.equilibrium import Preconditioned, Selectable, solve
+from pdenca.equilibrium import Learning, Preconditioned, Selectable, solve
 from pdenca.solvers import Grid
+from pdenca.tasks.steady import cells
+from pdenca.tasks.steady.cells import CellStep, coloured_jacobians
 from pdenca.tasks.steady.settle import GridStep
 from pdenca.tasks.steady.waves import WaveSolve, WaveStep, kernel_symbol
 
@@ -71,10 +73,10 @@ def field(generator):
 def wave(grid, index):
     """cos(k x) along each axis, as it fits between walls or around."""
     result = torch.ones(grid.shape, dtype=torch.float64)
-    for axis, (cells, number) in enumerate(zip(grid.shape, index, strict=True)):
+    for axis, (size, number) in enumerate(zip(grid.shape, index, strict=True)):
         periodic = grid.boundaries[axis] == "periodic"
-        x = torch.arange(cells, dtype=torch.float64) + (0 if periodic else 0.5)
-        angle = (2 if periodic else 1) * math.pi * number / cells * x
+        x = torch.arange(size, dtype=torch.float64) + (0 if periodic else 0.5)
+        angle = (2 if periodic else 1) * math.pi * number / size * x
         result = result * torch.cos(angle).view(-1, *(1,) * (len(grid.shape) - 1 - axis))
     return result
 
@@ -121,9 +123,71 @@ def test_a_wave_that_cannot_be_solved_for_is_left_alone():
 
 
 @pytest.mark.parametrize("boundaries", BOUNDARIES)
-def test_patterns_are_found_with_fewer_products_and_are_the_same(boundaries, field):
+def test_the_jacobian_is_found_by_colours(boundaries, field, generator):
+    step = bind(Brusselating(), boundaries, {"supply": field})
+    states = torch.rand(3, 2, *SHAPE, dtype=torch.float64, generator=generator)
+    exact = torch.stack(
+        [
+            torch.func.jacrev(
+                lambda row, n=n: step.select(torch.tensor([n]))(row.view(1, 2, *SHAPE)).flatten()
+            )(states[n].flatten())
+            for n in range(3)
+        ]
+    ).detach()
+    # every cell has a colour of its own: nothing is mixed
+    found, cost = coloured_jacobians(step, states, reach=5)
+    assert cost == 2 * 8 * 10
+    for matrix, true in zip(found, exact, strict=True):
+        torch.testing.assert_close(torch.from_numpy(matrix.toarray()), true, rtol=0, atol=2e-7)
+    # the step reaches four cells, the kernel's far ends being slight
+    near, cost = coloured_jacobians(step, states, reach=2)
+    assert cost == 2 * 5 * 5
+    for matrix, true in zip(near, exact, strict=True):
+        assert (torch.from_numpy(matrix.toarray()) - true).norm() < 0.1 * (true - torch.eye(len(true))).norm()
+
+
+def test_what_becomes_dear_is_solved_by_cells(field, generator):
+    step = CellStep(bind(Brusselating(), BOUNDARIES[1], {"supply": field}))
+    states = 3 * torch.rand(3, 2, *SHAPE, dtype=torch.float64, generator=generator)
+    shift = torch.full((3,), 0.02, dtype=torch.float64)
+    right = torch.rand(states.shape, dtype=torch.float64, generator=generator)
+
+    def errors(made):
+        with torch.no_grad():
+            solved = made(right, shift)
+            product = torch.func.jvp(step, (states,), (solved,))[1]
+        return ((1 + shift)[:, None, None, None] * solved - product - right).flatten(1).norm(dim=1)
+
+    made = step.preconditioner(states)
+    assert isinstance(made, Learning)
+    assert made.products.tolist() == [2, 2, 2]
+    before = errors(made)
+    made.told(torch.tensor([3, 90, 25]))
+    made = step.preconditioner(states)
+    # 8 x 10 cells have 7 x 7 colours of 2 channels
+    assert made.products.tolist() == [2, 98, 2]
+    after = errors(made)
+    assert after[1] < 0.3 * before[1]
+    torch.testing.assert_close(after[[0, 2]], before[[0, 2]])
+    # it serves on, and the same trajectory is known when it is chosen
+    assert step.preconditioner(states).products.tolist() == [2, 0, 2]
+    chosen = torch.tensor([2, 1])
+    assert step.select(chosen).preconditioner(states[chosen]).products.tolist() == [2, 0]
+
+
+def test_large_grids_keep_their_waves(monkeypatch, field):
+    monkeypatch.setattr(cells, "_LARGEST", 159)
+    step = CellStep(bind(Brusselating(), BOUNDARIES[1], {"supply": field}))
+    states = torch.rand(3, 2, *SHAPE, dtype=torch.float64)
+    step.preconditioner(states).told(torch.tensor([99, 99, 99]))
+    assert step.preconditioner(states).products.tolist() == [2, 2, 2]
+
+
+@pytest.mark.parametrize("made", [WaveStep, CellStep])
+@pytest.mark.parametrize("boundaries", BOUNDARIES)
+def test_patterns_are_found_with_fewer_products_and_are_the_same(boundaries, made, field):
     step = bind(Brusselating(time=50), boundaries, {"supply": 0.5 + field}, diffusion=(5.0, 15.0))
-    helped = WaveStep(step)
+    helped = made(step)
     assert isinstance(helped, GridStep)
     assert isinstance(helped, Preconditioned)
     assert isinstance(helped, Selectable)

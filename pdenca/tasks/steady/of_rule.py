@@ -19,10 +19,10 @@ from pdenca.solvers.transform import is_spectral
 
 from ..models import NeuralEmulator
 from ..validation import pooled_squares
+from .cells import CellStep
 from .report import Pattern, SteadyReport
 from .settle import SettleSettings, settle
 from .starts import Starts, load_starts
-from .waves import WaveStep
 
 
 def steady_of_rule(
@@ -111,7 +111,7 @@ def steady_of_rule(
     )
 
 
-def one_step(emulator: NeuralEmulator, grid: Grid, context: Context) -> BoundAutomaton | WaveStep:
+def one_step(emulator: NeuralEmulator, grid: Grid, context: Context) -> BoundAutomaton | CellStep:
     """Return the map whose fixed points are the rule's equilibria: one automaton step.
 
     With a preconditioner where the grid has waves.
@@ -130,7 +130,7 @@ def one_step(emulator: NeuralEmulator, grid: Grid, context: Context) -> BoundAut
             f"{grid.spacing[0]:g}; usual cure: data with the same cells"
         )
     bound = emulator.automaton.bind(grid, context, num_steps=1)
-    return WaveStep(bound) if is_spectral(grid) else bound
+    return CellStep(bound) if is_spectral(grid) else bound
 
 
 def reference_rates(
