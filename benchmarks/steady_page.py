@@ -67,6 +67,7 @@ def page(rows: Rows, facts: Mapping[str, Any]) -> str:
                         _solver_cost(chosen),
                         _seconds(facts.get("searches", {}).get(equation)),
                         _validation(facts.get("validation", {}).get(equation, {})),
+                        _again(facts.get("again", {}).get(equation)),
                         _training_cost(facts.get("costs", {}).get(equation, {})),
                     ):
                         lines += [*cost, ""] if cost else []
@@ -97,6 +98,17 @@ def _validation(errors: Mapping[str, Sequence[float]]) -> list[str]:
         "The error by which models were chosen (where they are a hundred frames after the true steady states "
         f"of the validation split), seed by seed: {told}. A run whose last stage made it no better kept what "
         "it had before, as `pairs`."
+    ]
+
+
+def _again(told: Mapping[str, Any] | None) -> list[str]:
+    """Return which rows are of other rules than the rest."""
+    if told is None:
+        return []
+    return [
+        "On another processor rounding leads the same training elsewhere. These rows were measured later, with "
+        f"models trained again by the same seeds (rule: {', '.join(f'{x:.3g}' for x in told['validation'])}): "
+        f"{'; '.join(told['rows'])}.",
     ]
 
 

@@ -337,6 +337,20 @@ class Study:
                     found.setdefault(equation, {})[model] = [kept_score(run)[0] for run in done]
         return found
 
+    def again(self) -> dict[str, dict[str, Any]]:
+        """Return which rows were measured with rules that were trained again, and how good these are."""
+        found: dict[str, dict[str, Any]] = (
+            copy.deepcopy(self.kept.facts.get("again", {})) if self.kept else {}
+        )
+        for equation in self.kept.facts["validation"] if self.kept else ():
+            runs = [self._run(equation, "rule", seed) for seed in self.seeds]
+            rows = [path.stem for path in (self.out / "scores").glob(f"{equation} * [rpum]*.json")]
+            names = [row.removeprefix(f"{equation} ") for row in rows if " cost " not in row]
+            if names and all(run.is_dir() for run in runs):
+                errors = [kept_score(run)[0] for run in runs]
+                found[equation] = {"validation": errors, "rows": sorted(names)}
+        return found
+
     def searches(self) -> dict[str, Any]:
         """Return what the search of one start costs, by equation."""
         paths = {equation: self.out / "scores" / f"{equation} search.json" for equation in FIELDS}
@@ -354,6 +368,7 @@ class Study:
             "costs": self.costs(),
             "searches": self.searches(),
             "validation": self.validation(),
+            "again": self.again(),
             "starts": STARTS,
             "seconds": (self.kept.facts["seconds"] if self.kept else {})
             | {
