@@ -105,10 +105,10 @@ def _again(told: Mapping[str, Any] | None) -> list[str]:
     """Return which rows are of other rules than the rest."""
     if told is None:
         return []
+    errors = ", ".join(f"{value:.3g}" for value in told["validation"])
     return [
-        "On another processor rounding leads the same training elsewhere. These rows were measured later, with "
-        f"models trained again by the same seeds (rule: {', '.join(f'{x:.3g}' for x in told['validation'])}): "
-        f"{'; '.join(told['rows'])}.",
+        "On another processor rounding leads the same training elsewhere. These rows were measured later, "
+        f"with models trained again by the same seeds (rule: {errors}): {'; '.join(told['rows'])}.",
     ]
 
 
