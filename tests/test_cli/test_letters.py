@@ -76,7 +76,7 @@ def test_letters_are_restored_and_judged_by_a_reader_of_letters(call, refused, f
     command = ["digits", "restore", "evaluate", tmp_path / "run", "--judge", run]
     result = call(*command, "--data", "letters", "--data-dir", folder)
     assert result.exit_code == 0, result.output
-    assert "52 test digits" in result.stdout
+    assert "52 test images" in result.stdout
     assert "tells 26 classes apart" in refused(*command, "--sample")
     picture = tmp_path / "film.png"
     flags = ["--data", "letters", "--data-dir", folder, "--digits", 1, "--png", picture]

@@ -2,6 +2,7 @@
 
 import fcntl
 import json
+import re
 import os
 import shutil
 import signal
@@ -248,7 +249,8 @@ def test_progress_counts_every_trajectory_once(small, tmp_path):
     assert set(done) == set(range(7))
     assert seen[-1] == (6, 6, "done")
     messages = [report[2] for report in seen]
-    assert "train/maze: frame 2 of 4; 6 of 24 frames, 0 dead" in messages
+    # how many of the other file's frames are done by then is up to the processes
+    assert any(re.fullmatch(r"train/maze: frame 2 of 4; \d+ of 24 frames, 0 dead", text) for text in messages)
 
 
 def test_a_second_run_does_nothing(small, own_small):
