@@ -346,7 +346,11 @@ class Study:
             runs = [self._run(equation, "rule", seed) for seed in self.seeds]
             rows = [path.stem for path in (self.out / "scores").glob(f"{equation} * [rpum]*.json")]
             names = [row.removeprefix(f"{equation} ") for row in rows if " cost " not in row]
-            if names and all(run.is_dir() for run in runs):
+            older = any(
+                place[0] == equation and place[2] == "rule" and not self.path(*place).is_file()
+                for place in (self.kept.rows if self.kept else ())
+            )
+            if names and older and all(run.is_dir() for run in runs):
                 errors = [kept_score(run)[0] for run in runs]
                 found[equation] = {"validation": errors, "rows": sorted(names)}
         return found

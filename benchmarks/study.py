@@ -60,8 +60,8 @@ def hardware(kept: Mapping[str, Any] | None = None, worked: bool = True) -> dict
     if not worked:
         return {name: kept[name] for name in now}
     before = str(kept["processor"])
-    if now["processor"] not in before.split(" and "):
-        now["processor"] = f"{before} and {now['processor']}"
+    known = now["processor"] in before.split(" and ")
+    now["processor"] = before if known else f"{before} and {now['processor']}"
     return now
 
 
