@@ -48,8 +48,8 @@ def page(rows: Rows, facts: Mapping[str, Any]) -> str:
         "relative rate of change under the equation with exact derivatives, median (1/time). *structure*: "
         "share of the variance that sits at other wavelengths than in the data's pattern, median; the table "
         "has distances of covered area and of values, too. *undecided*: "
-        "an equilibrium whose stability was not asked for. A model without a row on a split was not "
-        "measured there.",
+        "an equilibrium whose stability was not asked for, or not told. A model without a row on a "
+        "split was not measured there.",
         "",
     ]
     for equation in dict.fromkeys(row["equation"] for row in fields):

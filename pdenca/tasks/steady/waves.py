@@ -1,10 +1,10 @@
-"""An automaton on a grid that knows how to solve with its own Jacobian, nearly: wave by wave."""
+"""How an automaton on a grid solves with its own Jacobian, nearly: wave by wave."""
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Final
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Float
 from torch import Tensor
 
 from pdenca.automaton import BoundAutomaton
@@ -16,45 +16,6 @@ from pdenca.solvers.transform import SpectralTransform
 _FLOOR: Final = 0.05
 
 State = Float[Tensor, "batch channel *space"]
-
-
-@dataclass(frozen=True, eq=False)
-class WaveStep:
-    """A bound automaton on a periodic or no-flux grid, with a preconditioner; else what that is.
-
-    Arguments:
-        bound: the automaton; deterministic.
-    """
-
-    bound: BoundAutomaton
-
-    @property
-    def lattice(self) -> Grid:
-        """The domain."""
-        grid: Grid = self.bound.lattice
-        return grid
-
-    @property
-    def time_step(self) -> float:
-        """Physical time of one application."""
-        return self.bound.time_step
-
-    @property
-    def deterministic(self) -> bool:
-        """Whether every cell fires in every step."""
-        return self.bound.deterministic
-
-    def select(self, trajectories: Int[Tensor, " chosen"]) -> "WaveStep":
-        """Return the Step of some trajectories."""
-        return replace(self, bound=self.bound.select(trajectories))
-
-    def __call__(self, state: State) -> State:
-        """Return the state ``time_step`` later."""
-        return self.bound(state)
-
-    def preconditioner(self, states: State) -> "WaveSolve":
-        """Return the preconditioner at the homogeneous means of these states."""
-        return WaveSolve(kernel_symbol(self.bound, states), self.lattice)
 
 
 class WaveSolve:
