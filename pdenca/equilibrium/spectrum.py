@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Literal
 
 import numpy as np
 import scipy.sparse.linalg
@@ -11,11 +11,18 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from .linearisation import Linearisation
+from .preconditioning import Preconditioned
 from .rows import RowMap, Selectable
+from .shift_invert import NearOne
 
 Vector = NDArray[np.float64]
+Method = Literal["dense", "arnoldi", "shift-invert"]
 
 LARGEST_DENSE: Final = 300
+_CYCLES: Final = 100  # restarts of Arnoldi
+_OUTER: Final = 5  # the same where only what stands apart is looked for
+_NEAR: Final = 3  # so many times as many near 1
+_SAME: Final = 1e-5  # eigenvalues this near to each other are one
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,12 +46,14 @@ class Spectrum:
     failure: str
 
 
-def spectra(map: RowMap, state: Tensor, num_eigenvalues: int, dense: bool) -> list[Spectrum]:
+def spectra(map: RowMap, state: Tensor, num_eigenvalues: int, method: Method) -> list[Spectrum]:
     """Return the leading eigenvalues of J at every state of a batch."""
     rows = map.rows(state)
-    if not dense:
+    if method == "arnoldi":
         return [_by_arnoldi(_product_of_sample(map, rows, b), rows.shape[1], num_eigenvalues, rows.dtype)
                 for b in range(len(rows))]  # fmt: skip
+    if method == "shift-invert":
+        return [_by_shift_invert(map, rows, b, num_eigenvalues) for b in range(len(rows))]
     linear = Linearisation(map, rows)
     columns = []
     for number in range(rows.shape[1]):  # one product serves all samples
@@ -61,6 +70,23 @@ def spectra(map: RowMap, state: Tensor, num_eigenvalues: int, dense: bool) -> li
             _ordered(lambda v, matrix=matrix: matrix @ v, values, vectors, num_eigenvalues, True, "")  # type: ignore[misc]
         )
     return found
+
+
+def _by_shift_invert(map: RowMap, rows: Tensor, sample: int, count: int) -> Spectrum:
+    """Those near 1, and the largest of all, as far as a short run of Arnoldi tells them."""
+    own = map.part(torch.tensor([sample], device=rows.device))
+    row = rows[sample : sample + 1]
+    times = _product_of_sample(map, rows, sample)
+    if not isinstance(own.step, Preconditioned):
+        return _by_arnoldi(times, row.shape[1], count, row.dtype)
+    outer = _by_arnoldi(times, row.shape[1], count, row.dtype, _OUTER)
+    if not np.isfinite(times(np.ones(row.shape[1]))).all():
+        return outer
+    values, vectors, failure = NearOne(own, row).find(_NEAR * count)
+    new = np.abs(outer.values[:, None] - values).min(1, initial=np.inf) > _SAME
+    values = np.concatenate((values, outer.values[new]))
+    vectors = np.concatenate((vectors, outer.vectors[:, new]), axis=1)
+    return _ordered(times, values, vectors, len(values), False, failure)
 
 
 def _product_of_sample(map: RowMap, rows: Tensor, sample: int) -> Callable[[Vector], Vector]:
@@ -80,7 +106,9 @@ def _product_of_sample(map: RowMap, rows: Tensor, sample: int) -> Callable[[Vect
     return times
 
 
-def _by_arnoldi(times: Callable[[Vector], Vector], size: int, count: int, dtype: torch.dtype) -> Spectrum:
+def _by_arnoldi(
+    times: Callable[[Vector], Vector], size: int, count: int, dtype: torch.dtype, cycles: int = _CYCLES
+) -> Spectrum:
     # one more than wanted, as ARPACK may tear the last pair of conjugates apart
     wanted, count = count, min(count + 1, size - 2)
     start = np.random.default_rng(0).standard_normal(size)
@@ -100,7 +128,7 @@ def _by_arnoldi(times: Callable[[Vector], Vector], size: int, count: int, dtype:
             which="LM",
             v0=start,
             ncv=min(size, max(4 * count, 40)),
-            maxiter=100,
+            maxiter=cycles,
             tol=1e-9 if dtype == torch.float64 else 1e-6,
         )
     except scipy.sparse.linalg.ArpackNoConvergence as error:

@@ -2,7 +2,7 @@
 
 import math
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, cast, get_args
 
 import numpy as np
 import torch
@@ -13,8 +13,9 @@ from torch import Tensor
 from pdenca.core import BadInputError
 
 from .neutral import NullModes, neutral_basis
+from .preconditioning import Preconditioned
 from .rows import Map, RowMap, positive_time, sizes
-from .spectrum import LARGEST_DENSE, Spectrum, spectra
+from .spectrum import LARGEST_DENSE, Method, Spectrum, spectra
 
 # what a grid may do to a translation: eigenvalues this near to 1 still count as one
 _LARGEST_PINNING: Final = 0.01
@@ -45,7 +46,7 @@ class MapStability:
             because a coarse grid holds a pattern in place; 0 without null modes.
         relative_residual: ‖f(z) - z‖ / ‖f(z)‖ of the state itself.
         tolerance: | |λ| - 1 | below this is not told from 0.
-        method: "dense" or "arnoldi".
+        method: "dense", "arnoldi" or "shift-invert".
     """
 
     verdict: str
@@ -80,8 +81,10 @@ def stability_of(
 
     Solvers find unstable fixed points as readily as stable ones; the iteration itself, or the process that f
     stands for, ends only in stable ones. "dense" forms J by one product per entry and finds all eigenvalues;
-    "arnoldi" is matrix-free (ARPACK). Both see complex pairs, which power iteration does not. The verdict is
-    on infinitesimal perturbations; :func:`perturbed_rollout` tries finite ones. It says nothing on transient
+    "arnoldi" is matrix-free (ARPACK). Both see complex pairs, which power iteration does not. "shift-invert"
+    does much less work where many λ are near 1, with a step that has a preconditioner: it finds those nearest
+    to 1, see :class:`~pdenca.equilibrium.shift_invert.NearOne`, and of the others the largest only as far as
+    they stand apart. The verdict is on infinitesimal perturbations; :func:`perturbed_rollout` tries finite ones. It says nothing on transient
     growth, which a non-normal J allows even where all eigenvalues are small; and where f has a kink, as ReLU
     at exactly 0, J is one of several one-sided derivatives: try :func:`perturbed_rollout` there.
 
@@ -94,7 +97,8 @@ def stability_of(
             that lie in their span, with λ = 1 or as near to it as ``pinning``, are no instabilities.
         time_step: time that one application takes (time); by default the step's own.
         tolerance: of | |λ| - 1 |; by default the root of the rounding error.
-        method: "dense" or "arnoldi"; by default dense up to 300 entries.
+        method: "dense", "arnoldi" or "shift-invert"; by default dense up to 300 entries, beyond that
+            shift-invert for a step with a preconditioner.
 
     Returns:
         One verdict per sample.
@@ -104,8 +108,10 @@ def stability_of(
 
     Source: Lehoucq, Sorensen and Yang, ARPACK users' guide (1998).
     """
-    if method not in (None, "dense", "arnoldi"):
-        raise BadInputError(f"method must be 'dense' or 'arnoldi', got {method!r}")
+    if method not in (None, *get_args(Method)):
+        raise BadInputError(f"method must be one of {', '.join(get_args(Method))}, got {method!r}")
+    if method == "shift-invert" and not isinstance(step, Preconditioned):
+        raise BadInputError("shift-invert needs a step that has a preconditioner; usual cure: method='arnoldi'")
     if num_eigenvalues < 1:
         raise BadInputError(f"num_eigenvalues must be at least 1, got {num_eigenvalues}")
     if tolerance is not None and not 0 <= tolerance < 1:
@@ -115,14 +121,15 @@ def stability_of(
     rows = map.rows(state)
     num_entries = rows.shape[1]
     if method is None:
-        method = "dense" if num_entries <= LARGEST_DENSE else "arnoldi"
-    if method == "arnoldi" and num_entries < 4:
+        beyond = "shift-invert" if isinstance(step, Preconditioned) else "arnoldi"
+        method = "dense" if num_entries <= LARGEST_DENSE else beyond
+    if method != "dense" and num_entries < 4:
         method = "dense"  # ARPACK leaves at least two eigenvalues out
     values = map(rows)
     residuals = sizes(values - rows) / sizes(values).clamp(min=torch.finfo(rows.dtype).tiny)
     tolerance = torch.finfo(rows.dtype).eps ** 0.5 if tolerance is None else tolerance
     asked = num_entries if method == "dense" else num_eigenvalues
-    found = spectra(map, state, asked, method == "dense")
+    found = spectra(map, state, asked, cast(Method, method))
     bases = (
         np.zeros((len(rows), num_entries, 0))
         if null_modes is None

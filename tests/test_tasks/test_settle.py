@@ -44,6 +44,12 @@ def part(z):
     return ((z * PATTERN).sum((-2, -1)) / PATTERN.square().sum())[..., None, None]
 
 
+def saddle(z):
+    """The pattern with v = 0 is a saddle, which the mean of v grows from, to one side or the other."""
+    mean = z[1].mean()
+    return torch.stack((0.1 * (PATTERN - z[0]), 0.02 * mean * (1 - mean.square()) + 0.1 * (mean - z[1])))
+
+
 RATES = {
     "slow": lambda z: 0.002 * (PATTERN - z),  # a stable pattern, hundreds of time units away
     "dead": lambda z: 0.05 * (0.7 - z),
@@ -51,8 +57,7 @@ RATES = {
     "turning": turned,
     # a homogeneous state that a pattern grows from
     "growing": lambda z: 0.1 * (0.7 - z) + 0.15 * part(z) * PATTERN * (1 - part(z).square()),
-    # (1, 0) patterns of u are saddles: the part along v grows
-    "saddle": lambda z: torch.stack((0.1 * (PATTERN - z[0]), 0.02 * z[1] * (1 - z[1].square()))),
+    "saddle": lambda z: saddle(z),
 }
 
 
@@ -94,16 +99,30 @@ def test_a_solution_far_away_is_not_taken_for_the_end_of_the_roll_out():
     assert "of the state's size away" in found.reasons[0]
 
 
-def test_a_saddle_is_left_for_where_the_roll_out_goes():
-    start = torch.stack((PATTERN + 0.01, torch.full((8, 8), 1e-4, dtype=torch.float64)))[None]
-    settings = SettleSettings(first_time=20.0, solve_below=1.0, max_time=3000.0, largest_move=10.0)
+@pytest.mark.parametrize("side", [-1.0, 1.0])
+def test_a_saddle_is_left_for_where_the_roll_out_goes(side):
+    v = torch.full((8, 8), side * 1e-6, dtype=torch.float64)
+    start = torch.stack((PATTERN + 0.01, v))[None]
+    settings = SettleSettings(max_time=3000.0)
     found = settle(Flow(("saddle",)), start, settings)
     assert found.verdicts == ("steady",)
-    torch.testing.assert_close(found.state[0, 1], torch.ones(8, 8, dtype=torch.float64), rtol=0, atol=1e-5)
-    # without time to leave it, the saddle is no answer either
-    short = settle(Flow(("saddle",)), start, settings.replace(max_time=20.0))
+    assert found.times[0] == 0  # nothing had to be rolled out
+    torch.testing.assert_close(found.state[0, 1], side * torch.ones_like(v), rtol=0, atol=1e-5)
+    alone = settle(Flow(("saddle",)), start, settings.replace(method="picard"))
+    torch.testing.assert_close(found.state, alone.state, rtol=0, atol=1e-5)
+
+
+def test_a_saddle_is_no_answer():
+    start = torch.stack((PATTERN + 0.01, torch.full((8, 8), 1e-4, dtype=torch.float64)))[None]
+    settings = SettleSettings(
+        method="newton-krylov", first_time=20.0, solve_below=1.0, max_time=20.0, largest_move=10.0
+    )
+    short = settle(Flow(("saddle",)), start, settings)
     assert short.verdicts == ("unsettled",)
     assert "no stable equilibrium" in short.reasons[0]
+    longer = settle(Flow(("saddle",)), start, settings.replace(max_time=3000.0))
+    assert longer.verdicts == ("steady",)
+    torch.testing.assert_close(longer.state[0, 1], torch.ones(8, 8, dtype=torch.float64), rtol=0, atol=1e-5)
 
 
 def test_a_homogeneous_state_that_a_pattern_grows_from_is_not_dead():

@@ -12,7 +12,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from pdenca.core import BadInputError, Settings, Step
-from pdenca.equilibrium import NullModes, solve, stability_of
+from pdenca.equilibrium import MapStability, NullModes, solve, stability_of
 from pdenca.solvers import Grid
 from pdenca.solvers.boundary import Periodic, boundary_from_name
 
@@ -22,6 +22,8 @@ _GROWTH: Final = 1.5
 _LEAST_CONTRAST: Final = 1e-3
 # how the roll-out's way is followed, and once more, with more care, where that ends on a saddle
 _FOLLOWING: Final[tuple[Mapping[str, int | float], ...]] = ({}, {"accuracy": 0.002, "forcing": 0.03})
+_MOST_SADDLES: Final = 5  # that are left one after the other
+_PUSH: Final = 0.01  # of the state's size
 
 
 class SettleSettings(Settings):
@@ -144,7 +146,8 @@ def settle(
     """Find the equilibrium that each start tends to.
 
     By default the way of the roll-out is followed in implicit steps that grow as it slows down
-    (:class:`~pdenca.equilibrium.PseudoTransient`), which takes a small part of the roll-out's evaluations.
+    (:class:`~pdenca.equilibrium.PseudoTransient`), which takes a small part of the roll-out's evaluations. An
+    unstable pattern on this way is left again along the mode that grows fastest.
     Where that does not end in a stable equilibrium, and with other methods, the state is rolled out in
     stretches that grow by half. After each one a solver is tried on those that move slowly enough. Its
     solution is taken if it lies near, and if it is stable; a roll-out does not end in an unstable one, so it
@@ -182,6 +185,12 @@ def settle(
     return search.result()
 
 
+def _fastest_growing(judged: MapStability) -> Tensor:
+    """Return the mode that grows fastest, real, with a batch axis."""
+    growing = [number for number, kind in enumerate(judged.kinds) if kind == "unstable"]
+    return judged.eigenvectors[growing[:1]].real
+
+
 class _Search:
     """Which trajectories are still looked for, and what is known of each."""
 
@@ -194,6 +203,7 @@ class _Search:
         self.rates, self.growth = (torch.full((count,), math.nan, dtype=torch.float64) for _ in range(2))
         self.evaluations, self.products = (torch.zeros(count, dtype=torch.int64) for _ in range(2))
         self.times = torch.zeros(count, dtype=torch.float64)
+        self.saddles: dict[int, tuple[Tensor, Tensor]] = {}
 
     def follow(self) -> None:
         """Go the roll-out's way in implicit steps; what that does not settle is left where it started."""
@@ -201,6 +211,7 @@ class _Search:
         for options in _FOLLOWING:
             told = {"patience": self.settings.patience, **options}
             converged = self._solve(chosen, "pseudo-transient", most, math.inf, told)
+            self._leave_saddles(most, told)
             for index in chosen[~converged].tolist():
                 self.reasons[index] = ""  # the roll-out will tell
             # an equilibrium that is not the roll-out's end: once more from the start
@@ -208,6 +219,20 @@ class _Search:
             if not chosen.numel():
                 break
         self.active = self._unsettled()
+
+    def _leave_saddles(self, max_evaluations: int, options: Mapping[str, int | float]) -> None:
+        """Go on from unstable patterns, pushed along the mode that grows fastest, to the start's side."""
+        for _ in range(_MOST_SADDLES):
+            chosen = torch.tensor(sorted(self.saddles), dtype=torch.int64)
+            if not chosen.numel():
+                return
+            ends, modes = (torch.cat(parts) for parts in zip(*self.saddles.values(), strict=True))
+            self.saddles.clear()
+            ways = (self.state[chosen] - ends).flatten(1)
+            side = torch.where((ways * modes.flatten(1)).sum(1) < 0, -1.0, 1.0).to(ends)
+            length = _PUSH * side * ends.flatten(1).norm(dim=1) / modes.flatten(1).norm(dim=1)
+            pushed = ends + length.view(-1, *(1,) * (ends.ndim - 1)) * modes
+            self._solve(chosen, "pseudo-transient", max_evaluations, math.inf, options, pushed)
 
     def roll(self, count: int) -> None:
         """Take ``count`` steps with those that are still looked for; measure how they move."""
@@ -253,9 +278,10 @@ class _Search:
         max_evaluations: int,
         largest_move: float,
         options: Mapping[str, int | float] = MappingProxyType({}),
+        start: Tensor | None = None,
     ) -> Tensor:
-        """Try to finish these; return which of them the method solved, whatever was made of that."""
-        start = self.state[chosen]
+        """Try to finish these, from where they are; return which were solved, whatever was made of that."""
+        start = self.state[chosen] if start is None else start
         found = solve(
             self.step.select(chosen),
             start,
@@ -300,6 +326,8 @@ class _Search:
         reason = f"{how}; {judged.reason}"
         if judged.verdict == "unstable" and not resting:
             self.reasons[index] = f"no stable equilibrium: {reason}"
+            if not dead:  # where a homogeneous state leads, the start decides
+                self.saddles[index] = state, _fastest_growing(judged).to(state)
             return False
         # a pattern may be about to grow from a homogeneous state
         if dead and judged.verdict != "unstable":

@@ -18,8 +18,8 @@ JUDGES: Final[Mapping[str, tuple[str, Mapping[str, str]]]] = {
 """Name -> (experiment, settings). No restorer is trained or chosen by any of them."""
 READER: Final = "reader of letters"
 
-POST: Final = {"num_steps": "1500", "validate_every": "150"}
-NETWORK: Final = {"num_steps": "6000", "validate_every": "300"}
+POST: Final = {"num_steps": "1000", "validate_every": "100"}
+NETWORK: Final = {"num_steps": "4000", "validate_every": "200"}
 MODELS: Final[Mapping[str, tuple[str, Mapping[str, str]]]] = {
     "hybrid": ("hybrid", POST),
     "hybrid-late": ("hybrid-late", POST),
@@ -27,14 +27,14 @@ MODELS: Final[Mapping[str, tuple[str, Mapping[str, str]]]] = {
     "gate": ("gate", POST),
     "auto-encoder": ("auto-encoder", NETWORK),
     "u-net": ("u-net", NETWORK),
-    # as many numbers as the memory's; as long as that takes
+    # as many numbers as the memory's, and as much time
     "u-net-equal": ("u-net", {"model.width": "43", "num_steps": "800", "validate_every": "100"}),
-    "memory": ("memory", NETWORK),
+    "memory": ("memory", {"num_steps": "10000", "validate_every": "500"}),
     "attractors": ("attractors", {}),
 }
 """Name -> (experiment, settings): a course that takes a core well under an hour for each.
 
-The post trains for 40,000 batches, which would take its hybrid ten hours; 1,500 take a third of an hour.
+The post trains for 40,000 batches, which would take its hybrid ten hours; 1,000 take a quarter of an hour.
 """
 OURS: Final = "memory"
 RESTORING: Final = tuple(name for name in MODELS if name != "attractors")
