@@ -15,6 +15,7 @@ from .progress import Progress
     epilog=examples(
         "pdenca digits reproduce --out runs/digits-restore",
         "pdenca digits reproduce --out runs/digits-restore --seeds 0 --parts models --models memory,U-Net",
+        "pdenca digits reproduce --out runs/more --keep docs/results/digits-restore.json --seeds 0,1,2,3",
         "pdenca digits reproduce --sample --quick --out runs/try",
     ),
 )
@@ -29,6 +30,12 @@ from .progress import Progress
     help="Some of models, damage, basins, letters; default: all.",
 )
 @click.option("--models", type=Names("model"), metavar="A,B", help="Some of the models; default: all.")
+@click.option(
+    "--keep",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="A digits-restore.json of before: what it has is not measured again.",
+)
 @click.option(
     "--quick", is_flag=True, help="A few batches and starts: to see that all works, not to measure."
 )
@@ -53,6 +60,7 @@ def reproduce_command(
     seeds: tuple[str, ...] | None,
     parts: tuple[str, ...] | None,
     models: tuple[str, ...] | None,
+    keep: Path | None,
     quick: bool,
     data_dir: Path | None,
     letters_dir: Path | None,
@@ -92,6 +100,7 @@ def reproduce_command(
             out,
             settings,
             load,
+            keep=keep,
             progress=lambda phase, done, total, message: bar.update(done, total, f"{phase} {message}"),
         )
     click.echo(page.read_text(encoding="utf-8"), nl=False)

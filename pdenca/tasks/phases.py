@@ -26,6 +26,7 @@ class Phases:
     Attributes:
         path: of the record.
         seconds: phase -> time it took, sittings that were cut short included.
+        finished: the phases that are.
 
     Raises:
         FormatError: if the record is damaged.
@@ -35,12 +36,12 @@ class Phases:
         self.path = out / FILE
         self._progress = progress
         self.seconds: dict[str, float] = {}
-        self._finished: list[str] = []
+        self.finished: list[str] = []
         if self.path.is_file():
             try:
                 content = json.loads(self.path.read_text(encoding="utf-8"))
                 self.seconds = {str(name): float(value) for name, value in content["seconds"].items()}
-                self._finished = [str(name) for name in content["finished"]]
+                self.finished = [str(name) for name in content["finished"]]
             except (ValueError, KeyError, TypeError, AttributeError) as error:
                 raise FormatError(f"{self.path} is damaged ({error}); usual cure: delete it") from error
 
@@ -51,16 +52,16 @@ class Phases:
             if self._progress:
                 self._progress(name, done, total, message)
 
-        if name in self._finished:
+        if name in self.finished:
             return
         tell(0, 1, "")
         before, began = self.seconds.get(name, 0.0), time.perf_counter()
         try:
             work(tell)
-            self._finished.append(name)
+            self.finished.append(name)
         finally:
             self.seconds[name] = round(before + time.perf_counter() - began, 1)
-            content = {"seconds": self.seconds, "finished": self._finished}
+            content = {"seconds": self.seconds, "finished": self.finished}
             write_text(self.path, json.dumps(content, indent=1) + "\n")
 
 

@@ -65,6 +65,45 @@ def test_another_course_is_refused(made):
         reproduce(made, other, load)
 
 
+@pytest.fixture
+def table(made, tmp_path):
+    """The table as if its models had been trained on their full courses."""
+    content = json.loads((made / TABLE).read_text())
+    content["facts"]["settings"]["overrides"] = {}
+    path = tmp_path / "table.json"
+    path.write_text(json.dumps(content))
+    return path
+
+
+def test_what_another_folder_has_measured_is_taken_from_its_table(made, table, tmp_path):
+    phases, out = [], tmp_path / "new"
+    reproduce(out, QUICK, load, keep=table, progress=lambda phase, *_: phases.append(phase))
+    assert not phases
+    assert not (out / "runs").exists()
+    before, after = (json.loads((folder / TABLE).read_text()) for folder in (made, out))
+    assert after["results"] == before["results"]
+    assert after["facts"]["seconds"] == before["facts"]["seconds"]
+    assert (out / PAGE).read_text() == (made / PAGE).read_text()
+
+
+def test_tables_that_do_not_fit_are_refused(made, table, tmp_path):
+    def attempt(path):
+        reproduce(tmp_path / "new", QUICK, load, keep=path)
+
+    with pytest.raises(BadInputError, match="shorter courses"):
+        attempt(made / TABLE)
+    with pytest.raises(BadInputError, match="there is no file"):
+        attempt(tmp_path / "none.json")
+    content = json.loads(table.read_text())
+    content["facts"]["courses"]["ca"]["num_steps"] = "7"
+    table.write_text(json.dumps(content))
+    with pytest.raises(BadInputError, match="ca of .* was trained in another way"):
+        attempt(table)
+    table.write_text("{")
+    with pytest.raises(FormatError, match="is damaged"):
+        attempt(table)
+
+
 def test_a_damaged_result_is_named(made, tmp_path):
     path = made / "results" / "models, ca, 0.json"
     kept = path.read_text()

@@ -56,6 +56,11 @@ JOINT: Final = "both at once"
 FROZEN: Final = tuple(name for name, settings in SCHEMES.items() if "trained" in settings)
 
 
+def courses() -> dict[str, dict[str, str]]:
+    """Return what decides how every model is trained."""
+    return {name: {"experiment": experiment, **told} for name, (experiment, told) in MODELS.items()}
+
+
 class ReproductionSettings(Settings):
     """How much of it.
 

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -28,6 +28,7 @@ from ..restoration import (
 from ..restoration.fills import training_free
 from ..restoration.judging import Restore
 from ..settings import ClassifierSettings, load_digit_experiment
+from .kept import NOTHING, Table, read_table
 from .measured import BARE, BEFORE, WOUNDED, Measured
 from .page import page
 from .plan import (
@@ -44,6 +45,7 @@ from .plan import (
     SCHEMES,
     SHARES,
     ReproductionSettings,
+    courses,
 )
 
 TABLE: Final = "digits-restore.json"
@@ -56,25 +58,33 @@ Load = Callable[[str, str], Digits]
 
 
 def reproduce(
-    out: Path, settings: ReproductionSettings, load: Load, *, progress: Progress | None = None
+    out: Path,
+    settings: ReproductionSettings,
+    load: Load,
+    *,
+    keep: Path | None = None,
+    progress: Progress | None = None,
 ) -> Path:
     """Train the judges and all models, measure them, and write table and page.
+
+    A model is trained when the first measurement asks for it.
 
     Arguments:
         out: folder of runs and results. What is there already is kept.
         settings: how much of it. May be changed between two sittings as long as the courses stay the same.
         load: where images come from.
+        keep: table of another folder: what it has is taken from there.
         progress: told the phase and how far it is.
 
     Returns:
         The page, beside the table with all numbers.
 
     Raises:
-        BadInputError: if the folder holds runs of another course.
+        BadInputError: if the folder holds runs, or the table results, of another course.
         FormatError: if a file in it is damaged.
         NonFiniteError: if training keeps diverging.
     """
-    work = _Work(out, settings, load, progress)
+    work = _Work(out, settings, load, NOTHING if keep is None else read_table(keep), progress)
     for part in settings.parts:
         work.parts[part]()
         work.write()
@@ -85,10 +95,11 @@ class _Work:
     """The pieces and where they lie."""
 
     def __init__(
-        self, out: Path, settings: ReproductionSettings, load: Load, progress: Progress | None
+        self, out: Path, settings: ReproductionSettings, load: Load, kept: Table, progress: Progress | None
     ) -> None:
-        self.out, self.settings = out, settings
+        self.out, self.settings, self.kept = out, settings, kept
         self.digits = cache(load)
+        self.training: dict[Path, Callable[[], None]] = {}
         self.phases = Phases(out, progress)
         self.parts: Mapping[str, Callable[[], None]] = {
             "models": self.models,
@@ -100,11 +111,11 @@ class _Work:
     def models(self) -> None:
         """Restore the whole test set by every model, with its gate and without, wounded and not."""
         self._judge_fills()
-        for name, seed in self._trained(RESTORING):
+        for name, seed in self._each(RESTORING):
             run = self.run(name, seed)
             key: Key = {"part": "models", "model": name, "seed": seed}
             self._judge(key, run)
-            kind = load_restorer(run)[0].settings.kind
+            kind = load_restoration(MODELS[name][0], self._course(name)).model.kind
             if kind == "hybrid":
                 self._judge({**key, "variant": BARE}, run, Restorer.without_gate)
             if kind in LATTICES:
@@ -115,7 +126,7 @@ class _Work:
         damages = [Damage(share=share) for share in SHARES]
         damages += [Damage(kind=kind, share=share) for kind, share in OTHER_DAMAGE.items()]  # type: ignore[arg-type]
         chosen = [name for name in (OURS, "u-net") if name in self.settings.models]
-        for name, seed in self._trained(chosen):
+        for name, seed in self._each(chosen):
             for damage in damages:
                 key: Key = {"part": "damage", "model": name, "damage": damage.describe(), "seed": seed}
                 self._judge(key, self.run(name, seed), damage=damage)
@@ -124,24 +135,26 @@ class _Work:
 
     def basins(self) -> None:
         """Count the attractors."""
-        for name, seed in self._trained(COUNTED):
+        for name, seed in self._each(COUNTED):
             self._census({"part": "basins", "model": name, "seed": seed}, self.run(name, seed))
 
     def letters(self) -> None:
         """Learn letters after digits, one way and another, and see what is left of the digits."""
-        for name, seed in self._trained((OURS,)):
+        for name, seed in self._each((OURS,)):
             start = self.run(name, seed)
             for data in ("mnist", "letters"):
                 key: Key = {"part": "letters", "model": BEFORE, "data": data, "seed": seed}
                 self._judge(key, start, data=data)
             for scheme, changes in SCHEMES.items():
                 run = self.out / "runs" / f"letters, {scheme}-{seed}"
-                experiment, course = MODELS[OURS]
-                told = {**course, **LEARNING, **self.settings.overrides, **changes, "seed": str(seed)}
-                if scheme == JOINT:  # from random parameters: as long as both together
-                    told = {**course, **self.settings.overrides, **changes, "seed": str(seed)}
+                # both at once: from random parameters, as long as digits and letters together
+                after = {} if scheme == JOINT else LEARNING
+                told = {**self._course(OURS), **after, **changes, "seed": str(seed)}
                 replayed = "mnist" if "replay" in changes else None
-                self._train(run, experiment, told, "letters", None if scheme == JOINT else start, replayed)
+                begun = None if scheme == JOINT else (name, seed)
+                self.training[run] = partial(
+                    self._train, run, MODELS[OURS][0], told, "letters", begun, replayed
+                )
                 for data in ("mnist", "letters"):
                     key = {"part": "letters", "model": scheme, "data": data, "seed": seed}
                     self._judge(key, run, data=data)
@@ -149,18 +162,19 @@ class _Work:
                     self._census({"part": "basins", "model": f"letters, {scheme}", "seed": seed}, run)
 
     def run(self, name: str, seed: int) -> Path:
-        """Return the folder of a restorer."""
-        return self.out / "runs" / f"{name}-{seed}"
+        """Return the folder of a restorer, which is trained when it is measured."""
+        run = self.out / "runs" / f"{name}-{seed}"
+        told = {**self._course(name), "seed": str(seed)}
+        self.training[run] = partial(self._train, run, MODELS[name][0], told, "mnist", None, None)
+        return run
 
-    def _trained(self, names: Iterable[str]) -> Iterator[tuple[str, int]]:
-        """Yield (model, seed) of those of these models that are asked for, trained; seed by seed."""
+    def _course(self, name: str) -> dict[str, str]:
+        return {**MODELS[name][1], **self.settings.overrides}
+
+    def _each(self, names: Iterable[str]) -> Iterator[tuple[str, int]]:
+        """Yield (model, seed) of those of these models that are asked for; seed by seed."""
         for seed in self.settings.seeds:
-            for name in names:
-                if name in self.settings.models:
-                    experiment, course = MODELS[name]
-                    told = {**course, **self.settings.overrides, "seed": str(seed)}
-                    self._train(self.run(name, seed), experiment, told, "mnist", None, None)
-                    yield name, seed
+            yield from ((name, seed) for name in names if name in self.settings.models)
 
     def _train(
         self,
@@ -168,10 +182,14 @@ class _Work:
         experiment: str,
         overrides: Mapping[str, str],
         data: str,
-        start: Path | None,
+        begun: tuple[str, int] | None,
         replayed: str | None,
     ) -> None:
         settings = load_restoration(experiment, overrides)
+        start = None
+        if begun is not None:
+            start = self.run(*begun)
+            self.training[start]()
 
         def work(tell: Tell) -> None:
             train_restorer(
@@ -228,7 +246,7 @@ class _Work:
             )
             return {**found.to_dict(), "batches": settings.num_steps}
 
-        self._measure(key, work)
+        self._measure(key, work, run)
 
     def _census(self, key: Key, run: Path) -> None:
         def work(tell: Tell) -> Mapping[str, Any]:
@@ -244,7 +262,7 @@ class _Work:
                 progress=_of(tell),
             ).to_dict()
 
-        self._measure(key, work)
+        self._measure(key, work, run)
 
     def _readers(self, data: str) -> dict[str, DigitClassifier]:
         """Return the classifiers that judge these images, trained, and measured on whole ones."""
@@ -277,8 +295,15 @@ class _Work:
             self._measure({"part": "judges", "model": name}, work)
         return found
 
-    def _measure(self, key: Key, work: Callable[[Tell], Mapping[str, Any]]) -> None:
+    def _measure(
+        self, key: Key, work: Callable[[Tell], Mapping[str, Any]], run: Path | None = None
+    ) -> None:
         place = ", ".join(str(value) for value in key.values())
+        known = self.kept.has(key) or place in self.phases.finished
+        if run is not None and (run.is_dir() or not known):
+            self.training[run]()  # done before, it makes sure of its settings
+        if known:
+            return
         path = self.out / "results" / f"{place}.json"
         self.phases.run(place, lambda tell: write_text(path, json.dumps({"key": key, "found": work(tell)})))
 
@@ -297,17 +322,19 @@ class _Work:
                 raise FormatError(
                     f"{path} is damaged ({error}); usual cure: delete it and {self.phases.path}"
                 ) from None
-        return found
+        measured = [item.key for item in found]
+        return found + [item for item in self.kept.results if item.key not in measured]
 
     def write(self) -> None:
         """Write table and page of what is there by now."""
         facts = {
             "command": "pdenca digits reproduce",
             "settings": json.loads(self.settings.to_json()),
-            "courses": {name: {"experiment": item[0], **item[1]} for name, item in MODELS.items()},
-            "seconds": self.phases.seconds,
+            "courses": courses(),
+            "seconds": {**self.kept.seconds, **self.phases.seconds},
             **environment(),
         }
+        facts["processor"] = self.kept.with_processor(facts["processor"])
         results = self.results()
         content = {"facts": facts, "results": [vars(item) for item in results]}
         write_text(self.out / TABLE, json.dumps(content, indent=1) + "\n")

@@ -1,0 +1,67 @@
+"""What a table holds that was measured somewhere else."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from pdenca.core import BadInputError, FormatError
+
+from .measured import Measured
+from .plan import courses
+
+
+@dataclass(frozen=True)
+class Table:
+    """Results that are kept.
+
+    Arguments:
+        results: what was measured.
+        seconds: phase -> time it took.
+        processor: where; "" for nothing at all.
+    """
+
+    results: tuple[Measured, ...]
+    seconds: Mapping[str, float]
+    processor: str
+
+    def has(self, key: Mapping[str, Any]) -> bool:
+        """Return whether this has been measured."""
+        return any(item.key == key for item in self.results)
+
+    def with_processor(self, name: str) -> str:
+        """Return all processors, with this one."""
+        return name if not self.processor or name in self.processor else f"{self.processor} and {name}"
+
+
+NOTHING: Final = Table((), {}, "")
+
+
+def read_table(path: Path) -> Table:
+    """Read a table that :func:`~pdenca.tasks.digits.reproduction.work.reproduce` has written.
+
+    Raises:
+        BadInputError: if there is none, or its models were trained in another way.
+        FormatError: if it is damaged.
+    """
+    if not path.is_file():
+        raise BadInputError(f"there is no file {path}; expected a digits-restore.json")
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        facts = content["facts"]
+        results = tuple(Measured(item["key"], item["found"]) for item in content["results"])
+        table = Table(results, dict(facts["seconds"]), str(facts["processor"]))
+        trained, overrides = dict(facts["courses"]), facts["settings"]["overrides"]
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise FormatError(f"{path} is damaged ({error!r}); expected a digits-restore.json") from None
+    if overrides:
+        raise BadInputError(f"the models of {path} were trained on shorter courses; usual cure: without it")
+    present = {item.key.get("model") for item in results}
+    for name, told in courses().items():
+        if name in present and trained.get(name) != told:
+            raise BadInputError(
+                f"{name} of {path} was trained in another way, {trained.get(name)}, not {told}; usual cure: "
+                "without this table"
+            )
+    return table
