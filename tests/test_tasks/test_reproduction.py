@@ -44,7 +44,9 @@ def test_everything_is_measured_and_told(made):
     for row in ("| damaged input |", "| Laplace fill |", "| ca | 1 | 2 |", f"| ca, {WOUNDED} | 1 | 2 |"):
         assert row in text
     assert "On whole test images the judges are right: judge" in text
-    assert "21.1, 64, 20" in text
+    assert "| ca | 21.1 |" in text
+    assert "- *ca*: " in text
+    assert "| blind | no |" in text
     content = json.loads((made / TABLE).read_text())
     keys = [item["key"] for item in content["results"]]
     assert {"part": "models", "model": "ca", "seed": 0} in keys

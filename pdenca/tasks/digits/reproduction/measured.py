@@ -1,5 +1,6 @@
 """What has been measured, and what follows from it."""
 
+import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -45,3 +46,13 @@ def percent(found: Mapping[str, Any], judge: str) -> float:
     """Return what a judge tells right, in percent."""
     share: float = found["verdicts"][judge]["accuracy"]
     return 100 * share
+
+
+def spread(values: Sequence[float], form: str) -> str:
+    """Return the median, with several the smallest and largest beside it."""
+    if not values:
+        return ""
+    middle = form.format(statistics.median(values))
+    if len(values) == 1:
+        return middle
+    return f"{middle} [{form.format(min(values))}, {form.format(max(values))}]"

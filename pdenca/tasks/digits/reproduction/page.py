@@ -1,16 +1,13 @@
 """The page of what was measured, with the post's numbers and claims beside."""
 
-import statistics
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from .claims import verdicts
-from .measured import BARE, BEFORE, WOUNDED, Measured, backward_transfer, part_of, percent
+from ..restoration import load_restoration
+from .beside import RANGE_OF_TWO, beside_the_post, by_step
+from .measured import BARE, BEFORE, WOUNDED, Measured, backward_transfer, part_of, percent, spread
 from .plan import MODELS, SCHEMES
-
-PUBLISHED: Final = {"auto-encoder": (24.3, 82, 4800), "hybrid": (26.7, 94, 2400), "ca": (21.1, 64, 20)}
-"""The post's PSNR (dB), accuracy (%) and MFLOP."""
-RANGE_OF_TWO: Final = 6.0206  # dB
 
 
 def page(results: Sequence[Measured], facts: Mapping[str, Any]) -> str:
@@ -30,6 +27,8 @@ def page(results: Sequence[Measured], facts: Mapping[str, Any]) -> str:
         "",
         *_judges(part_of(results, "judges")),
         *_models(part_of(results, "models")),
+        *by_step(part_of(results, "models")),
+        *beside_the_post(part_of(results, "models")),
         *_damage(part_of(results, "damage")),
         *_basins(part_of(results, "basins")),
         *_letters(part_of(results, "letters")),
@@ -58,9 +57,12 @@ def _models(own: Sequence[Measured]) -> list[str]:
     lines = [
         "## Models",
         "",
-        "| model | seeds | batches | parameters | MFLOP | PSNR, dB | SSIM | judge, % | second judge, % "
-        "| post: dB, %, MFLOP |",
-        "|---|---:|---:|---:|---:|---:|---:|---:|---:|---|",
+        "*Mask*: whether a model is told which pixels are known; *kept*: known pixels of its answer are those "
+        f"it was given. {_uncertainty(own)}",
+        "",
+        "| model | seeds | batches | parameters | MFLOP | mask | kept | PSNR, dB | SSIM | judge, % "
+        "| second judge, % |",
+        "|---|---:|---:|---:|---:|---|---|---:|---:|---:|---:|",
     ]
     present = list(dict.fromkeys(item.key["model"] for item in own))
     order = [name for name in MODELS if name in present]
@@ -72,20 +74,38 @@ def _models(own: Sequence[Measured]) -> list[str]:
             first = group[0]
             learned = "batches" in first
             flops = "" if first["flops"] is None else f"{first['flops'] / 1e6:.3g}"
-            published = PUBLISHED.get(name) if variant is None else None
             cells = [
                 name if variant is None else f"{name}, {variant}",
                 str(len(group)) if learned else "",
                 str(first.get("batches", "")),
                 f"{first['num_parameters']:,}" if learned else "",
                 flops,
+                *_shown(name),
                 spread([item["psnr"][0] for item in group], "{:.2f}"),
                 spread([item["ssim"] for item in group], "{:.3f}"),
                 *(spread([percent(item, judge) for item in group], "{:.2f}") for judge in names),
-                "" if published is None else "{:g}, {:g}, {:g}".format(*published),
             ]
             lines.append("| " + " | ".join(cells) + " |")
     return [*lines, ""]
+
+
+def _shown(name: str) -> tuple[str, str]:
+    """Return whether a model is told the mask, and whether known pixels are kept."""
+    if name not in MODELS:
+        return "" if name == "damaged input" else "told", "yes"
+    model = load_restoration(MODELS[name][0], dict(MODELS[name][1])).model
+    return "told" if model.told_mask else "blind", "yes" if model.keep_known else "no"
+
+
+def _uncertainty(own: Sequence[Measured]) -> str:
+    """Return how well 10,000 images tell one model's means."""
+    decibels = max((i.found["psnr"][2] - i.found["psnr"][1]) / 2 for i in own)
+    judged = [verdict for item in own for verdict in item.found["verdicts"].values()]
+    points = max(100 * (verdict["high"] - verdict["low"]) / 2 for verdict in judged)
+    return (
+        f"The 95 % interval of one model's mean over the images is at most {decibels:.2f} dB wide to each "
+        f"side, of its accuracy {points:.2f} points."
+    )
 
 
 def _damage(own: Sequence[Measured]) -> list[str]:
@@ -176,13 +196,3 @@ def _letters(own: Sequence[Measured]) -> list[str]:
             told = "" if scheme == BEFORE else spread(lost, "{:+.2f}")
             lines.append(f"| {scheme} | " + " | ".join([*cells, told]) + " |")
     return [*lines, ""]
-
-
-def spread(values: Sequence[float], form: str) -> str:
-    """Return the median, with several the smallest and largest beside it."""
-    if not values:
-        return ""
-    middle = form.format(statistics.median(values))
-    if len(values) == 1:
-        return middle
-    return f"{middle} [{form.format(min(values))}, {form.format(max(values))}]"
