@@ -4,6 +4,7 @@ from .automaton import Automaton, BoundAutomaton
 from .codec import HiddenChannels
 from .depthwise_kernels import DepthwiseKernels
 from .emission import Emission
+from .feed_forward import FeedForward, widths_from_name
 from .full_kernels import FullKernels
 from .gradient_invariants import GradientInvariants
 from .graph import Graph
@@ -11,6 +12,7 @@ from .graph_perception import GraphPerception
 from .group_kernels import GroupKernels
 from .interleaved import Finer, Interleaved, bind_anywhere
 from .lattice import Lattice
+from .layered_mlp import LayeredMLP
 from .mixing import NormalisedMixing
 from .moments import ParameterWeights
 from .perception import FixedKernels, IsotropicKernels, Perception, require_isotropic
@@ -24,14 +26,16 @@ from .rule import (
     Standardised,
     TransportReaction,
 )
-from .update import Increment, Replace, Update
+from .update import Increment, Relax, Replace, Update
 from .vector_kernels import GatedRule, VectorKernels
+from .weight_perception import WeightAttention, WeightPerception
 
 __all__ = [
     "Automaton",
     "BoundAutomaton",
     "DepthwiseKernels",
     "Emission",
+    "FeedForward",
     "Finer",
     "FixedKernels",
     "FullKernels",
@@ -46,6 +50,7 @@ __all__ = [
     "Interleaved",
     "IsotropicKernels",
     "Lattice",
+    "LayeredMLP",
     "LocalRule",
     "NormalisedMixing",
     "ParameterAffineMLP",
@@ -53,14 +58,18 @@ __all__ = [
     "Perception",
     "PointwiseMLP",
     "ProductRule",
+    "Relax",
     "Replace",
     "Standardised",
     "TransportReaction",
     "Update",
     "VectorKernels",
+    "WeightAttention",
+    "WeightPerception",
     "bind_anywhere",
     "can_rescale",
     "require_isotropic",
     "rescaled",
     "substeps_for",
+    "widths_from_name",
 ]

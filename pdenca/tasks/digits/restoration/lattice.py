@@ -15,6 +15,7 @@ from pdenca.automaton import (
     Increment,
     NormalisedMixing,
     PointwiseMLP,
+    Relax,
     Replace,
 )
 from pdenca.core import InTurn, Step
@@ -181,7 +182,7 @@ def _automaton(settings: RestorerSettings, num_seen: int, generator: torch.Gener
         rule: NormalisedMixing | PointwiseMLP = NormalisedMixing(
             perception.num_features, told, channels, generator=generator
         )
-        update: Replace | Increment = Replace()
+        update: Replace | Relax | Increment = Replace()
     else:
         rule = PointwiseMLP(
             perception.num_features,
@@ -193,5 +194,5 @@ def _automaton(settings: RestorerSettings, num_seen: int, generator: torch.Gener
             spread=(perception.num_features + told) ** -0.5,
             generator=generator,
         )
-        update = Increment()
+        update = Increment() if settings.cell == "residual" else Relax()
     return Automaton(perception, rule, update, HiddenChannels(channels), context_names=names)

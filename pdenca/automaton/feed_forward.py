@@ -1,0 +1,232 @@
+"""The weights of feed-forward networks as a lattice: cells are weights, neurons are where they meet."""
+
+import itertools
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import final
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from pdenca.core import BadInputError
+
+Cells = Float[Tensor, "batch cell channel"]
+
+
+@dataclass(frozen=True)
+class WeightLayer:
+    """Where the weights of one layer lie among the cells.
+
+    Arguments:
+        network: which of the networks.
+        number: of the layer in its network, from 0.
+        start: its first cell; the others follow, source by source.
+        num_sources: neurons that feed it, the constant 1 of biases included.
+        num_targets: neurons that it feeds.
+    """
+
+    network: int
+    number: int
+    start: int
+    num_sources: int
+    num_targets: int
+
+    @property
+    def cells(self) -> slice:
+        """Of this layer."""
+        return slice(self.start, self.start + self.num_sources * self.num_targets)
+
+
+@final
+@dataclass(frozen=True)
+class FeedForward:
+    """The weights of one or several fully connected networks; each weight w_ij leads from neuron i to j.
+
+    A neuron's weights are all that lead to it or from it. Of a weight w_ij, the *forward* neighbours are the
+    other weights of neuron j, the *backward* neighbours those of neuron i:
+
+        forward mean = (Σ of j's weights - w_ij) / (n_j - 1),   backward mean likewise with i,
+
+    which takes two sums per layer however many weights there are. An input neuron has only weights that lead
+    from it, an output neuron only such that lead to it. A neuron of a single weight has no neighbours to
+    offer: their mean is 0. With biases every layer has one more source, the constant 1, which nothing leads
+    to. Networks are side by side on the one axis of cells and do not see each other, so that many
+    architectures are updated at once; samples are the batch.
+
+    Arguments:
+        networks: widths of each, inputs first, e.g. (784, 30, 10).
+        biases: whether there are any.
+
+    Raises:
+        BadInputError: without networks, or for widths that are not two or more positive numbers.
+
+    Source: Barot, Meta-neural cellular automata, ALIFE companion (2025), fig. 1, where the neighbours are "those
+    weights connected to the forward and backward neurons".
+    """
+
+    networks: tuple[tuple[int, ...], ...]
+    biases: bool = False
+
+    def __post_init__(self) -> None:
+        if not self.networks:
+            raise BadInputError("expected one network or more, got none")
+        for widths in self.networks:
+            if len(widths) < 2 or min(widths) < 1:
+                raise BadInputError(
+                    f"a network has two widths or more, each at least 1, got {'-'.join(map(str, widths))}; "
+                    "usual cure: e.g. 784-30-10"
+                )
+
+    @cached_property
+    def layers(self) -> tuple[WeightLayer, ...]:
+        """All layers of all networks, in the order of their cells."""
+        found, start = [], 0
+        for network, widths in enumerate(self.networks):
+            for number, (sources, targets) in enumerate(itertools.pairwise(widths)):
+                layer = WeightLayer(network, number, start, sources + self.biases, targets)
+                found.append(layer)
+                start = layer.cells.stop
+        return tuple(found)
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Cells along the one axis that they have."""
+        return (self.num_cells,)
+
+    @property
+    def num_dims(self) -> int:
+        """Axes of a state besides batch and channel: one."""
+        return 1
+
+    @property
+    def num_cells(self) -> int:
+        """Number of weights, of all networks."""
+        return self.layers[-1].cells.stop
+
+    def layers_of(self, network: int) -> tuple[WeightLayer, ...]:
+        """Return the layers of one network, inputs first."""
+        return tuple(layer for layer in self.layers if layer.network == network)
+
+    def cells_of(self, network: int) -> slice:
+        """Return the cells of one network."""
+        own = self.layers_of(network)
+        return slice(own[0].start, own[-1].cells.stop)
+
+    def neuron_sums(self, state: Cells) -> tuple[Cells, Cells]:
+        """Return what adds up in the forward and in the backward neuron of every weight, the weight included.
+
+        Arguments:
+            state: anything per weight, channels last.
+
+        Raises:
+            BadInputError: if there are other than ``num_cells`` of them.
+        """
+        self._require_cells(state)
+        forward, backward = [], []
+        before: Tensor | None = None  # what leads to the neurons that feed this layer
+        parts = [self._matrix(state, layer) for layer in self.layers]
+        for number, (layer, own) in enumerate(zip(self.layers, parts, strict=True)):
+            into, out_of = own.sum(1), own.sum(2)
+            if layer.number == 0:
+                before = None
+            following = number + 1 < len(parts) and self.layers[number + 1].network == layer.network
+            ahead = into
+            if following:
+                ahead = into + parts[number + 1].sum(2)[:, : layer.num_targets]
+            behind = out_of
+            if before is not None:
+                constant = out_of[:, layer.num_sources - int(self.biases) :]
+                behind = torch.cat((out_of[:, : before.shape[1]] + before, constant), dim=1)
+            forward.append(ahead[:, None].expand_as(own).flatten(1, 2))
+            backward.append(behind[:, :, None].expand_as(own).flatten(1, 2))
+            before = into
+        return torch.cat(forward, dim=1), torch.cat(backward, dim=1)
+
+    def means(self, state: Cells) -> tuple[Cells, Cells]:
+        """Return the mean over the forward and over the backward neighbours of every weight."""
+        forward, backward = self.neuron_sums(state)
+        ahead, behind = (share.to(state)[:, None] for share in self._shares)
+        return (forward - state) * ahead, (backward - state) * behind
+
+    def outputs(
+        self,
+        weights: Float[Tensor, "batch cell"],
+        inputs: Float[Tensor, "example input"],
+        network: int,
+        activation: Callable[[Tensor], Tensor],
+    ) -> Float[Tensor, "batch example output"]:
+        """Return what one of the networks makes of some inputs, for every sample of its weights.
+
+        Arguments:
+            weights: of all networks.
+            inputs: one row per example.
+            network: which one.
+            activation: between layers; none after the last.
+        """
+        current = inputs.expand(len(weights), *inputs.shape)
+        own = self.layers_of(network)
+        for layer in own:
+            matrix = self._matrix(weights[..., None], layer)[..., 0]
+            if self.biases:
+                current = torch.baddbmm(matrix[:, -1:], current, matrix[:, :-1])
+            else:
+                current = current @ matrix
+            if layer is not own[-1]:
+                current = activation(current)
+        return current
+
+    def permuted(self, network: int, layer: int, order: Sequence[int]) -> Int[Tensor, " cell"]:
+        """Return which cell comes to each place when the neurons of a layer are put into another order.
+
+        Arguments:
+            network: which one.
+            layer: of neurons, 0: the inputs.
+            order: number of the neuron that comes to each place.
+        """
+        cells = torch.arange(self.num_cells)
+        chosen = torch.as_tensor(order)
+        for own in self.layers_of(network):
+            matrix = cells[own.cells].view(own.num_sources, own.num_targets).clone()
+            if own.number == layer:
+                matrix[: len(chosen)] = matrix[chosen]
+            if own.number == layer - 1:
+                matrix = matrix[:, chosen]
+            cells[own.cells] = matrix.flatten()
+        return cells
+
+    def _matrix(self, state: Cells, layer: WeightLayer) -> Float[Tensor, "batch source target channel"]:
+        return state[:, layer.cells].unflatten(1, (layer.num_sources, layer.num_targets))
+
+    @cached_property
+    def num_neighbours(self) -> tuple[Tensor, Tensor]:
+        """How many forward and backward neighbours every weight has."""
+        counts = self.neuron_sums(torch.ones(1, self.num_cells, 1, dtype=torch.float64))
+        ahead, behind = (count[0, :, 0] - 1 for count in counts)
+        return ahead, behind
+
+    @cached_property
+    def _shares(self) -> tuple[Tensor, Tensor]:
+        """One over the number of forward and backward neighbours; 0 where there are none."""
+        ahead, behind = (torch.where(count > 0, 1 / count, 0) for count in self.num_neighbours)
+        return ahead, behind
+
+    def _require_cells(self, state: Tensor) -> None:
+        if state.shape[1] != self.num_cells:
+            raise BadInputError(
+                f"the state has {state.shape[1]} weights, the networks {self.num_cells}; usual cure: states "
+                "'batch channel weight' of these networks"
+            )
+
+
+def widths_from_name(name: str) -> tuple[int, ...]:
+    """Return (784, 30, 10) for ``784-30-10``.
+
+    Raises:
+        BadInputError: if it is no such name.
+    """
+    parts = name.strip().split("-")
+    if len(parts) < 2 or not all(part.isdecimal() and int(part) > 0 for part in parts):
+        raise BadInputError(f"got the network {name!r}; expected widths, inputs first, e.g. 784-30-10")
+    return tuple(int(part) for part in parts)

@@ -1,0 +1,78 @@
+"""A rule of several hidden layers."""
+
+from collections.abc import Callable, Sequence
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from pdenca.core import BadInputError
+
+from .rule import ACTIVATIONS, LocalRule
+
+
+class LayeredMLP(LocalRule):
+    """Hidden layers one after the other, for rules that have much to tell apart:
+
+        proposal = s ψ(W_n φ(... φ(W_1 [x, p] + b_1) ...) + b_n).
+
+    The last layer starts at zero, so an untrained automaton leaves every state as it is.
+
+    Arguments:
+        num_features: size of x.
+        num_parameters: size of p.
+        num_channels: size of the proposal.
+        hidden: units of each hidden layer, one layer or more.
+        activation: φ, one of ``tanh``, ``relu``, ``silu``, ``linear``.
+        output: ψ, likewise; ``tanh`` bounds what one step can do.
+        scale: s.
+        generator: source of the random start.
+
+    Raises:
+        BadInputError: for an unknown activation, or without hidden layers.
+    """
+
+    def __init__(
+        self,
+        num_features: int,
+        num_parameters: int,
+        num_channels: int,
+        hidden: Sequence[int],
+        *,
+        activation: str = "silu",
+        output: str = "linear",
+        scale: float = 1.0,
+        generator: torch.Generator | None = None,
+    ) -> None:
+        super().__init__()
+        for name in (activation, output):
+            if name not in ACTIVATIONS:
+                raise BadInputError(f"activation {name!r} is unknown; expected one of {list(ACTIVATIONS)}")
+        if not hidden or min(hidden) < 1:
+            raise BadInputError(f"expected units of one hidden layer or more, got {list(hidden)}")
+        self.activation: Callable[[Tensor], Tensor] = ACTIVATIONS[activation]
+        self.output: Callable[[Tensor], Tensor] = ACTIVATIONS[output]
+        self.scale = scale
+        sizes = [num_features + num_parameters, *hidden]
+        self.weights = nn.ParameterList()
+        self.biases = nn.ParameterList()
+        for before, after in zip(sizes, hidden, strict=False):
+            start = torch.randn(after, before, generator=generator) * (2 / before) ** 0.5
+            self.weights.append(nn.Parameter(start))
+            self.biases.append(nn.Parameter(torch.zeros(after)))
+        self.weights.append(nn.Parameter(torch.zeros(num_channels, sizes[-1])))
+        self.biases.append(nn.Parameter(torch.zeros(num_channels)))
+        self.num_features = num_features
+
+    def forward(
+        self, features: Float[Tensor, "*cells feature"], parameters: Float[Tensor, "*cells_or_1 parameter"]
+    ) -> Float[Tensor, "*cells channel"]:
+        """Return the proposal of every cell."""
+        first = self.weights[0]
+        current = nn.functional.linear(features, first[:, : self.num_features], self.biases[0])
+        if parameters.shape[-1]:
+            # parameters that are alike for all samples are mapped once
+            current = current + nn.functional.linear(parameters, first[:, self.num_features :])
+        for weight, bias in zip(list(self.weights)[1:], list(self.biases)[1:], strict=True):
+            current = nn.functional.linear(self.activation(current), weight, bias)
+        return self.scale * self.output(current)
