@@ -210,6 +210,22 @@ def test_training_wounds_at_random_and_judging_does_not(damaged):
     assert torch.equal(model(*damaged), model(*damaged))
 
 
+def test_training_looks_late_at_random_and_judging_does_not(damaged):
+    model = restorer(kind="hybrid", num_steps=2, gate={"num_hidden": 4, "every": 2}, largest_delay=9)
+    seen = torch.stack(damaged, 1)
+    with torch.no_grad():
+        early, late = dict(model.body.states(seen, 6)), dict(model.body.states(seen, 2, num_before=4))
+        torch.testing.assert_close(late[2], early[6])
+    torch.manual_seed(0)
+    delays = [model.body.random_delay() for _ in range(200)]
+    assert {*delays} == {0, 2, 4, 6, 8}  # whole rounds of the gate
+    assert 70 < delays.count(0) < 130
+    model.train()
+    assert len({float(model(*damaged).detach().sum()) for _ in range(10)}) > 1
+    model.eval()
+    assert torch.equal(model(*damaged), model(*damaged))
+
+
 def test_networks_have_no_cells_to_wound_and_no_steps(damaged):
     model = restorer(kind="u-net", width=2)
     with pytest.raises(BadInputError, match="answers at once"):

@@ -15,7 +15,6 @@ from pdenca.automaton import (
     Increment,
     NormalisedMixing,
     PointwiseMLP,
-    Relax,
     Replace,
 )
 from pdenca.core import InTurn, Step
@@ -116,16 +115,26 @@ class LatticeBody(nn.Module):
         steps = tuple(self.step(first + number, told) for number in range(self.round_length))
         return steps[0] if len(steps) == 1 else InTurn(steps)
 
-    def frames(self, seen: Seen, num_steps: int, last: int, wound: Wound | None = None) -> Iterator[Images]:
-        """Yield what is read off after each of the last of so many steps."""
-        for number, state in self.states(seen, num_steps, wound):
+    def frames(
+        self, seen: Seen, num_steps: int, last: int, wound: Wound | None = None, num_before: int = 0
+    ) -> Iterator[Images]:
+        """Yield what is read off after each of the last of so many steps; see :meth:`states`."""
+        for number, state in self.states(seen, num_steps, wound, num_before):
             if number > num_steps - last:
                 yield self.observe(state)
 
-    def states(self, seen: Seen, num_steps: int, wound: Wound | None = None) -> Iterator[tuple[int, State]]:
-        """Yield (number, state) after every step; the wound's own step with the wound."""
+    def states(
+        self, seen: Seen, num_steps: int, wound: Wound | None = None, num_before: int = 0
+    ) -> Iterator[tuple[int, State]]:
+        """Yield (number, state) after every step; the wound's own step with the wound.
+
+        ``num_before`` steps are taken first, without a gradient and without being counted.
+        """
         told = self.lift(seen)
         state = self.encoder(told)
+        with torch.no_grad():
+            for number in range(1, num_before + 1):
+                state = self.step(number, told)(state)
         for number in range(1, num_steps + 1):
             state = self.step(number, told)(state)
             if wound is not None and number == wound.after:
@@ -150,6 +159,13 @@ class LatticeBody(nn.Module):
         """Draw share and step of a wound too, from the global source: what training inflicts."""
         share = self.settings.largest_wound * float(torch.rand(()))
         return self.wound(batch, share, int(torch.randint(1, self.settings.num_steps, ())))
+
+    def random_delay(self) -> int:
+        """Draw how many steps training takes before it looks, from the global source: none, or whole rounds."""
+        rounds = self.settings.largest_delay // self.round_length
+        if not rounds or float(torch.rand(())) < 0.5:
+            return 0
+        return self.round_length * int(torch.randint(1, rounds + 1, ()))
 
     @property
     def _margin(self) -> int:
@@ -182,7 +198,7 @@ def _automaton(settings: RestorerSettings, num_seen: int, generator: torch.Gener
         rule: NormalisedMixing | PointwiseMLP = NormalisedMixing(
             perception.num_features, told, channels, generator=generator
         )
-        update: Replace | Relax | Increment = Replace()
+        update: Replace | Increment = Replace()
     else:
         rule = PointwiseMLP(
             perception.num_features,
@@ -194,5 +210,5 @@ def _automaton(settings: RestorerSettings, num_seen: int, generator: torch.Gener
             spread=(perception.num_features + told) ** -0.5,
             generator=generator,
         )
-        update = Increment() if settings.cell == "residual" else Relax()
+        update = Increment()
     return Automaton(perception, rule, update, HiddenChannels(channels), context_names=names)

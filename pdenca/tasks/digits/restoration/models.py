@@ -73,7 +73,8 @@ class Restorer(nn.Module):
             num_steps = self.num_steps if num_steps is None else num_steps
             if wound is None and self.training and self.settings.largest_wound:
                 wound = body.random_wound(len(damaged))
-            films = list(body.frames(seen, num_steps, num_steps if last is None else last, wound))
+            before = body.random_delay() if self.training else 0
+            films = list(body.frames(seen, num_steps, num_steps if last is None else last, wound, before))
         restored = torch.stack(films, 1)
         if self.settings.keep_known:
             kept = known[:, None].expand_as(restored)

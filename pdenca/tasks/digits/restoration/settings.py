@@ -51,14 +51,16 @@ class RestorerSettings(Settings):
         patch: image cells along each side of a cell of the lattice.
         num_channels: of a cell.
         num_steps: of the automaton.
-        cell: ``normalised``: z <- norm(W relu(kernels * z)); ``residual``: z <- z + m(z), m(z) = W2 relu(W1
-            (kernels * z) + b); ``relaxing``: z <- (z + m(z)) / 2, which forgets what is not sustained.
+        cell: ``normalised``: z <- norm(W relu(kernels * z)); ``residual``: z <- z + W2 relu(W1 (kernels * z)
+            + b).
         kernels: 3 x 3, ``depthwise``: of one channel each; ``full``: from every channel to every feature.
         multiplier: features per channel.
-        num_hidden: units of a cell (residual, relaxing).
+        num_hidden: units of a cell (residual).
         injected: whether every step sees the damaged image, or only the first.
         largest_wound: in training, up to this share of the cells is zeroed after one of the steps but the
             last; share and step are drawn for every batch, the cells for every image.
+        largest_delay: in half of the batches of training, up to so many steps are taken first, without a
+            gradient: what is to last has to be seen when it is old.
         gate: of ``gate`` and ``hybrid``.
         width: channels of the ``u-net`` on the finest grid.
         num_code: numbers in the middle of the ``auto-encoder``.
@@ -71,12 +73,13 @@ class RestorerSettings(Settings):
     patch: int = pydantic.Field(default=1, ge=1, le=4)
     num_channels: int = pydantic.Field(default=16, ge=2)
     num_steps: pydantic.PositiveInt = 10
-    cell: Literal["normalised", "relaxing", "residual"] = "normalised"
+    cell: Literal["normalised", "residual"] = "normalised"
     kernels: Literal["depthwise", "full"] = "depthwise"
     multiplier: pydantic.PositiveInt = 5
     num_hidden: pydantic.PositiveInt = 64
     injected: bool = False
     largest_wound: float = pydantic.Field(default=0.0, ge=0, le=1)
+    largest_delay: int = pydantic.Field(default=0, ge=0)
     gate: GateSettings = GateSettings()
     width: pydantic.PositiveInt = 16
     num_code: pydantic.PositiveInt = 64
@@ -109,7 +112,7 @@ class RestorerSettings(Settings):
     @pydantic.model_validator(mode="after")
     def _no_idle_option(self) -> "RestorerSettings":
         cells = {"cell", "kernels", "multiplier", "num_hidden", "injected"}
-        lattice = {"side", "patch", "num_channels", "num_steps", "largest_wound"}
+        lattice = {"side", "patch", "num_channels", "num_steps", "largest_wound", "largest_delay"}
         idle = {"width"} if self.kind != "u-net" else set()
         idle |= {"num_code"} if self.kind != "auto-encoder" else set()
         if self.kind not in LATTICES:
