@@ -99,13 +99,17 @@ def flattened(digits: Digits, side: int = SIDE) -> Examples:
         BadInputError: for a side that does not divide 28.
     """
     if side < 1 or SIDE % side:
-        raise BadInputError(f"an image of {SIDE} cells a side cannot be cut into {side} blocks; expected 28 or 14")
+        raise BadInputError(
+            f"an image of {SIDE} cells a side cannot be cut into {side} blocks; expected 28 or 14"
+        )
     values = digits.images.float()[:, None] / _BRIGHTEST
     small = torch.nn.functional.avg_pool2d(values, SIDE // side)
     return Examples(small.flatten(1), digits.labels, digits.classes, (side, side))
 
 
-def stratified_folds(labels: Int[Tensor, " example"], count: int, seed: int) -> list[Int[Tensor, " held_out"]]:
+def stratified_folds(
+    labels: Int[Tensor, " example"], count: int, seed: int
+) -> list[Int[Tensor, " held_out"]]:
     """Return which examples each fold holds out: every example once, every class spread evenly.
 
     Arguments:
@@ -119,7 +123,8 @@ def stratified_folds(labels: Int[Tensor, " example"], count: int, seed: int) -> 
     smallest = int(labels.bincount()[labels.unique()].min()) if len(labels) else 0
     if not 2 <= count <= smallest:
         raise BadInputError(
-            f"expected 2 folds or more, and no more than the smallest class has examples, {smallest}, got {count}"
+            f"expected 2 folds or more, and no more than the smallest class has examples, {smallest}, got "
+            f"{count}"
         )
     generator = torch.Generator().manual_seed(seed)
     parts: list[list[Tensor]] = [[] for _ in range(count)]

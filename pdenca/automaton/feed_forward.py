@@ -62,8 +62,8 @@ class FeedForward:
     Raises:
         BadInputError: without networks, or for widths that are not two or more positive numbers.
 
-    Source: Barot, Meta-neural cellular automata, ALIFE companion (2025), fig. 1, where the neighbours are "those
-    weights connected to the forward and backward neurons".
+    Source: Barot, Meta-neural cellular automata, ALIFE companion (2025), fig. 1, where the neighbours are
+    "those weights connected to the forward and backward neurons".
     """
 
     networks: tuple[tuple[int, ...], ...]
@@ -198,6 +198,15 @@ class FeedForward:
 
     def _matrix(self, state: Cells, layer: WeightLayer) -> Float[Tensor, "batch source target channel"]:
         return state[:, layer.cells].unflatten(1, (layer.num_sources, layer.num_targets))
+
+    @cached_property
+    def weight_scale(self) -> Float[Tensor, " cell"]:
+        """1 / √(number of sources) of every weight: with values of one size, every neuron hears as much."""
+        parts = [
+            torch.full((layer.num_sources * layer.num_targets,), layer.num_sources**-0.5)
+            for layer in self.layers
+        ]
+        return torch.cat(parts)
 
     @cached_property
     def num_neighbours(self) -> tuple[Tensor, Tensor]:

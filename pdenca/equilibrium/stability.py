@@ -84,9 +84,12 @@ def stability_of(
     "arnoldi" is matrix-free (ARPACK). Both see complex pairs, which power iteration does not. "shift-invert"
     does much less work where many λ are near 1, with a step that has a preconditioner: it finds those nearest
     to 1, see :class:`~pdenca.equilibrium.shift_invert.NearOne`, and of the others the largest only as far as
-    they stand apart. The verdict is on infinitesimal perturbations; :func:`perturbed_rollout` tries finite ones. It says nothing on transient
-    growth, which a non-normal J allows even where all eigenvalues are small; and where f has a kink, as ReLU
-    at exactly 0, J is one of several one-sided derivatives: try :func:`perturbed_rollout` there.
+    they stand apart.
+
+    The verdict is on infinitesimal perturbations; :func:`perturbed_rollout` tries finite ones. It says
+    nothing on transient growth, which a non-normal J allows even where all eigenvalues are small; and where f
+    has a kink, as ReLU at exactly 0, J is one of several one-sided derivatives: try
+    :func:`perturbed_rollout` there.
 
     Arguments:
         step: f.
@@ -111,7 +114,9 @@ def stability_of(
     if method not in (None, *get_args(Method)):
         raise BadInputError(f"method must be one of {', '.join(get_args(Method))}, got {method!r}")
     if method == "shift-invert" and not isinstance(step, Preconditioned):
-        raise BadInputError("shift-invert needs a step that has a preconditioner; usual cure: method='arnoldi'")
+        raise BadInputError(
+            "shift-invert needs a step that has a preconditioner; usual cure: method='arnoldi'"
+        )
     if num_eigenvalues < 1:
         raise BadInputError(f"num_eigenvalues must be at least 1, got {num_eigenvalues}")
     if tolerance is not None and not 0 <= tolerance < 1:

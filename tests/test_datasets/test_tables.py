@@ -28,7 +28,9 @@ def test_images_become_means_over_blocks():
 
 
 def test_standardised_inputs_have_mean_0_and_deviation_1():
-    examples = Examples(torch.randn(50, 3) * torch.tensor([1.0, 5.0, 0.0]) + 7, torch.zeros(50).long(), ("a",))
+    examples = Examples(
+        torch.randn(50, 3) * torch.tensor([1.0, 5.0, 0.0]) + 7, torch.zeros(50).long(), ("a",)
+    )
     scaled = Standardising.of(examples)(examples).inputs
     torch.testing.assert_close(scaled.mean(0), torch.zeros(3), atol=1e-5, rtol=0)
     torch.testing.assert_close(scaled.std(0, correction=0), torch.tensor([1.0, 1.0, 0.0]))

@@ -99,7 +99,7 @@ def test_tables_that_do_not_fit_are_refused(made, table, tmp_path):
     content = json.loads(table.read_text())
     content["facts"]["courses"]["ca"]["num_steps"] = "7"
     table.write_text(json.dumps(content))
-    with pytest.raises(BadInputError, match="ca of .* was trained in another way"):
+    with pytest.raises(BadInputError, match=r"ca of .* was trained in another way"):
         attempt(table)
     table.write_text("{")
     with pytest.raises(FormatError, match="is damaged"):

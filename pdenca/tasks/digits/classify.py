@@ -8,10 +8,11 @@ from pdenca.core import BadInputError
 from pdenca.datasets.digits import Digits, split_digits
 from pdenca.training import Classification, Fitter, Objective, Stage, Training, TrainingProgress
 
+from ..runs import RunKind, build_fitter
 from .augmentation import Jitter
 from .classifier import DigitClassifier
+from .data_facts import facts_of
 from .judging import Judgement, cross_entropy, judge
-from .runs import RunKind, build_fitter
 from .settings import ClassifierSettings
 
 KIND: Final = RunKind(ClassifierSettings, "a digit classifier", "pdenca digits classify train")
@@ -58,7 +59,7 @@ def train_classifier(
 
     steps_per_epoch = build_objective(model, training_part, settings).steps_per_epoch
     num_steps = settings.num_epochs * steps_per_epoch
-    KIND.prepare(run, settings, digits, resume)
+    KIND.prepare(run, settings, facts_of(digits), resume)
     stage = Stage("classification", num_steps, build, validate_every=steps_per_epoch)
     Training(
         model,

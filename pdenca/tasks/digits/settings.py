@@ -11,7 +11,7 @@ from pdenca.datasets.digits import CLASSES, SIDE
 from pdenca.equilibrium import EquilibriumSettings
 
 from ..experiment_files import read_experiment
-from .runs import FitSettings
+from ..runs import FitSettings
 
 
 class NetworkSettings(Settings):
@@ -83,7 +83,7 @@ class ClassifierSettings(FitSettings):
         rotation: and turned by up to so much either way (degrees).
         scale: and stretched or shrunk by up to this share.
 
-    The others are those of :class:`~pdenca.tasks.digits.runs.FitSettings`.
+    The others are those of :class:`~pdenca.tasks.runs.FitSettings`.
     """
 
     network: NetworkSettings = NetworkSettings()

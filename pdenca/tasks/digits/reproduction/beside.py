@@ -12,12 +12,12 @@ PUBLISHED: Final = {"auto-encoder": (24.3, 82, 4800), "hybrid": (26.7, 94, 2400)
 """The post's PSNR (dB), accuracy (%) and MFLOP."""
 _COURSE: Final = "The post trains for 40,000 batches of 64, here {batches:,}."
 _REASONS: Final = {
-    "auto-encoder": "Layers, strides and the million numbers are the post's, which counts {factor:.0f} times as "
-    "many operations; two are counted here for a multiplication and an addition.",
+    "auto-encoder": "Layers, strides and the million numbers are the post's, which counts {factor:.0f} times "
+    "as many operations; two are counted here for a multiplication and an addition.",
     "hybrid": "The post counts {factor:.0f} times as many operations, more than its steps and its gate of a "
     "million numbers can take.",
-    "ca": "Ten steps of two thousand numbers on 32 x 32 cells are {inverse:.2g} times the operations that the "
-    "post counts.",
+    "ca": "Ten steps of two thousand numbers on 32 x 32 cells are {inverse:.2g} times the operations that "
+    "the post counts.",
 }
 
 
@@ -26,8 +26,8 @@ def beside_the_post(own: Sequence[Measured]) -> list[str]:
     lines = [
         "## The post's numbers",
         "",
-        f"A range of 2 adds {RANGE_OF_TWO:.2f} dB to every PSNR: the post does not say which one it takes. Its "
-        "classifier is not described; ours are right on whole digits as told above.",
+        f"A range of 2 adds {RANGE_OF_TWO:.2f} dB to every PSNR: the post does not say which one it takes. "
+        "Its classifier is not described; ours are right on whole digits as told above.",
         "",
         "| model | PSNR, dB: post | range 1 | range 2 | accuracy, %: post | judge | MFLOP: post | counted |",
         "|---|---:|---:|---:|---:|---:|---:|---:|",

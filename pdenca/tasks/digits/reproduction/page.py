@@ -1,11 +1,11 @@
 """The page of what was measured, with the post's numbers and claims beside."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from typing import Any
 
-from .claims import verdicts
 from ..restoration import load_restoration
 from .beside import RANGE_OF_TWO, beside_the_post, by_step
+from .claims import verdicts
 from .measured import BARE, BEFORE, WOUNDED, Measured, backward_transfer, part_of, percent, spread
 from .plan import MODELS, SCHEMES
 
@@ -57,8 +57,8 @@ def _models(own: Sequence[Measured]) -> list[str]:
     lines = [
         "## Models",
         "",
-        "*Mask*: whether a model is told which pixels are known; *kept*: known pixels of its answer are those "
-        f"it was given. {_uncertainty(own)}",
+        "*Mask*: whether a model is told which pixels are known; *kept*: known pixels of its answer are "
+        f"those it was given. {_uncertainty(own)}",
         "",
         "| model | seeds | batches | parameters | MFLOP | mask | kept | PSNR, dB | SSIM | judge, % "
         "| second judge, % |",

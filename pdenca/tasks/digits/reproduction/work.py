@@ -295,9 +295,7 @@ class _Work:
             self._measure({"part": "judges", "model": name}, work)
         return found
 
-    def _measure(
-        self, key: Key, work: Callable[[Tell], Mapping[str, Any]], run: Path | None = None
-    ) -> None:
+    def _measure(self, key: Key, work: Callable[[Tell], Mapping[str, Any]], run: Path | None = None) -> None:
         place = ", ".join(str(value) for value in key.values())
         known = self.kept.has(key) or place in self.phases.finished
         if run is not None and (run.is_dir() or not known):

@@ -10,7 +10,7 @@ from pdenca.core import Settings
 from pdenca.datasets.digits import SIDE
 
 from ...experiment_files import read_experiment
-from ..runs import FitSettings
+from ...runs import FitSettings
 from .damage import Damage
 
 LATTICES: Final = ("ca", "gate", "hybrid")
@@ -148,7 +148,7 @@ class RestorationSettings(FitSettings):
         trained: which parameters are, ``all`` or those of the ``gate``.
         replay: share of every batch that comes from what is not to be forgotten.
 
-    The others are those of :class:`~pdenca.tasks.digits.runs.FitSettings`.
+    The others are those of :class:`~pdenca.tasks.runs.FitSettings`.
     """
 
     model: RestorerSettings = RestorerSettings()

@@ -14,8 +14,9 @@ from pdenca.datasets.digits import Digits, split_digits
 from pdenca.training import Fitter, Objective, Restoration, Stage, Training, TrainingProgress, step_generator
 from pdenca.training.checkpoint import load_tree, save_tree
 
+from ...runs import RunKind, build_fitter
+from ..data_facts import facts_of
 from ..judging import judging, pieces
-from ..runs import RunKind, build_fitter
 from .models import Restorer, build_restorer
 from .settings import RestorationSettings
 
@@ -88,7 +89,7 @@ def train_restorer(
         return sum(weight * value for weight, value in zip(weights, own, strict=True))
 
     build(model)  # refuses what does not fit before the run's folder is touched
-    KIND.prepare(run, settings, digits, resume, start=start, replayed=replayed)
+    KIND.prepare(run, settings, facts_of(digits, start, replayed), resume)
     if start is not None:
         save_tree(run / START, {"parameters": dict(model.named_parameters())})
     stage = Stage("restoration", settings.num_steps, build, validate_every=settings.validate_every)

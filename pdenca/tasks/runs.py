@@ -1,7 +1,7 @@
-"""What the runs of all models of digits have in common: their folders, and how parameters are fitted."""
+"""What the runs of classifiers and restorers, and of rules that write networks, have in common."""
 
-import hashlib
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Generic, Literal, TypeVar
@@ -10,25 +10,24 @@ import pydantic
 from torch import nn
 
 from pdenca.core import BadInputError, FormatError, Settings, write_text
-from pdenca.datasets.digits import Digits
 from pdenca.training import FirstOrder
 from pdenca.training.checkpoint import load_tree
 from pdenca.training.fitters.base import trainable
 from pdenca.training.loop import BEST, LAST, METRICS
 
-from ..emulation import environment
+from .emulation import environment
 
 SETTINGS: Final = "settings.json"
 DATA: Final = "data.json"
 
 
 class FitSettings(Settings):
-    """What every training on digits needs to be told.
+    """What every training on examples needs to be told.
 
     Arguments:
-        seed: of initial weights, held-out digits, batches and all that is random in them.
-        num_valid: training digits held out; the model is chosen by its loss on them.
-        batch_size: digits per step.
+        seed: of initial weights, held-out examples, batches and all that is random in them.
+        num_valid: training examples held out; the model is chosen by its loss on them.
+        batch_size: examples per step.
         optimizer, learning_rate, schedule, weight_decay, gradient: of the first-order fitter.
         max_seconds: time budget of training; None: no limit.
     """
@@ -79,32 +78,22 @@ class RunKind(Generic[S]):
         self,
         run: Path,
         settings: S,
-        digits: Digits,
+        data: Mapping[str, int | str],
         resume: bool,
-        *,
-        start: Path | None = None,
-        replayed: Digits | None = None,
     ) -> None:
         """Write what a run is made of, or make sure that a run to resume is made of the same.
 
         Arguments:
             run: the folder.
             settings: all of them.
-            digits: what is learned.
+            data: facts that tell what is learned from any other data.
             resume: whether the folder may hold a run.
-            start: a run whose best parameters this one begins with.
-            replayed: what is not to be forgotten.
 
         Raises:
             BadInputError: if the run exists and ``resume`` is not set, or is resumed with other settings or
                 data.
         """
-        facts: dict[str, int | str] = {"num_digits": len(digits), "sha256": _fingerprint(digits)}
-        if start is not None:
-            facts["start"] = hashlib.sha256((start / BEST).read_bytes()).hexdigest()
-        if replayed is not None:
-            facts["replayed"] = _fingerprint(replayed)
-        told = json.dumps(facts)
+        told = json.dumps(dict(data))
         if any((run / name).exists() for name in (LAST, BEST, METRICS)):
             if not resume:
                 raise BadInputError(
@@ -155,8 +144,3 @@ class RunKind(Generic[S]):
         for name, value in parameters.items():
             own[name].data.copy_(value)
         return model.eval()
-
-
-def _fingerprint(digits: Digits) -> str:
-    content = digits.images.numpy().tobytes() + digits.labels.numpy().tobytes()
-    return hashlib.sha256(content).hexdigest()
