@@ -1,6 +1,6 @@
 """What is minimised: rates of change cell by cell, roll-outs, the founding paper's propagated pairs,
-equilibria against steady states, growth towards an attractor, how badly classes are told apart, or how far
-what was restored is from what was damaged.
+equilibria against steady states, growth towards an attractor, how badly classes are told apart, also by
+networks that a rule has written, or how far what was restored is from what was damaged.
 
 An objective owns its data and its randomness: ``batch(step)`` depends on the seed and the step number alone,
 so a resumed run sees exactly the batches it would have seen. Squared errors are in units of the training
@@ -16,6 +16,7 @@ from .growth import PooledGrowth, erase
 from .propagation import PropagatedPairs
 from .restoration import Restoration
 from .rollout import RolloutMatching
+from .task_networks import LocalSteps, TaskNetworks, zero_out
 
 __all__ = [
     "AttractorMatching",
@@ -23,13 +24,16 @@ __all__ = [
     "DerivativeMatching",
     "EquilibriumMatching",
     "LeastSquares",
+    "LocalSteps",
     "Objective",
     "PooledGrowth",
     "PropagatedPairs",
     "Residuals",
     "Restoration",
     "RolloutMatching",
+    "TaskNetworks",
     "erase",
     "interpolation_weights",
     "step_generator",
+    "zero_out",
 ]

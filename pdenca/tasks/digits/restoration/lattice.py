@@ -161,7 +161,7 @@ class LatticeBody(nn.Module):
         return self.wound(batch, share, int(torch.randint(1, self.settings.num_steps, ())))
 
     def random_delay(self) -> int:
-        """Draw how many steps training takes before it looks, from the global source: whole rounds or none."""
+        """Draw from the global source how many steps training takes before it looks: whole rounds or none."""
         rounds = self.settings.largest_delay // self.round_length
         if not rounds or float(torch.rand(())) < 0.5:
             return 0
