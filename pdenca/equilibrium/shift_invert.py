@@ -62,7 +62,12 @@ class NearOne:
         failure, inverse, vectors = "", np.zeros(0, dtype=complex), np.zeros((size, 0), dtype=complex)
         try:
             inverse, vectors = scipy.sparse.linalg.eigs(
-                operator, k=min(count, size - 2), v0=start, maxiter=20, tol=10 * self._tolerance
+                operator,
+                k=min(count, size - 2),
+                v0=start,
+                ncv=min(size, max(3 * count, 20)),
+                maxiter=50,
+                tol=10 * self._tolerance,
             )
         except scipy.sparse.linalg.ArpackNoConvergence as error:
             inverse, vectors = error.eigenvalues, error.eigenvectors

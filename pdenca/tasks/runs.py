@@ -26,14 +26,12 @@ class FitSettings(Settings):
 
     Arguments:
         seed: of initial weights, held-out examples, batches and all that is random in them.
-        num_valid: training examples held out; the model is chosen by its loss on them.
         batch_size: examples per step.
         optimizer, learning_rate, schedule, weight_decay, gradient: of the first-order fitter.
         max_seconds: time budget of training; None: no limit.
     """
 
     seed: int = pydantic.Field(default=0, ge=0)
-    num_valid: pydantic.PositiveInt = 5000
     batch_size: pydantic.PositiveInt = 64
     optimizer: Literal["adam", "nadam", "adamw", "sgd"] = "adamw"
     learning_rate: float = pydantic.Field(default=5e-3, gt=0)

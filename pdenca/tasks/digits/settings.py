@@ -77,6 +77,7 @@ class ClassifierSettings(FitSettings):
     Arguments:
         network: the model.
         num_classes: that it tells apart; those of the digits it is trained on.
+        num_valid: training digits held out; the model is chosen by its loss on them.
         num_epochs: passes through the digits that are not held out.
         label_smoothing: share of the target that is spread over all classes.
         shift: digits are moved by up to so much in training, anywhere (image cells).
@@ -88,6 +89,7 @@ class ClassifierSettings(FitSettings):
 
     network: NetworkSettings = NetworkSettings()
     num_classes: int = pydantic.Field(default=CLASSES, ge=2, le=256)
+    num_valid: pydantic.PositiveInt = 5000
     num_epochs: pydantic.PositiveInt = 10
     label_smoothing: float = pydantic.Field(default=0.0, ge=0, lt=1)
     shift: float = pydantic.Field(default=0.0, ge=0, le=14)

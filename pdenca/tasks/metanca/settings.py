@@ -81,7 +81,7 @@ class MetaSettings(FitSettings):
         damage: ... which is this.
         held_out: share of the training examples that the rule is chosen by.
 
-    The others are those of :class:`~pdenca.tasks.runs.FitSettings`; ``num_valid`` has no role here.
+    The others are those of :class:`~pdenca.tasks.runs.FitSettings`.
     """
 
     rule: WeightRuleSettings = WeightRuleSettings()

@@ -114,8 +114,7 @@ def split_examples(examples: Examples, share: float, seed: int) -> tuple[Example
     count = round(share * len(examples))
     if not 0 < count < len(examples):
         raise BadInputError(
-            f"{share:g} of {len(examples)} examples cannot be held out; usual cure: another held_out, or more "
-            "data"
+            f"{share:g} of {len(examples)} examples cannot be held out; usual cure: another held_out"
         )
     return examples.select(order[count:]), examples.select(order[:count])
 

@@ -24,9 +24,14 @@ class Restoring(Protocol):
     """What can be trained to restore: it tells what it would answer after each of its last steps."""
 
     def film(
-        self, damaged: Tensor, known: Tensor, last: int | None = None
+        self,
+        damaged: Tensor,
+        known: Tensor,
+        last: int | None = None,
+        *,
+        watch: Callable[[Tensor, Tensor], None] | None = None,
     ) -> Float[Tensor, "image step height width"]:
-        """Return the answers after each of the ``last`` steps."""
+        """Return the answers after each of the ``last`` steps; show the states around each to ``watch``."""
         ...
 
 
@@ -34,6 +39,7 @@ class Restoration(Stateless):
     """The mean squared error of restored images:
 
         loss = mean over images, the last k steps, pixels of (restored - target)²
+             + rest · mean over the last k steps of ‖z_t - z_t-1‖² / ‖z_t‖²
 
     The target of an image is the image itself, unless another is given. Every batch is damaged afresh;
     images, damage, noise and what a model drops out are a function of the seed and the step alone. Part of
@@ -47,6 +53,7 @@ class Restoration(Stateless):
         batch_size: images per step.
         noise: standard deviation of noise on the damaged images.
         num_judged_steps: k, at least 1.
+        rest: how much it matters that the state z comes to rest.
         targets: what every image is to become, grey values 0 to 255; the images by default.
         replayed: (other images, their targets), in a batch in proportion to ``replay``.
         replay: share of a batch; at least one image of each kind is in it.
@@ -65,6 +72,7 @@ class Restoration(Stateless):
         batch_size: int,
         noise: float = 0.0,
         num_judged_steps: int = 1,
+        rest: float = 0.0,
         targets: Tensor | None = None,
         replayed: tuple[Tensor, Tensor] | None = None,
         replay: float = 0.0,
@@ -85,7 +93,7 @@ class Restoration(Stateless):
         if replayed is not None:
             self.sources.append(replayed)
             self.epochs.append(Epochs(len(replayed[0]), repeated, seed))
-        self.noise, self.num_judged_steps, self.seed = noise, num_judged_steps, seed
+        self.noise, self.num_judged_steps, self.rest, self.seed = noise, num_judged_steps, rest, seed
 
     def batch(self, step: int) -> Batch:
         """Return damaged images, what is known, targets, and the number of the step."""
@@ -101,10 +109,17 @@ class Restoration(Stateless):
         return damaged, known, target, step
 
     def loss(self, batch: Batch) -> Tensor:
-        """Return the mean squared error."""
+        """Return the mean squared error, and how far the state is from rest."""
         damaged, known, target, step = batch
+        motions: list[Tensor] = []
+
+        def watch(before: Tensor, after: Tensor) -> None:
+            motions.append((after - before).square().mean() / after.square().mean())
+
         # dropout draws from the global generator
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(step_generator(self.seed, "dropout", step).initial_seed())
-            restored = self.restorer.film(damaged, known, self.num_judged_steps)
-        return (restored - target[:, None]).square().mean()
+            told = {"watch": watch} if self.rest else {}
+            restored = self.restorer.film(damaged, known, self.num_judged_steps, **told)
+        error = (restored - target[:, None]).square().mean()
+        return error + self.rest * torch.stack(motions).mean() if motions else error

@@ -146,8 +146,8 @@ class TaskNetworks:
         generator = step_generator(self.seed, "local steps", step)
         return self.epochs.chosen(step), self.local_steps.draw(step, generator), step
 
-    def start(self, step: int) -> tuple[States, Int[Tensor, " sample"]]:
-        """Return where the samples begin, and their places in the pool."""
+    def start(self, step: int) -> tuple[States, Int[Tensor, " place"]]:
+        """Return where the samples begin, and their places in the pool if there is one."""
         generator = step_generator(self.seed, "start", step)
         fresh = self.begin(self.num_fresh, generator)
         if self.pool is None:

@@ -1,6 +1,6 @@
 """Digits restored on a lattice of cells: by an automaton, a gate, or both in turn."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import torch
@@ -116,12 +116,25 @@ class LatticeBody(nn.Module):
         return steps[0] if len(steps) == 1 else InTurn(steps)
 
     def frames(
-        self, seen: Seen, num_steps: int, last: int, wound: Wound | None = None, num_before: int = 0
+        self,
+        seen: Seen,
+        num_steps: int,
+        last: int,
+        wound: Wound | None = None,
+        num_before: int = 0,
+        watch: Callable[[Tensor, Tensor], None] | None = None,
     ) -> Iterator[Images]:
-        """Yield what is read off after each of the last of so many steps; see :meth:`states`."""
+        """Yield what is read off after each of the last of so many steps; see :meth:`states`.
+
+        ``watch`` is called with the states before and after each of them, but the very first.
+        """
+        before: Tensor | None = None
         for number, state in self.states(seen, num_steps, wound, num_before):
             if number > num_steps - last:
+                if watch is not None and before is not None:
+                    watch(before, state)
                 yield self.observe(state)
+            before = state
 
     def states(
         self, seen: Seen, num_steps: int, wound: Wound | None = None, num_before: int = 0

@@ -1,5 +1,7 @@
 """Restorers: what sees a damaged digit, works on it and answers with a whole one."""
 
+from collections.abc import Callable
+
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
@@ -48,6 +50,7 @@ class Restorer(nn.Module):
         *,
         num_steps: int | None = None,
         wound: Wound | None = None,
+        watch: Callable[[Tensor, Tensor], None] | None = None,
     ) -> Float[Tensor, "batch step 28 28"]:
         """Return what could be read off after each of the ``last`` steps; all of them by default.
 
@@ -57,13 +60,14 @@ class Restorer(nn.Module):
             last: how many.
             num_steps: of a lattice; as many as in training by default.
             wound: what the lattice loses on the way. Pixels under it are not put back if known ones are kept.
+            watch: called with a lattice's states before and after each of those steps.
 
         Raises:
-            BadInputError: for steps or a wound of a model that has no cells.
+            BadInputError: for steps, a wound or a watch of a model that has no cells.
         """
         seen, body = self.seen(damaged, known), self.body
         if isinstance(body, NetworkBody):
-            if num_steps is not None or wound is not None:
+            if num_steps is not None or wound is not None or watch is not None:
                 raise BadInputError(
                     f"the kind {self.settings.kind!r} answers at once and has no cells; usual cure: one of "
                     f"{', '.join(LATTICES)}"
@@ -74,7 +78,8 @@ class Restorer(nn.Module):
             if wound is None and self.training and self.settings.largest_wound:
                 wound = body.random_wound(len(damaged))
             before = body.random_delay() if self.training else 0
-            films = list(body.frames(seen, num_steps, num_steps if last is None else last, wound, before))
+            shown = num_steps if last is None else last
+            films = list(body.frames(seen, num_steps, shown, wound, before, watch))
         restored = torch.stack(films, 1)
         if self.settings.keep_known:
             kept = known[:, None].expand_as(restored)

@@ -138,11 +138,14 @@ class RestorationSettings(FitSettings):
     Arguments:
         model: the restorer.
         damage: what it has to restore.
+        num_valid: training digits held out; the model is chosen by its loss on them.
         num_steps: batches.
         validate_every: batches between validations.
         noise: standard deviation of noise on the damaged image, in training alone.
         num_judged_steps: the loss is the mean over so many last steps of a lattice; more than one asks it to
             stay where it has come to.
+        rest: how much it matters, beside the mean squared error, that a lattice comes to rest in these steps:
+            weight of its state's relative motion.
         target: what a damaged image is to become, ``image``: itself, whole; ``prototype``: the image that
             stands for its class, see :func:`~pdenca.tasks.digits.restoration.training.prototypes`.
         trained: which parameters are, ``all`` or those of the ``gate``.
@@ -158,6 +161,7 @@ class RestorationSettings(FitSettings):
     validate_every: pydantic.PositiveInt = 400
     noise: float = pydantic.Field(default=0.0, ge=0)
     num_judged_steps: pydantic.PositiveInt = 1
+    rest: float = pydantic.Field(default=0.0, ge=0)
     target: Literal["image", "prototype"] = "image"
     trained: Literal["all", "gate"] = "all"
     replay: float = pydantic.Field(default=0.0, ge=0, lt=1)
@@ -171,6 +175,8 @@ class RestorationSettings(FitSettings):
             raise ValueError(
                 f"num_judged_steps is {self.num_judged_steps}, the model has {most} steps to judge"
             )
+        if self.rest and self.model.kind not in LATTICES:
+            raise ValueError(f"the kind {self.model.kind!r} has no state that could rest; leave rest out")
         return self
 
     @pydantic.model_validator(mode="after")

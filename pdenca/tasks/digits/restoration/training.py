@@ -77,6 +77,7 @@ def train_restorer(
             batch_size=settings.batch_size,
             noise=settings.noise,
             num_judged_steps=settings.num_judged_steps,
+            rest=settings.rest,
             targets=parts[0].targets,
             replayed=None if replayed is None else (parts[1].images, parts[1].targets),
             replay=settings.replay,
