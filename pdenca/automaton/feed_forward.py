@@ -34,9 +34,14 @@ class WeightLayer:
     num_targets: int
 
     @property
+    def num_weights(self) -> int:
+        """How many it has."""
+        return self.num_sources * self.num_targets
+
+    @property
     def cells(self) -> slice:
         """Of this layer."""
-        return slice(self.start, self.start + self.num_sources * self.num_targets)
+        return slice(self.start, self.start + self.num_weights)
 
 
 @final
@@ -87,7 +92,7 @@ class FeedForward:
             for number, (sources, targets) in enumerate(itertools.pairwise(widths)):
                 layer = WeightLayer(network, number, start, sources + self.biases, targets)
                 found.append(layer)
-                start = layer.cells.stop
+                start += layer.num_weights
         return tuple(found)
 
     @property
@@ -103,7 +108,8 @@ class FeedForward:
     @property
     def num_cells(self) -> int:
         """Number of weights, of all networks."""
-        return self.layers[-1].cells.stop
+        last = self.layers[-1]
+        return last.start + last.num_weights
 
     def layers_of(self, network: int) -> tuple[WeightLayer, ...]:
         """Return the layers of one network, inputs first."""
@@ -197,15 +203,13 @@ class FeedForward:
         return cells
 
     def _matrix(self, state: Cells, layer: WeightLayer) -> Float[Tensor, "batch source target channel"]:
-        return state[:, layer.cells].unflatten(1, (layer.num_sources, layer.num_targets))
+        matrix: Tensor = state[:, layer.cells].unflatten(1, (layer.num_sources, layer.num_targets))
+        return matrix
 
     @cached_property
     def weight_scale(self) -> Float[Tensor, " cell"]:
         """1 / √(number of sources) of every weight: with values of one size, every neuron hears as much."""
-        parts = [
-            torch.full((layer.num_sources * layer.num_targets,), layer.num_sources**-0.5)
-            for layer in self.layers
-        ]
+        parts = [torch.full((layer.num_weights,), layer.num_sources**-0.5) for layer in self.layers]
         return torch.cat(parts)
 
     @cached_property

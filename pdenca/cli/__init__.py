@@ -15,6 +15,7 @@ from .evaluate import evaluate_command
 from .explain import explain_command
 from .generate import generate_command
 from .letters import letters_command
+from .metanca import metanca_command
 from .pictures import plot_command, report_command
 from .repair import repair_command
 from .reproduce import reproduce_command
@@ -57,6 +58,7 @@ for _command in (
     report_command,
     plot_command,
     digits_command,
+    metanca_command,
 ):
     cli.add_command(_command)
 digits_command.add_command(restore_command)

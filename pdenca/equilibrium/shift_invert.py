@@ -1,6 +1,6 @@
 """Eigenvalues near 1 of a Jacobian whose systems can be solved."""
 
-from typing import Final
+from typing import Final, cast
 
 import numpy as np
 import scipy.sparse.linalg
@@ -41,15 +41,15 @@ class NearOne:
     """
 
     def __init__(self, map: RowMap, row: Tensor) -> None:
-        assert isinstance(map.step, Preconditioned)
+        step = cast(Preconditioned, map.step)
         self._map, self._row = map, row
         self._linear = Linearisation(map, row)
         self._shift = row.new_full((1,), SHIFT)
         self._tolerance = 1e-10 if row.dtype == torch.float64 else 1e-5
-        self._made = map.step.preconditioner(map.states(row))
+        self._made = step.preconditioner(map.states(row))
         if isinstance(self._made, Learning):  # many solves at one place: its best is worth its price
             self._made.told(torch.full((1,), 2 * _BASIS, device=row.device))
-            self._made = map.step.preconditioner(map.states(row))
+            self._made = step.preconditioner(map.states(row))
         self.products = int(torch.as_tensor(self._made.products).sum())
 
     def find(self, count: int) -> tuple[NDArray[np.complex128], NDArray[np.complex128], str]:
@@ -59,7 +59,9 @@ class NearOne:
         operator = scipy.sparse.linalg.LinearOperator(
             (size, size), lambda v: self(np.asarray(v).reshape(-1)), dtype=np.float64
         )
-        failure, inverse, vectors = "", np.zeros(0, dtype=complex), np.zeros((size, 0), dtype=complex)
+        failure = ""
+        inverse: NDArray[np.complex128] = np.zeros(0, dtype=complex)
+        vectors: NDArray[np.complex128] = np.zeros((size, 0), dtype=complex)
         try:
             inverse, vectors = scipy.sparse.linalg.eigs(
                 operator,
@@ -74,7 +76,8 @@ class NearOne:
             failure = f"only {len(inverse)} of {count} eigenvalues near 1 were found"
         except (scipy.sparse.linalg.ArpackError, _UnsolvedError) as error:
             failure = f"no eigenvalues near 1 were found: {error}"
-        return 1 + SHIFT - 1 / inverse, vectors, failure
+        values: NDArray[np.complex128] = 1 + SHIFT - 1 / inverse
+        return values, vectors, failure
 
     def __call__(self, vector: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return (σ + I - J)⁻¹ of a vector."""
@@ -93,7 +96,9 @@ class NearOne:
         return found
 
     def _shifted(self, rows: Tensor) -> Tensor:
-        return (1 + SHIFT) * rows - self._linear.times(rows)
+        shifted: Tensor = (1 + SHIFT) * rows - self._linear.times(rows)
+        return shifted
 
     def _inverse(self, rows: Tensor) -> Tensor:
-        return self._map.rows(self._made(self._map.states(rows), self._shift))
+        found: Tensor = self._map.rows(self._made(self._map.states(rows), self._shift))
+        return found

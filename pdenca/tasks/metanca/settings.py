@@ -42,7 +42,7 @@ class WeightRuleSettings(Settings):
     head_size: pydantic.PositiveInt = 4
     codes: Literal["positions", "none"] = "positions"
     num_waves: pydantic.PositiveInt = 4
-    units: tuple[pydantic.PositiveInt, ...] = pydantic.Field((32, 32), min_length=1)
+    units: tuple[pydantic.PositiveInt, ...] = pydantic.Field(default=(32, 32), min_length=1)
     activation: Literal["tanh", "relu", "silu"] = "silu"
     output: Literal["linear", "tanh"] = "tanh"
     fire_rate: float = pydantic.Field(default=0.8, gt=0, le=1)
@@ -70,6 +70,8 @@ class MetaSettings(FitSettings):
     Arguments:
         rule: the rule.
         data: ``iris``, ``mnist`` or ``mnist-14`` (means over 2 x 2 pixels).
+        fold: which of five stratified folds of all examples is tested on, 0 to 4; None: MNIST's own test set,
+            which the irises do not have.
         networks: that it learns to write, e.g. ``784-30-10``.
         num_steps: training steps.
         validate_every: training steps between validations.
@@ -85,8 +87,9 @@ class MetaSettings(FitSettings):
     """
 
     rule: WeightRuleSettings = WeightRuleSettings()
-    data: Literal["iris", "mnist", "mnist-14"] = "iris"
-    networks: tuple[str, ...] = pydantic.Field(("4-3", "4-10-3", "4-5-10-3", "4-20-3"), min_length=1)
+    data: Literal["iris", "mnist", "mnist-14"] = "mnist"
+    fold: int | None = pydantic.Field(default=None, ge=0, le=4)
+    networks: tuple[str, ...] = pydantic.Field(default=("784-10", "784-30-10"), min_length=1)
     num_steps: pydantic.PositiveInt = 2000
     validate_every: pydantic.PositiveInt = 100
     grow_every: pydantic.NonNegativeInt = 0
@@ -107,6 +110,12 @@ class MetaSettings(FitSettings):
         for name in names:
             widths_from_name(name)
         return names
+
+    @pydantic.model_validator(mode="after")
+    def _has_a_test_set(self) -> "MetaSettings":
+        if self.data == "iris" and self.fold is None:
+            raise ValueError("the irises have no test set of their own; usual cure: fold = 0")
+        return self
 
     @property
     def widths(self) -> tuple[tuple[int, ...], ...]:

@@ -1,0 +1,349 @@
+"""`pdenca metanca`: rules that write the weights of other networks."""
+
+import json
+from pathlib import Path
+
+import click
+
+from .digit_training import SAMPLE
+from .door import Assignment, BadArgument, Names, examples, on_interrupt
+from .progress import Progress, training_course
+
+DATA_DIR = click.option(
+    "--data-dir",
+    type=click.Path(path_type=Path),
+    metavar="DIR",
+    help="Folder with MNIST's four IDX files, for rules of MNIST; default: the variable PDENCA_DATA, or else "
+    "the cache.",
+)
+SAMPLES = click.option(
+    "--samples",
+    "num_samples",
+    type=click.IntRange(min=2),
+    default=100,
+    show_default=True,
+    metavar="N",
+    help="Of every network.",
+)
+STEPS = click.option(
+    "--steps", "num_steps", type=click.IntRange(min=1), metavar="N", help="Local steps; default: as trained."
+)
+SEED = click.option(
+    "--seed", type=int, default=0, show_default=True, metavar="N", help="Of starts and firing."
+)
+
+
+@click.group("metanca", short_help="Rules that write the weights of other networks.")
+def metanca_command() -> None:
+    """Rules that write the weights of other networks.
+
+    Every weight is a cell; it sees itself and its neighbours in the network, and one small rule updates all.
+    """
+
+
+@metanca_command.command(
+    "train",
+    short_help="Train a rule through the networks that it writes.",
+    epilog=examples(
+        "pdenca metanca train --model iris --out runs/iris",
+        "pdenca metanca train --model iris --set pool_size=32 --set num_damaged=1 --out runs/robust",
+        "pdenca metanca train --model mnist-14 --sample --set num_steps=40 --out runs/try",
+    ),
+)
+@click.option(
+    "--out", required=True, type=click.Path(path_type=Path), metavar="RUN", help="Folder of the run."
+)
+@click.option(
+    "--model",
+    default="iris",
+    show_default=True,
+    metavar="NAME",
+    help="iris, mnist or mnist-14 (means over 2 x 2 pixels); or a TOML file like theirs.",
+)
+@click.option("--networks", type=Names("network"), metavar="A,B", help="Trained on these, e.g. 784-30-10.")
+@click.option("--seed", type=int, metavar="N", help="Of the rule, held-out examples, starts and batches.")
+@click.option(
+    "--set",
+    "assignments",
+    type=Assignment(),
+    multiple=True,
+    help="Any other setting, e.g. num_steps=2000 or rule.num_hidden=16.",
+)
+@click.option("--resume", is_flag=True, help="Continue the run in RUN; the result is the same bit for bit.")
+@DATA_DIR
+@SAMPLE
+@click.option(
+    "--threads", type=click.IntRange(min=1), metavar="N", help="Threads of the processor; default: all."
+)
+def train_meta_command(
+    out: Path,
+    model: str,
+    networks: tuple[str, ...] | None,
+    seed: int | None,
+    assignments: tuple[tuple[str, str], ...],
+    resume: bool,
+    data_dir: Path | None,
+    sample: bool,
+    threads: int | None,
+) -> None:
+    """Train a rule, chosen by the cross-entropy of fresh networks on held-out training examples.
+
+    RUN becomes a folder with the settings, the course of the training (metrics.csv), the last and the best
+    parameters (safetensors) and the environment.
+    """
+    import torch
+
+    from pdenca.tasks.metanca import load_meta, train_meta
+    from pdenca.tasks.metanca.data import load_examples
+    from pdenca.tasks.training_record import kept_score
+
+    if threads is not None:
+        torch.set_num_threads(threads)
+    overrides = dict(assignments)
+    if seed is not None:
+        overrides["seed"] = str(seed)
+    if networks is not None:
+        overrides["networks"] = json.dumps(networks)
+    settings = load_meta(model, overrides)
+    own = load_examples(settings, "train", data_dir, sample=sample)
+    advice = "run the same command with --resume to go on where it stopped"
+    with on_interrupt(advice), Progress("train") as bar:
+        run = train_meta(own, out, settings, resume=resume, progress=training_course(bar))
+    score, untrained = kept_score(run)
+    remark = ", that of the untrained rule: no step made it better" if untrained else ""
+    click.echo(f"{run}: trained, best cross-entropy on held-out examples {score:.3g}{remark}")
+    where = " --sample" if sample else "" if data_dir is None else f" --data-dir {data_dir}"
+    click.echo(f"next: pdenca metanca evaluate {run}{where}")
+
+
+@metanca_command.command(
+    "evaluate",
+    short_help="Judge the networks that a rule writes.",
+    epilog=examples(
+        "pdenca metanca evaluate runs/iris",
+        'pdenca metanca evaluate runs/iris --networks 4-15-3,4-10-10-3 --signals "all,no neighbours"',
+    ),
+)
+@click.argument("run", type=click.Path(path_type=Path), metavar="RUN")
+@click.option(
+    "--networks", type=Names("network"), metavar="A,B", help="To write; default: those of the training."
+)
+@SAMPLES
+@STEPS
+@click.option(
+    "--signals",
+    type=Names("signal"),
+    default="all",
+    show_default=True,
+    metavar="A,B",
+    help="What the rule is given: all, codes permuted, no codes, no neighbours; untrained: it does nothing.",
+)
+@SEED
+@DATA_DIR
+@SAMPLE
+@click.option("--json", "as_json", is_flag=True, help="Print the numbers as JSON.")
+def evaluate_meta_command(
+    run: Path,
+    networks: tuple[str, ...] | None,
+    num_samples: int,
+    num_steps: int | None,
+    signals: tuple[str, ...],
+    seed: int,
+    data_dir: Path | None,
+    sample: bool,
+    as_json: bool,
+) -> None:
+    """Let the best rule of RUN write networks from fresh starts, and judge them by the test examples.
+
+    Accuracy: mean over the samples [worst, best]. Differ: share of examples on which two samples differ.
+    Alike: mean cosine between the weights of two samples.
+    """
+    from pdenca.automaton import widths_from_name
+    from pdenca.tasks.metanca.data import image_shape_of, load_examples
+    from pdenca.tasks.metanca.evaluation import SIGNALS, judge_networks
+    from pdenca.tasks.metanca.training import KIND, load_meta_run
+
+    for name in signals:
+        if name not in SIGNALS:
+            raise BadArgument(f"there is no signal {name!r}; expected some of {', '.join(SIGNALS)}")
+    settings = KIND.read(run)
+    model, settings, scale = load_meta_run(run, image_shape_of(settings))
+    widths = [widths_from_name(name) for name in (networks or settings.networks)]
+    data = load_examples(settings, "test", data_dir, sample=sample)
+    found = []
+    for name in signals:
+        with Progress(f"evaluate, {name}", "networks") as bar:
+            found += judge_networks(
+                model,
+                settings,
+                scale,
+                data,
+                widths,
+                num_samples=num_samples,
+                num_steps=num_steps,
+                signals=name,  # type: ignore[arg-type]  # one of them, as was checked
+                seed=seed,
+                progress=lambda done, total: bar.update(done, total),
+            )
+    if as_json:
+        click.echo(json.dumps([item.to_dict() for item in found], indent=1))
+        return
+    click.echo(f"{len(data)} test examples, {num_samples} samples of every network")
+    click.echo("| network | trained on | signals | accuracy, % | cross-entropy | differ, % | alike |")
+    click.echo("|---|---|---|---:|---:|---:|---:|")
+    for item in found:
+        right = f"{100 * item.accuracy:.2f} [{100 * item.lowest:.2f}, {100 * item.highest:.2f}]"
+        click.echo(
+            f"| {item.network} | {'yes' if item.trained else 'no'} | {item.signals} | {right} "
+            f"| {item.cross_entropy:.3g} | {100 * item.disagreement:.2f} | {item.similarity:.3f} |"
+        )
+
+
+@metanca_command.command(
+    "sample",
+    short_help="Write networks to a file.",
+    epilog=examples("pdenca metanca sample runs/iris 4-15-3 --out networks.safetensors"),
+)
+@click.argument("run", type=click.Path(path_type=Path), metavar="RUN")
+@click.argument("network")
+@click.option(
+    "--samples",
+    "num_samples",
+    type=click.IntRange(min=1),
+    default=100,
+    show_default=True,
+    metavar="N",
+    help="How many.",
+)
+@STEPS
+@SEED
+@click.option(
+    "--out",
+    required=True,
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="A safetensors file: for sample k, k.0.weight, k.0.bias, k.2.weight and so on.",
+)
+def sample_meta_command(
+    run: Path, network: str, num_samples: int, num_steps: int | None, seed: int, out: Path
+) -> None:
+    """Write NETWORK, e.g. 784-30-10, as often as asked for, without a gradient step.
+
+    The tensors of sample k are the state of an ordinary torch.nn.Sequential of linear layers and activations.
+    Its inputs have to be standardised by the mean and deviation in the file's metadata.
+    """
+    from pdenca.automaton import widths_from_name
+    from pdenca.tasks.metanca.sampling import sample_networks, save_networks
+
+    if out.suffix != ".safetensors":
+        raise BadArgument(f"{out.name!r} ends in {out.suffix!r}; expected .safetensors")
+    networks = sample_networks(run, widths_from_name(network), num_samples, num_steps=num_steps, seed=seed)
+    save_networks(networks, out)
+    click.echo(f"{out}: {num_samples} networks {network}")
+
+
+@metanca_command.command(
+    "show",
+    short_help="Draw what becomes of networks over many local steps.",
+    epilog=examples(
+        "pdenca metanca show runs/iris 4-10-3 --png course.png",
+        "pdenca metanca show runs/iris 4-10-3 --updates 300 --zero-outs 10 --png recovery.png",
+    ),
+)
+@click.argument("run", type=click.Path(path_type=Path), metavar="RUN")
+@click.argument("network")
+@click.option(
+    "--updates",
+    "num_updates",
+    type=click.IntRange(min=1),
+    default=100,
+    show_default=True,
+    metavar="N",
+    help="Local steps.",
+)
+@click.option(
+    "--zero-outs",
+    "num_zero_outs",
+    type=click.IntRange(min=0),
+    default=0,
+    show_default=True,
+    metavar="N",
+    help="How often, evenly spread, a layer and 30 % of the other weights are zeroed.",
+)
+@click.option(
+    "--samples",
+    "num_samples",
+    type=click.IntRange(min=1),
+    default=20,
+    show_default=True,
+    metavar="N",
+    help="Networks.",
+)
+@SEED
+@DATA_DIR
+@SAMPLE
+@click.option(
+    "--png",
+    required=True,
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="A picture (also .pdf, .svg).",
+)
+def show_meta_command(
+    run: Path,
+    network: str,
+    num_updates: int,
+    num_zero_outs: int,
+    num_samples: int,
+    seed: int,
+    data_dir: Path | None,
+    sample: bool,
+    png: Path,
+) -> None:
+    """Draw accuracy and cross-entropy of fresh networks, one line each, on the test examples."""
+    from pdenca import plots
+    from pdenca.automaton import widths_from_name
+    from pdenca.tasks.metanca.course import follow
+    from pdenca.tasks.metanca.data import image_shape_of, load_examples
+    from pdenca.tasks.metanca.model import writer
+    from pdenca.tasks.metanca.training import KIND, check_networks, load_meta_run
+
+    if png.suffix.removeprefix(".").lower() not in plots.FORMATS:
+        raise BadArgument(f"{png.name!r} ends in {png.suffix!r}; expected .png, .pdf or .svg")
+    if num_zero_outs and num_zero_outs >= num_updates:
+        raise BadArgument(f"{num_zero_outs} zero-outs do not fit in {num_updates} updates")
+    shape = image_shape_of(KIND.read(run))
+    model, settings, scale = load_meta_run(run, shape)
+    widths = widths_from_name(network)
+    data = load_examples(settings, "test", data_dir, sample=sample)
+    check_networks((widths,), data)
+    gap = num_updates // (num_zero_outs + 1)
+    with Progress("follow", "updates") as bar:
+        course = follow(
+            writer(model, settings.rule, (widths,), shape),
+            scale(data),
+            num_updates=num_updates,
+            every=max(1, num_updates // 500),
+            num_samples=num_samples,
+            zero_outs=tuple(gap * (number + 1) for number in range(num_zero_outs)),
+            seed=seed,
+            progress=lambda done, total: bar.update(done, total),
+        )
+    times = course.updates.numpy()
+    right, loss = 100 * course.accuracy.numpy(), course.cross_entropy.numpy()
+    panels = {
+        "accuracy": plots.LinePanel(
+            {network: [(times, line) for line in right.T]}, "local updates", "accuracy", unit="%",
+            scales=("linear", "linear"),
+        ),
+        "loss": plots.LinePanel(
+            {network: [(times, line) for line in loss.T]}, "local updates", "cross-entropy"
+        ),
+    }  # fmt: skip
+    plots.save(plots.line_panels(panels), png)
+    best, stays = course.stays()
+    click.echo(
+        f"{network}: {right[-1].mean():.2f} % right after {num_updates} updates; least cross-entropy after "
+        f"{best.double().median():.0f} (median), within 10 % of it for {stays.double().median():.0f} more"
+    )
+    click.echo(f"wrote {png}")

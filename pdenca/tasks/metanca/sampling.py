@@ -1,0 +1,75 @@
+"""Ordinary networks out of a rule."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import safetensors.torch
+from torch import nn
+
+from pdenca.core import atomic_path
+from pdenca.datasets.tables import Standardising
+from pdenca.training import step_generator
+
+from .data import image_shape_of
+from .model import writer
+from .training import KIND, load_meta_run
+
+
+@dataclass(frozen=True, eq=False)
+class SampledNetworks:
+    """Networks that a rule has written.
+
+    Arguments:
+        modules: linear layers and activations.
+        scale: what inputs are to be standardised with.
+        activation: between layers.
+    """
+
+    modules: Sequence[nn.Sequential]
+    scale: Standardising
+    activation: str
+
+
+def sample_networks(
+    run: Path, widths: tuple[int, ...], num_samples: int = 100, *, num_steps: int | None = None, seed: int = 0
+) -> SampledNetworks:
+    """Let the best rule of a run write a network, as often as asked for, without a gradient step.
+
+    Arguments:
+        run: folder of the rule.
+        widths: of the network, inputs first.
+        num_samples: how many.
+        num_steps: local steps; by default as many as in training.
+        seed: of starts and firing.
+
+    Raises:
+        FormatError: if the folder holds no run of this kind, or a damaged one.
+        BadInputError: for widths that are no network, or that the images of the run do not go into.
+    """
+    shape = image_shape_of(KIND.read(run))
+    model, settings, scale = load_meta_run(run, shape)
+    bound = writer(model, settings.rule, (widths,), shape)
+    states = bound.write(num_samples, step_generator(seed, "samples"), num_steps)
+    return SampledNetworks(bound.modules(states, 0), scale, settings.rule.task_activation)
+
+
+def save_networks(networks: SampledNetworks, path: Path) -> None:
+    """Write networks to a safetensors file, whole or not at all.
+
+    Tensors are named ``k.layer.weight`` and ``k.layer.bias`` for sample k; the metadata hold the activation,
+    and mean and deviation of the inputs as JSON.
+    """
+    tensors = {
+        f"{number}.{name}": value.contiguous()
+        for number, module in enumerate(networks.modules)
+        for name, value in module.state_dict().items()
+    }
+    told = {
+        "activation": networks.activation,
+        "mean": json.dumps(networks.scale.mean.tolist()),
+        "deviation": json.dumps(networks.scale.deviation.tolist()),
+    }
+    with atomic_path(path) as partial:
+        safetensors.torch.save_file(tensors, partial, metadata=told)
