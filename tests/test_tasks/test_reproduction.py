@@ -6,13 +6,14 @@ import pytest
 
 from pdenca.core import BadInputError, FormatError
 from pdenca.datasets.digits.families import load_family
-from pdenca.tasks.digits.reproduction import PAGE, TABLE, ReproductionSettings, reproduce
+from pdenca.tasks.digits.reproduction import STEM, ReproductionSettings, reproduce
 from pdenca.tasks.digits.reproduction.claims import FAILS, HOLDS, OPEN, verdicts
-from pdenca.tasks.digits.reproduction.measured import BEFORE, WOUNDED, Measured, backward_transfer
-from pdenca.tasks.digits.reproduction.page import page, spread
+from pdenca.tasks.digits.reproduction.measured import BEFORE, WOUNDED, backward_transfer
+from pdenca.tasks.digits.reproduction.page import page
 from pdenca.tasks.digits.reproduction.plan import JUDGES, MODELS, OURS, SCHEMES
 from pdenca.tasks.digits.restoration import build_restorer, load_restoration
 from pdenca.tasks.digits.settings import load_digit_experiment
+from pdenca.tasks.measuring import Measured, spread
 
 QUICK = ReproductionSettings.parse(
     {
@@ -40,14 +41,14 @@ def made(tmp_path_factory):
 
 
 def test_everything_is_measured_and_told(made):
-    text = (made / PAGE).read_text()
+    text = (made / f"{STEM}.md").read_text()
     for row in ("| damaged input |", "| Laplace fill |", "| ca | 1 | 2 |", f"| ca, {WOUNDED} | 1 | 2 |"):
         assert row in text
     assert "On whole test images the judges are right: judge" in text
     assert "| ca | 21.1 |" in text
     assert "- *ca*: " in text
     assert "| blind | no |" in text
-    content = json.loads((made / TABLE).read_text())
+    content = json.loads((made / f"{STEM}.json").read_text())
     keys = [item["key"] for item in content["results"]]
     assert {"part": "models", "model": "ca", "seed": 0} in keys
     assert all(seconds >= 0 for seconds in content["facts"]["seconds"].values())
@@ -70,7 +71,7 @@ def test_another_course_is_refused(made):
 @pytest.fixture
 def table(made, tmp_path):
     """The table as if its models had been trained on their full courses."""
-    content = json.loads((made / TABLE).read_text())
+    content = json.loads((made / f"{STEM}.json").read_text())
     content["facts"]["settings"]["overrides"] = {}
     path = tmp_path / "table.json"
     path.write_text(json.dumps(content))
@@ -82,10 +83,10 @@ def test_what_another_folder_has_measured_is_taken_from_its_table(made, table, t
     reproduce(out, QUICK, load, keep=table, progress=lambda phase, *_: phases.append(phase))
     assert not phases
     assert not (out / "runs").exists()
-    before, after = (json.loads((folder / TABLE).read_text()) for folder in (made, out))
+    before, after = (json.loads((folder / f"{STEM}.json").read_text()) for folder in (made, out))
     assert after["results"] == before["results"]
     assert after["facts"]["seconds"] == before["facts"]["seconds"]
-    assert (out / PAGE).read_text() == (made / PAGE).read_text()
+    assert (out / f"{STEM}.md").read_text() == (made / f"{STEM}.md").read_text()
 
 
 def test_tables_that_do_not_fit_are_refused(made, table, tmp_path):
@@ -93,7 +94,7 @@ def test_tables_that_do_not_fit_are_refused(made, table, tmp_path):
         reproduce(tmp_path / "new", QUICK, load, keep=path)
 
     with pytest.raises(BadInputError, match="shorter courses"):
-        attempt(made / TABLE)
+        attempt(made / f"{STEM}.json")
     with pytest.raises(BadInputError, match="there is no file"):
         attempt(tmp_path / "none.json")
     content = json.loads(table.read_text())

@@ -4,7 +4,8 @@ import statistics
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from .measured import Measured, percent, spread
+from ...measuring import Measured, spread
+from .measured import percent
 
 RANGE_OF_TWO: Final = 6.0206
 """What PSNR gains if the data range is called 2 (dB)."""

@@ -4,7 +4,8 @@ import statistics
 from collections.abc import Sequence
 from typing import Final
 
-from .measured import WOUNDED, Measured, backward_transfer, part_of, percent
+from ...measuring import Measured, of_part
+from .measured import WOUNDED, backward_transfer, percent
 
 HOLDS: Final = "holds"
 FAILS: Final = "does not hold"
@@ -18,8 +19,8 @@ Claim = tuple[str, str, str]
 
 def verdicts(results: Sequence[Measured]) -> list[Claim]:
     """Judge every claim that something has been measured for; no seed may speak against one that holds."""
-    models, basins = part_of(results, "models"), part_of(results, "basins")
-    letters = part_of(results, "letters")
+    models, basins = of_part(results, "models"), of_part(results, "basins")
+    letters = of_part(results, "letters")
     own = [item for item in basins if item.key["model"] == HYBRID]
     found = [
         _before_training(own),

@@ -3,10 +3,11 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from ...measuring import Measured, of_part, spread
 from ..restoration import load_restoration
 from .beside import RANGE_OF_TWO, beside_the_post, by_step
 from .claims import verdicts
-from .measured import BARE, BEFORE, WOUNDED, Measured, backward_transfer, part_of, percent, spread
+from .measured import BARE, BEFORE, WOUNDED, backward_transfer, percent
 from .plan import MODELS, SCHEMES
 
 
@@ -25,13 +26,13 @@ def page(results: Sequence[Measured], facts: Mapping[str, Any]) -> str:
         f"(with range 2 every number reads {RANGE_OF_TWO:.2f} dB more). MFLOP per digit are counted by code. "
         "Of seeds the median [smallest, largest].",
         "",
-        *_judges(part_of(results, "judges")),
-        *_models(part_of(results, "models")),
-        *by_step(part_of(results, "models")),
-        *beside_the_post(part_of(results, "models")),
-        *_damage(part_of(results, "damage")),
-        *_basins(part_of(results, "basins")),
-        *_letters(part_of(results, "letters")),
+        *_judges(of_part(results, "judges")),
+        *_models(of_part(results, "models")),
+        *by_step(of_part(results, "models")),
+        *beside_the_post(of_part(results, "models")),
+        *_damage(of_part(results, "damage")),
+        *_basins(of_part(results, "basins")),
+        *_letters(of_part(results, "letters")),
     ]
     told = verdicts(results)
     if told:

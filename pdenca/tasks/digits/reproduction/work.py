@@ -1,17 +1,16 @@
 """Doing it: every piece is done once and kept, so that what was cut short goes on."""
 
-import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from functools import cache, partial
+from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
-from pdenca.core import BadInputError, FormatError, write_text
+from pdenca.core import BadInputError
 from pdenca.datasets.digits import Digits
 from pdenca.training.loop import LAST
 
-from ...emulation import environment
-from ...phases import Phases, Progress, Tell, tell_training
+from ...measuring import NOTHING, Key, Measuring, Table, by_count, read_table
+from ...phases import Progress, Tell, tell_training
 from ..classifier import DigitClassifier
 from ..classify import load_classifier, train_classifier, with_classes_of
 from ..judging import judge
@@ -28,8 +27,7 @@ from ..restoration import (
 from ..restoration.fills import training_free
 from ..restoration.judging import Restore
 from ..settings import ClassifierSettings, load_digit_experiment
-from .kept import NOTHING, Table, read_table
-from .measured import BARE, BEFORE, WOUNDED, Measured
+from .measured import BARE, BEFORE, WOUNDED
 from .page import page
 from .plan import (
     COUNTED,
@@ -48,11 +46,8 @@ from .plan import (
     courses,
 )
 
-TABLE: Final = "digits-restore.json"
-PAGE: Final = "digits-restore.md"
+STEM: Final = "digits-restore"
 WOUND: Final = 0.3
-Key = dict[str, str | int]
-"""Of what has been measured: its part, the model, the seed and so on."""
 Load = Callable[[str, str], Digits]
 """(``mnist`` or ``letters``, split) -> images."""
 
@@ -84,11 +79,12 @@ def reproduce(
         FormatError: if a file in it is damaged.
         NonFiniteError: if training keeps diverging.
     """
-    work = _Work(out, settings, load, NOTHING if keep is None else read_table(keep), progress)
+    kept = NOTHING if keep is None else read_table(keep, courses())
+    path, work = out / f"{STEM}.md", _Work(out, settings, load, kept, progress)
     for part in settings.parts:
         work.parts[part]()
-        work.write()
-    return out / PAGE
+        path = work.write()
+    return path
 
 
 class _Work:
@@ -97,10 +93,9 @@ class _Work:
     def __init__(
         self, out: Path, settings: ReproductionSettings, load: Load, kept: Table, progress: Progress | None
     ) -> None:
-        self.out, self.settings, self.kept = out, settings, kept
+        self.out, self.settings = out, settings
         self.digits = cache(load)
-        self.training: dict[Path, Callable[[], None]] = {}
-        self.phases = Phases(out, progress)
+        self.measuring = Measuring(out, kept, progress)
         self.parts: Mapping[str, Callable[[], None]] = {
             "models": self.models,
             "damage": self.damage,
@@ -152,9 +147,7 @@ class _Work:
                 told = {**self._course(OURS), **after, **changes, "seed": str(seed)}
                 replayed = "mnist" if "replay" in changes else None
                 begun = None if scheme == JOINT else (name, seed)
-                self.training[run] = partial(
-                    self._train, run, MODELS[OURS][0], told, "letters", begun, replayed
-                )
+                self._needs(run, MODELS[OURS][0], told, "letters", begun, replayed)
                 for data in ("mnist", "letters"):
                     key = {"part": "letters", "model": scheme, "data": data, "seed": seed}
                     self._judge(key, run, data=data)
@@ -165,8 +158,7 @@ class _Work:
         """Return the folder of a restorer, which is trained when it is measured."""
         run = self.out / "runs" / f"{name}-{seed}"
         told = {**self._course(name), "seed": str(seed)}
-        self.training[run] = partial(self._train, run, MODELS[name][0], told, "mnist", None, None)
-        return run
+        return self._needs(run, MODELS[name][0], told, "mnist", None, None)
 
     def _course(self, name: str) -> dict[str, str]:
         return {**MODELS[name][1], **self.settings.overrides}
@@ -176,7 +168,7 @@ class _Work:
         for seed in self.settings.seeds:
             yield from ((name, seed) for name in names if name in self.settings.models)
 
-    def _train(
+    def _needs(
         self,
         run: Path,
         experiment: str,
@@ -184,29 +176,28 @@ class _Work:
         data: str,
         begun: tuple[str, int] | None,
         replayed: str | None,
-    ) -> None:
+    ) -> Path:
         settings = load_restoration(experiment, overrides)
-        start = None
-        if begun is not None:
-            start = self.run(*begun)
-            self.training[start]()
 
-        def work(tell: Tell) -> None:
+        def train(tell: Tell) -> None:
             train_restorer(
                 self.digits(data, "train"),
                 run,
                 settings,
-                start=start,
+                start=None if begun is None else self.measuring.trained(self.run(*begun)),
                 replayed=None if replayed is None else self.digits(replayed, "train"),
                 resume=(run / LAST).is_file(),
                 progress=lambda now: tell_training(tell, now),
             )
 
-        self.phases.run(f"train {run.name}", work)
-        if load_restorer(run)[1] != settings:
-            raise BadInputError(
-                f"{run} was trained with other settings; usual cure: another --out, or the settings of before"
-            )
+        def ready() -> None:
+            if load_restorer(run)[1] != settings:
+                raise BadInputError(
+                    f"{run} was trained with other settings; usual cure: another --out, or the settings of "
+                    "before"
+                )
+
+        return self.measuring.needs(run, train, ready)
 
     def _judge_fills(self, damage: Damage | None = None) -> None:
         """Measure what needs no training: all of it, or on other damage the harmonic fill."""
@@ -219,9 +210,11 @@ class _Work:
 
                 def work(tell: Tell, name: str = name, fill: Restore = fill) -> Mapping[str, Any]:
                     digits, readers = self.digits("mnist", "test"), self._readers("mnist")
-                    return judge_restorer(name, fill, digits, told, readers, progress=_of(tell)).to_dict()
+                    return judge_restorer(
+                        name, fill, digits, told, readers, progress=by_count(tell)
+                    ).to_dict()
 
-                self._measure(key, work)
+                self.measuring.measure(key, work)
 
     def _judge(
         self,
@@ -242,11 +235,11 @@ class _Work:
                 damage or settings.damage,
                 self._readers(data),
                 wound=wound,
-                progress=_of(tell),
+                progress=by_count(tell),
             )
             return {**found.to_dict(), "batches": settings.num_steps}
 
-        self._measure(key, work, run)
+        self.measuring.measure(key, work, run)
 
     def _census(self, key: Key, run: Path) -> None:
         def work(tell: Tell) -> Mapping[str, Any]:
@@ -259,10 +252,10 @@ class _Work:
                 num_starts=self.settings.num_starts,
                 num_rounds=self.settings.num_rounds,
                 seed=settings.seed,
-                progress=_of(tell),
+                progress=by_count(tell),
             ).to_dict()
 
-        self._measure(key, work, run)
+        self.measuring.measure(key, work, run)
 
     def _readers(self, data: str) -> dict[str, DigitClassifier]:
         """Return the classifiers that judge these images, trained, and measured on whole ones."""
@@ -286,58 +279,17 @@ class _Work:
                     progress=lambda now: tell_training(tell, now),
                 )
 
-            self.phases.run(f"train {name}", train)
+            self.measuring.phases.run(f"train {name}", train)
             found[name] = load_classifier(run)
 
             def work(tell: Tell, model: DigitClassifier = found[name]) -> Mapping[str, Any]:
-                return judge(model, self.digits(data, "test"), num_spectra=0, progress=_of(tell)).to_dict()
+                return judge(
+                    model, self.digits(data, "test"), num_spectra=0, progress=by_count(tell)
+                ).to_dict()
 
-            self._measure({"part": "judges", "model": name}, work)
+            self.measuring.measure({"part": "judges", "model": name}, work)
         return found
 
-    def _measure(self, key: Key, work: Callable[[Tell], Mapping[str, Any]], run: Path | None = None) -> None:
-        place = ", ".join(str(value) for value in key.values())
-        known = self.kept.has(key) or place in self.phases.finished
-        if run is not None and (run.is_dir() or not known):
-            self.training[run]()  # done before, it makes sure of its settings
-        if known:
-            return
-        path = self.out / "results" / f"{place}.json"
-        self.phases.run(place, lambda tell: write_text(path, json.dumps({"key": key, "found": work(tell)})))
-
-    def results(self) -> list[Measured]:
-        """Return what has been measured.
-
-        Raises:
-            FormatError: if a file is damaged.
-        """
-        found = []
-        for path in sorted((self.out / "results").glob("*.json")):
-            try:
-                content = json.loads(path.read_text(encoding="utf-8"))
-                found.append(Measured(content["key"], content["found"]))
-            except (ValueError, KeyError, TypeError) as error:
-                raise FormatError(
-                    f"{path} is damaged ({error}); usual cure: delete it and {self.phases.path}"
-                ) from None
-        measured = [item.key for item in found]
-        return found + [item for item in self.kept.results if item.key not in measured]
-
-    def write(self) -> None:
-        """Write table and page of what is there by now."""
-        facts = {
-            "command": "pdenca digits reproduce",
-            "settings": json.loads(self.settings.to_json()),
-            "courses": courses(),
-            "seconds": {**self.kept.seconds, **self.phases.seconds},
-            **environment(),
-        }
-        facts["processor"] = self.kept.with_processor(facts["processor"])
-        results = self.results()
-        content = {"facts": facts, "results": [vars(item) for item in results]}
-        write_text(self.out / TABLE, json.dumps(content, indent=1) + "\n")
-        write_text(self.out / PAGE, page(results, facts))
-
-
-def _of(tell: Tell) -> Callable[[int, int], None]:
-    return lambda done, total: tell(done, total, "")
+    def write(self) -> Path:
+        """Write table and page of what is there by now; return the page."""
+        return self.measuring.write(STEM, "pdenca digits reproduce", self.settings, courses(), page)

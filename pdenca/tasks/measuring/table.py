@@ -9,7 +9,9 @@ from typing import Any, Final
 from pdenca.core import BadInputError, FormatError
 
 from .measured import Measured
-from .plan import courses
+
+Courses = Mapping[str, Mapping[str, str]]
+"""Model -> what decides how it is trained."""
 
 
 @dataclass(frozen=True)
@@ -38,15 +40,19 @@ class Table:
 NOTHING: Final = Table((), {}, "")
 
 
-def read_table(path: Path) -> Table:
-    """Read a table that :func:`~pdenca.tasks.digits.reproduction.work.reproduce` has written.
+def read_table(path: Path, courses: Courses) -> Table:
+    """Read a table that :meth:`~pdenca.tasks.measuring.Measuring.write` has written.
+
+    Arguments:
+        path: of the table.
+        courses: how models are trained now.
 
     Raises:
         BadInputError: if there is none, or its models were trained in another way.
         FormatError: if it is damaged.
     """
     if not path.is_file():
-        raise BadInputError(f"there is no file {path}; expected a digits-restore.json")
+        raise BadInputError(f"there is no file {path}; expected the table of a study, e.g. {path.stem}.json")
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
         facts = content["facts"]
@@ -54,11 +60,11 @@ def read_table(path: Path) -> Table:
         table = Table(results, dict(facts["seconds"]), str(facts["processor"]))
         trained, overrides = dict(facts["courses"]), facts["settings"]["overrides"]
     except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise FormatError(f"{path} is damaged ({error!r}); expected a digits-restore.json") from None
+        raise FormatError(f"{path} is damaged ({error!r}); expected the table of a study") from None
     if overrides:
         raise BadInputError(f"the models of {path} were trained on shorter courses; usual cure: without it")
     present = {item.key.get("model") for item in results}
-    for name, told in courses().items():
+    for name, told in courses.items():
         if name in present and trained.get(name) != told:
             raise BadInputError(
                 f"{name} of {path} was trained in another way, {trained.get(name)}, not {told}; usual cure: "
