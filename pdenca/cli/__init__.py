@@ -16,6 +16,7 @@ from .explain import explain_command
 from .generate import generate_command
 from .letters import letters_command
 from .metanca import metanca_command
+from .metanca_reproduce import reproduce_meta_command
 from .pictures import plot_command, report_command
 from .repair import repair_command
 from .reproduce import reproduce_command
@@ -67,6 +68,7 @@ restore_command.add_command(landscape_command)
 restore_command.add_command(regrow_command)
 restore_command.add_command(basins_command)
 digits_command.add_command(reproduce_command)
+metanca_command.add_command(reproduce_meta_command)
 
 
 def main() -> None:

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import click
 
-from .digit_training import SAMPLE
-from .door import BadArgument, Names, examples, on_interrupt
+from .door import Names, examples, on_interrupt
 from .progress import Progress
+from .studies import study_options, study_settings
 
 
 @click.command(
@@ -19,41 +19,13 @@ from .progress import Progress
         "pdenca digits reproduce --sample --quick --out runs/try",
     ),
 )
-@click.option(
-    "--out", required=True, type=click.Path(path_type=Path), metavar="DIR", help="Folder of runs and results."
-)
-@click.option("--seeds", type=Names("seed"), metavar="0,1,2", help="Of training; default: 0,1,2.")
-@click.option(
-    "--parts",
-    type=Names("part"),
-    metavar="A,B",
-    help="Some of models, damage, basins, letters; default: all.",
-)
+@study_options(parts="models, damage, basins, letters", table="digits-restore.json")
 @click.option("--models", type=Names("model"), metavar="A,B", help="Some of the models; default: all.")
-@click.option(
-    "--keep",
-    type=click.Path(path_type=Path),
-    metavar="FILE",
-    help="A digits-restore.json of before: what it has is not measured again.",
-)
-@click.option(
-    "--quick", is_flag=True, help="A few batches and starts: to see that all works, not to measure."
-)
-@click.option(
-    "--data-dir",
-    type=click.Path(path_type=Path),
-    metavar="DIR",
-    help="Folder with MNIST's four IDX files; default: the variable PDENCA_DATA, or else the cache.",
-)
 @click.option(
     "--letters-dir",
     type=click.Path(path_type=Path),
     metavar="DIR",
     help="Folder made by `pdenca digits letters`; default: made in the cache.",
-)
-@SAMPLE
-@click.option(
-    "--threads", type=click.IntRange(min=1), metavar="N", help="Threads of the processor; default: all."
 )
 def reproduce_command(
     out: Path,
@@ -81,14 +53,7 @@ def reproduce_command(
 
     if threads is not None:
         torch.set_num_threads(threads)
-    told: dict[str, object] = {} if not quick else QUICK
-    for name, values in (("parts", parts), ("models", models)):
-        if values:
-            told = {**told, name: list(values)}
-    if seeds:
-        if not all(seed.isdigit() for seed in seeds):
-            raise BadArgument(f"got the seeds {','.join(seeds)}; expected whole numbers, e.g. 0,1,2")
-        told = {**told, "seeds": [int(seed) for seed in seeds]}
+    told = study_settings(QUICK if quick else None, seeds, parts=parts, models=models)
     settings = ReproductionSettings.parse(told)
     folders = {"mnist": data_dir, "letters": letters_dir}
 

@@ -93,3 +93,11 @@ def test_what_does_not_fit_is_told(refused, run, tmp_path, arguments, named):
     places = {"RUN": run, "new": tmp_path / "new", "nowhere": tmp_path / "nowhere"}
     assert named in refused("metanca", *(places.get(argument, argument) for argument in arguments))
     assert not (tmp_path / "new").exists()
+
+
+@pytest.mark.slow
+def test_all_of_it_goes_through(call, tmp_path):
+    result = call("metanca", "reproduce", "--sample", "--quick", "--out", tmp_path / "all")
+    assert result.exit_code == 0, result.output
+    for heading in ("Irises", "What a rule can know", "Stability", "Robustness", "Architectures"):
+        assert f"## {heading}" in result.stdout

@@ -27,7 +27,7 @@ def of_part(results: Sequence[Measured], part: str) -> list[Measured]:
     return [item for item in results if item.key["part"] == part]
 
 
-def spread(values: Sequence[float], form: str) -> str:
+def spread(values: Sequence[int | float], form: str) -> str:
     """Return the median, with several the smallest and largest beside it."""
     if not values:
         return ""

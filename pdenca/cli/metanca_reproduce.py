@@ -1,0 +1,73 @@
+"""`pdenca metanca reproduce`: all experiments on rules that write networks in one go."""
+
+from pathlib import Path
+from typing import Literal, cast
+
+import click
+
+from .door import examples, on_interrupt
+from .progress import Progress
+from .studies import study_options, study_settings
+
+QUICK = {
+    "seeds": [0],
+    "fold_seeds": [0],
+    "num_samples": 3,
+    "num_updates": 6,
+    "overrides": {"num_steps": "4", "validate_every": "2", "rule.num_steps": "2", "batch_size": "16"},
+}
+
+
+@click.command(
+    "reproduce",
+    short_help="Do all experiments on rules that write networks.",
+    epilog=examples(
+        "pdenca metanca reproduce --out runs/metanca",
+        "pdenca metanca reproduce --out runs/metanca --parts stability,robustness",
+        "pdenca metanca reproduce --sample --quick --out runs/try",
+    ),
+)
+@study_options(
+    parts="folds, signals, stability, robustness, architectures",
+    table="metanca.json",
+    sample="Use the 1,000 training and 500 test digits of MNIST that come with pdenca.",
+)
+def reproduce_meta_command(
+    out: Path,
+    seeds: tuple[str, ...] | None,
+    parts: tuple[str, ...] | None,
+    keep: Path | None,
+    quick: bool,
+    data_dir: Path | None,
+    sample: bool,
+    threads: int | None,
+) -> None:
+    """Train rules, let them write networks of irises and of MNIST, and follow these for long.
+
+    What is in DIR already is kept, so the same command goes on with what was cut short. At the end, and after
+    every part, DIR has metanca.md, a page, and metanca.json with all numbers.
+    """
+    import torch
+
+    from pdenca.datasets.tables import Examples
+    from pdenca.tasks.metanca import MetaSettings
+    from pdenca.tasks.metanca.data import load_examples
+    from pdenca.tasks.metanca.reproduction import MetaReproductionSettings, reproduce_meta
+
+    if threads is not None:
+        torch.set_num_threads(threads)
+    settings = MetaReproductionSettings.parse(study_settings(QUICK if quick else None, seeds, parts=parts))
+
+    def load(about: MetaSettings, split: str) -> Examples:
+        return load_examples(about, cast(Literal["train", "test"], split), data_dir, sample=sample)
+
+    with on_interrupt("run the same command again to go on where it stopped"), Progress("reproduce") as bar:
+        page = reproduce_meta(
+            out,
+            settings,
+            load,
+            keep=keep,
+            progress=lambda phase, done, total, message: bar.update(done, total, f"{phase} {message}"),
+        )
+    click.echo(page.read_text(encoding="utf-8"), nl=False)
+    click.echo(f"\n{page}")

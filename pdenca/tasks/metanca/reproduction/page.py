@@ -1,0 +1,182 @@
+"""The page of what was measured, with the abstract's claims beside."""
+
+import statistics
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from ...measuring import Measured, of_part, spread
+from .plan import BETWEEN, FOLLOWED, NUM_ZERO_OUTS
+
+
+def page(results: Sequence[Measured], facts: Mapping[str, Any]) -> str:
+    """Return the page as markdown."""
+    seeds = sorted({item.key["seed"] for item in results})
+    lines = [
+        "# Rules that write networks",
+        "",
+        f"Made by `{facts['command']}`; every number stands in `metanca.json`. {facts['processor']}, "
+        f"{facts['threads']} thread, torch {facts['torch']}; {sum(facts['seconds'].values()) / 60:.0f} "
+        f"minutes of work. Training seeds: {', '.join(map(str, seeds))}.",
+        "",
+        "Networks are judged on test examples that nothing was trained or chosen by, "
+        f"{facts['settings']['num_samples']} samples of each. A seed's number is the mean over its samples; "
+        "of seeds the median [smallest, largest]. The rules are told where a weight is and nothing of the "
+        "data: what they write, they have learned in training.",
+        "",
+        *_folds(of_part(results, "folds")),
+        *_signals(of_part(results, "signals")),
+        *_stability(of_part(results, "stability")),
+        *_robustness(of_part(results, "robustness")),
+        *_architectures(of_part(results, "architectures")),
+    ]
+    return "\n".join(lines).rstrip() + "\n"
+
+
+def _folds(own: Sequence[Measured]) -> list[str]:
+    if not own:
+        return []
+    lines = [
+        "## Irises",
+        "",
+        f"Five stratified folds, {len({item.key['seed'] for item in own})} seeds: test accuracy in percent, "
+        "of the runs (a fold and a seed each).",
+        "",
+        "| network | trained on | runs | mean | median [smallest, largest] | worst sample | differ | alike |",
+        "|---|---|---:|---:|---:|---:|---:|---:|",
+    ]
+    for name, group in _by_network(own).items():
+        right = [100 * item["accuracy"] for item in group]
+        lines.append(
+            f"| {name} | {_yes(group)} | {len(group)} | {statistics.mean(right):.2f} "
+            f"| {spread(right, '{:.2f}')} | {100 * min(item['lowest'] for item in group):.1f} "
+            f"| {100 * statistics.mean(item['disagreement'] for item in group):.2f} % "
+            f"| {statistics.mean(item['similarity'] for item in group):.3f} |"
+        )
+    return [
+        *lines,
+        "",
+        "*differ*: share of examples on which two samples differ; *alike*: mean cosine of their weights.",
+        "",
+    ]
+
+
+def _signals(own: Sequence[Measured]) -> list[str]:
+    if not own:
+        return []
+    lines = [
+        "## What a rule can know",
+        "",
+        "Test accuracy in percent on irises. Above, what is left when a trained rule loses a signal; below, "
+        "rules that never had it. Without codes nothing tells one input or class from another: with "
+        "exchangeable starts the expected accuracy is one over the classes, 33.33 %, whatever the rule.",
+        "",
+    ]
+    groups: dict[tuple[str, str], list[Measured]] = {}
+    for item in own:
+        groups.setdefault((item.key["model"], item.key["signals"]), []).append(item)
+    names = list(_by_network(own))
+    lines += ["| rule | given | " + " | ".join(names) + " |", "|---|---|" + "---:|" * len(names)]
+    for (model, signals), group in groups.items():
+        found = _by_network(group)
+        cells = [spread([100 * item["accuracy"] for item in found[name]], "{:.1f}") for name in names]
+        lines.append(f"| {model} | {signals} | " + " | ".join(cells) + " |")
+    return [*lines, ""]
+
+
+def _stability(own: Sequence[Measured]) -> list[str]:
+    if not own:
+        return []
+    longest = own[0].found["updates"][-1]
+    lines = [
+        "## Stability",
+        "",
+        f"{FOLLOWED}, updated {longest:,} times: after how many updates the test cross-entropy is least, how "
+        "many more it stays within 10 % of that (medians of the samples), and accuracy after 10 updates, and "
+        "at the end.",
+        "",
+        "| rule | least after | within 10 % for | accuracy, % | at the end | worst sample at the end |",
+        "|---|---:|---:|---:|---:|---:|",
+    ]
+    for name, group in _by_model(own).items():
+        early = [100 * item["accuracy"][_at(item, 10)] for item in group]
+        lines.append(
+            f"| {name} | {spread([statistics.median(item['best_after']) for item in group], '{:.0f}')} "
+            f"| {spread([statistics.median(item['stays']) for item in group], '{:.0f}')} "
+            f"| {spread(early, '{:.1f}')} "
+            f"| {spread([100 * item['accuracy'][-1] for item in group], '{:.1f}')} "
+            f"| {spread([100 * item['lowest_accuracy'][-1] for item in group], '{:.1f}')} |"
+        )
+    return [*lines, ""]
+
+
+def _robustness(own: Sequence[Measured]) -> list[str]:
+    if not own:
+        return []
+    lines = [
+        "## Robustness",
+        "",
+        f"{FOLLOWED}: {NUM_ZERO_OUTS} times, every {BETWEEN} updates, one whole layer and 30 % of the other "
+        "weights are zeroed with all they hide. Mean test accuracy before the first, right after a zero-out "
+        f"and one update, and {BETWEEN} updates after it: the worst of the {NUM_ZERO_OUTS}.",
+        "",
+        "| rule | before, % | worst after 1 update | worst after all | last |",
+        "|---|---:|---:|---:|---:|",
+    ]
+    for name, group in _by_model(own).items():
+        before, hurt, back, last = ([] for _ in range(4))
+        for item in group:
+            places, right = item["zero_outs"], [100 * value for value in item["accuracy"]]
+            before.append(right[places[0]])
+            hurt.append(min(right[place + 1] for place in places))
+            back.append(min(right[place + BETWEEN] for place in places))
+            last.append(right[-1])
+        cells = [spread(values, "{:.1f}") for values in (before, hurt, back, last)]
+        lines.append(f"| {name} | " + " | ".join(cells) + " |")
+    return [*lines, ""]
+
+
+def _architectures(own: Sequence[Measured]) -> list[str]:
+    if not own:
+        return []
+    models = list(dict.fromkeys(item.key["model"] for item in own))
+    lines = [
+        "## Architectures",
+        "",
+        "Test accuracy in percent on MNIST, means over 2 x 2 pixels; bold: the rule was trained on it.",
+        "",
+        "| network | " + " | ".join(models) + " |",
+        "|---|" + "---:|" * len(models),
+    ]
+    for name in _by_network(own):
+        cells = []
+        for model in models:
+            found = _by_network([item for item in own if item.key["model"] == model]).get(name, [])
+            told = spread([100 * item["accuracy"] for item in found], "{:.1f}")
+            cells.append(f"**{told}**" if found and found[0]["trained"] else told)
+        lines.append(f"| {name} | " + " | ".join(cells) + " |")
+    return [*lines, ""]
+
+
+def _by_network(own: Sequence[Measured]) -> dict[str, list[Mapping[str, Any]]]:
+    found: dict[str, list[Mapping[str, Any]]] = {}
+    for item in own:
+        for network in item.found["networks"]:
+            found.setdefault(network["network"], []).append(network)
+    return found
+
+
+def _by_model(own: Sequence[Measured]) -> dict[str, list[Mapping[str, Any]]]:
+    found: dict[str, list[Mapping[str, Any]]] = {}
+    for item in own:
+        found.setdefault(item.key["model"], []).append(item.found)
+    return found
+
+
+def _at(course: Mapping[str, Any], updates: int) -> int:
+    """Return the first look after so many updates, or the last one."""
+    later = [place for place, done in enumerate(course["updates"]) if done >= updates]
+    return later[0] if later else -1
+
+
+def _yes(group: Sequence[Mapping[str, Any]]) -> str:
+    return "yes" if group[0]["trained"] else "no"

@@ -1,0 +1,66 @@
+"""What is trained and measured."""
+
+from collections.abc import Mapping
+from typing import Final, Literal
+
+import pydantic
+
+from pdenca.core import Settings
+
+Part = Literal["folds", "signals", "stability", "robustness", "architectures"]
+PARTS: Final[tuple[Part, ...]] = ("folds", "signals", "stability", "robustness", "architectures")
+
+POOL: Final = {"pool_size": "32", "num_samples": "8"}
+MODELS: Final[Mapping[str, tuple[str, Mapping[str, str]]]] = {
+    "irises": ("iris", {}),
+    "irises, alone": ("iris", {"rule.perception": "alone"}),
+    "irises, attention": ("iris", {"rule.perception": "attention"}),
+    "irises, no codes": ("iris", {"rule.codes": "none", "rule.hidden_spread": "1.0"}),
+    "irises, pool": ("iris", POOL),
+    "irises, pool, zeroed": ("iris", {**POOL, "num_damaged": "3"}),
+    "one network": ("mnist-14", {"networks": '["196-30-10"]'}),
+    "two networks": ("mnist-14", {"networks": '["196-10", "196-30-10"]'}),
+    "four networks": ("mnist-14", {}),
+    "four networks, alone": ("mnist-14", {"rule.perception": "alone"}),
+}
+"""Name -> (experiment, settings)."""
+
+UNSEEN: Final = ("4-15-3", "4-10-5-3", "4-10-10-10-3")
+"""Networks of irises that no rule is trained on: another width, another order, another depth."""
+FOLLOWED: Final = "4-10-3"
+NUM_ZERO_OUTS, BETWEEN = 20, 5
+"""Zero-outs, and local updates from one to the next: the published experiment's 100 updates."""
+WIDTHS: Final = (10, 20, 30, 50, 100)
+DEPTHS: Final = (1, 2, 3, 4)
+
+
+def architectures(inputs: int, outputs: int) -> tuple[tuple[int, ...], ...]:
+    """Return networks of 1 to 4 layers whose hidden layers are all of one width."""
+    found = [(inputs, outputs)]
+    found += [(inputs, *(width,) * (depth - 1), outputs) for depth in DEPTHS[1:] for width in WIDTHS]
+    return tuple(found)
+
+
+def courses() -> dict[str, dict[str, str]]:
+    """Return what decides how every rule is trained."""
+    return {name: {"experiment": experiment, **told} for name, (experiment, told) in MODELS.items()}
+
+
+class MetaReproductionSettings(Settings):
+    """How much of it.
+
+    Arguments:
+        parts: which of :data:`PARTS`.
+        seeds: of training.
+        fold_seeds: of training on each of the five folds.
+        num_samples: of every network that is judged.
+        num_updates: local updates of the stability experiment.
+        overrides: settings of every rule, for a shorter course: dotted place -> value as text.
+    """
+
+    parts: tuple[Part, ...] = PARTS
+    seeds: tuple[int, ...] = pydantic.Field(default=(0, 1, 2), min_length=1)
+    fold_seeds: tuple[int, ...] = pydantic.Field(default=tuple(range(10)), min_length=1)
+    num_samples: int = pydantic.Field(default=100, ge=2)
+    num_updates: int = pydantic.Field(default=10_000, ge=1)
+    overrides: dict[str, str] = pydantic.Field(default_factory=dict)

@@ -1,0 +1,227 @@
+"""Doing it: every piece is done once and kept, so that what was cut short goes on."""
+
+from collections.abc import Callable, Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any, Final
+
+import torch
+
+from pdenca.automaton import widths_from_name
+from pdenca.core import BadInputError
+from pdenca.datasets.tables import Examples
+from pdenca.training.loop import LAST
+
+from ...measuring import NOTHING, Key, Measuring, Table, by_count, read_table
+from ...phases import Progress, Tell, tell_training
+from ..course import Course, follow
+from ..data import image_shape_of
+from ..evaluation import SIGNALS, judge_networks
+from ..model import writer
+from ..settings import MetaSettings, load_meta
+from ..training import KIND, load_meta_run, train_meta
+from .page import page
+from .plan import (
+    BETWEEN,
+    FOLLOWED,
+    MODELS,
+    NUM_ZERO_OUTS,
+    UNSEEN,
+    MetaReproductionSettings,
+    architectures,
+    courses,
+)
+
+STEM: Final = "metanca"
+LOOKS: Final = 500
+"""At a course of many updates."""
+Load = Callable[[MetaSettings, str], Examples]
+"""(settings, split) -> examples."""
+
+
+def reproduce_meta(
+    out: Path,
+    settings: MetaReproductionSettings,
+    load: Load,
+    *,
+    keep: Path | None = None,
+    progress: Progress | None = None,
+) -> Path:
+    """Train all rules, measure them, and write table and page.
+
+    Arguments:
+        out: folder of runs and results. What is there already is kept.
+        settings: how much of it. May be changed between two sittings as long as the courses stay the same.
+        load: where examples come from.
+        keep: table of another folder: what it has is taken from there.
+        progress: told the phase and how far it is.
+
+    Returns:
+        The page, beside the table with all numbers.
+
+    Raises:
+        BadInputError: if the folder holds runs, or the table results, of another course.
+        FormatError: if a file in it is damaged.
+        NonFiniteError: if training keeps diverging.
+    """
+    kept = NOTHING if keep is None else read_table(keep, courses())
+    path, work = out / f"{STEM}.md", _Work(out, settings, load, kept, progress)
+    for part in settings.parts:
+        work.parts[part]()
+        path = work.write()
+    return path
+
+
+class _Work:
+    """The pieces and where they lie."""
+
+    def __init__(
+        self,
+        out: Path,
+        settings: MetaReproductionSettings,
+        load: Load,
+        kept: Table,
+        progress: Progress | None,
+    ) -> None:
+        self.out, self.settings = out, settings
+        self.examples = cache(load)
+        self.measuring = Measuring(out, kept, progress)
+        self.parts: Mapping[str, Callable[[], None]] = {
+            "folds": self.folds,
+            "signals": self.signals,
+            "stability": self.stability,
+            "robustness": self.robustness,
+            "architectures": self.architectures,
+        }
+
+    def folds(self) -> None:
+        """Train on four fifths of the irises, five ways, with many seeds; judge by the rest."""
+        for seed in self.settings.fold_seeds:
+            for fold in range(5):
+                run = self.run("irises", seed, fold)
+                key: Key = {"part": "folds", "model": "irises", "fold": fold, "seed": seed}
+                self._judge(key, run, UNSEEN)
+
+    def signals(self) -> None:
+        """Take one signal after another from a rule, and train rules that never had them."""
+        for seed in self.settings.seeds:
+            run = self.run("irises", seed)
+            for signals in SIGNALS:
+                key: Key = {"part": "signals", "model": "irises", "signals": signals, "seed": seed}
+                self._judge(key, run, UNSEEN, signals)
+            for model in ("irises, alone", "irises, attention", "irises, no codes"):
+                key = {"part": "signals", "model": model, "signals": "all", "seed": seed}
+                self._judge(key, self.run(model, seed), UNSEEN)
+
+    def stability(self) -> None:
+        """Go on with local updates for long."""
+        for seed in self.settings.seeds:
+            for model in ("irises", "irises, pool", "irises, pool, zeroed"):
+                key: Key = {"part": "stability", "model": model, "seed": seed}
+                every = max(1, self.settings.num_updates // LOOKS)
+                self._follow(key, self.run(model, seed), self.settings.num_updates, every, ())
+
+    def robustness(self) -> None:
+        """Zero a layer and other weights again and again."""
+        places = tuple(10 + BETWEEN * number for number in range(NUM_ZERO_OUTS))
+        for seed in self.settings.seeds:
+            for model in ("irises", "irises, pool", "irises, pool, zeroed"):
+                key: Key = {"part": "robustness", "model": model, "seed": seed}
+                self._follow(key, self.run(model, seed), places[-1] + BETWEEN, 1, places)
+
+    def architectures(self) -> None:
+        """Write networks of many widths and depths by rules that were trained on few."""
+        for seed in self.settings.seeds:
+            for model, (experiment, _) in MODELS.items():
+                if experiment != "iris":
+                    run = self.run(model, seed)
+                    side = image_shape_of(self._settings(model, seed))
+                    names = ["-".join(map(str, widths)) for widths in architectures(side[0] * side[1], 10)]
+                    self._judge({"part": "architectures", "model": model, "seed": seed}, run, names)
+
+    def _settings(self, model: str, seed: int, fold: int | None = None) -> MetaSettings:
+        experiment, told = MODELS[model]
+        where = {} if fold is None else {"fold": str(fold)}
+        return load_meta(experiment, {**told, **where, **self.settings.overrides, "seed": str(seed)})
+
+    def run(self, model: str, seed: int, fold: int | None = None) -> Path:
+        """Return the folder of a rule, which is trained when it is measured."""
+        settings = self._settings(model, seed, fold)
+        place = f"{model}-{seed}" if not fold else f"{model}, fold {fold}-{seed}"  # fold 0: as everywhere
+        run = self.out / "runs" / place
+
+        def train(tell: Tell) -> None:
+            train_meta(
+                self.examples(settings, "train"),
+                run,
+                settings,
+                resume=(run / LAST).is_file(),
+                progress=lambda now: tell_training(tell, now),
+            )
+
+        def ready() -> None:
+            if KIND.read(run) != settings:
+                raise BadInputError(
+                    f"{run} was trained with other settings; usual cure: another --out, or the settings of "
+                    "before"
+                )
+
+        return self.measuring.needs(run, train, ready)
+
+    def _judge(self, key: Key, run: Path, unseen: tuple[str, ...] | list[str], signals: str = "all") -> None:
+        def work(tell: Tell) -> Mapping[str, Any]:
+            shape = image_shape_of(KIND.read(run))
+            model, settings, scale = load_meta_run(run, shape)
+            networks = dict.fromkeys((*settings.networks, *unseen))
+            found = judge_networks(
+                model,
+                settings,
+                scale,
+                self.examples(settings, "test"),
+                [widths_from_name(name) for name in networks],
+                num_samples=self.settings.num_samples,
+                signals=signals,  # type: ignore[arg-type]  # one of SIGNALS
+                seed=settings.seed,
+                progress=by_count(tell),
+            )
+            return {"networks": [item.to_dict() for item in found], "num_parameters": model.num_parameters}
+
+        self.measuring.measure(key, work, run)
+
+    def _follow(self, key: Key, run: Path, num_updates: int, every: int, places: tuple[int, ...]) -> None:
+        def work(tell: Tell) -> Mapping[str, Any]:
+            shape = image_shape_of(KIND.read(run))
+            model, settings, scale = load_meta_run(run, shape)
+            course = follow(
+                writer(model, settings.rule, (widths_from_name(FOLLOWED),), shape),
+                scale(self.examples(settings, "test")),
+                num_updates=num_updates,
+                every=every,
+                num_samples=self.settings.num_samples,
+                zero_outs=places,
+                seed=settings.seed,
+                progress=by_count(tell),
+            )
+            return {"zero_outs": list(places), **_told(course)}
+
+        self.measuring.measure(key, work, run)
+
+    def write(self) -> Path:
+        """Write table and page of what is there by now; return the page."""
+        return self.measuring.write(STEM, "pdenca metanca reproduce", self.settings, courses(), page)
+
+
+def _told(course: Course) -> dict[str, Any]:
+    best, stays = course.stays()
+    return {
+        "updates": course.updates.tolist(),
+        "accuracy": _rounded(course.accuracy.mean(1)),
+        "lowest_accuracy": _rounded(course.accuracy.min(1).values),
+        "cross_entropy": _rounded(course.cross_entropy.mean(1)),
+        "best_after": best.tolist(),
+        "stays": stays.tolist(),
+    }
+
+
+def _rounded(values: torch.Tensor) -> list[float]:
+    return [float(f"{value:.5g}") for value in values.tolist()]
