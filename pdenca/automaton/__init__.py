@@ -26,7 +26,7 @@ from .rule import (
     Standardised,
     TransportReaction,
 )
-from .update import Increment, Relax, Replace, Update
+from .update import Increment, Replace, Saturate, Update
 from .vector_kernels import GatedRule, VectorKernels
 from .weight_perception import WeightAttention, WeightPerception
 
@@ -58,8 +58,8 @@ __all__ = [
     "Perception",
     "PointwiseMLP",
     "ProductRule",
-    "Relax",
     "Replace",
+    "Saturate",
     "Standardised",
     "TransportReaction",
     "Update",

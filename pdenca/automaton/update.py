@@ -62,27 +62,16 @@ class Replace(Update):
         return proposal if mask is None else torch.where(mask > 0, proposal, state)
 
 
-class Relax(Update):
-    """next = state + mask · rate · (proposal - state): the proposal is where the state is drawn to.
+class Saturate(Update):
+    """next = tanh(state + time_step · proposal) where the cell fires, the old state elsewhere.
 
-    With a bounded proposal the state is bounded too; the smaller the rate, the longer it remembers. The time
-    step plays no role.
+    The state stays within -1 and 1, and a channel that drives itself is held at one end or the other: cells
+    that remember, as the units of a Hopfield network do.
 
-    Arguments:
-        rate: part of the way in one step, in (0, 1].
-        fire_rate: chance of a cell to act in a step.
-
-    Raises:
-        BadInputError: if rate or fire rate is outside (0, 1].
+    Source: Hopfield, Proc. Natl. Acad. Sci. USA 81 (1984) 3088, where the response is graded.
     """
-
-    def __init__(self, rate: float = 0.5, fire_rate: float = 1.0) -> None:
-        super().__init__(fire_rate)
-        if not 0 < rate <= 1:
-            raise BadInputError(f"the rate must be above 0 and at most 1, got {rate}")
-        self.rate = rate
 
     def forward(self, state: Tensor, proposal: Tensor, mask: Tensor | None, time_step: float) -> Tensor:
         """Return the next state."""
-        change = self.rate * (proposal - state)
-        return state + (change if mask is None else change * mask)
+        following = torch.tanh(state + proposal * time_step)
+        return following if mask is None else torch.where(mask > 0, following, state)

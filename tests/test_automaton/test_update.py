@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from pdenca.automaton import Increment, Relax, Replace
+from pdenca.automaton import Increment, Replace, Saturate
 from pdenca.core import BadInputError
 from pdenca.solvers import Grid
 
@@ -25,19 +25,16 @@ def test_replace_takes_the_proposal_where_a_cell_fires():
     assert torch.equal(Replace(0.5)(state, proposal, mask, 9.0), torch.where(mask > 0, proposal, state))
 
 
-def test_relax_goes_part_of_the_way_to_the_proposal():
-    state, proposal = torch.rand(2, 1, 4, 4, 3, dtype=torch.float64)
+def test_saturated_states_stay_within_one_and_remember_a_sign():
+    state, proposal = torch.randn(2, 1, 4, 4, 3, dtype=torch.float64)
     mask = (torch.rand(1, 4, 4, 1) < 0.5).double()
-    torch.testing.assert_close(Relax(0.25)(state, proposal, None, 9.0), 0.75 * state + 0.25 * proposal)
-    assert torch.equal(Relax(1.0)(state, proposal, None, 1.0), state + (proposal - state))
-    found = Relax(0.25, 0.5)(state, proposal, mask, 9.0)
-    torch.testing.assert_close(found, torch.where(mask > 0, 0.75 * state + 0.25 * proposal, state))
-
-
-@pytest.mark.parametrize("rate", [0.0, -0.5, 1.5, float("nan")])
-def test_a_rate_that_is_no_part_of_the_way_is_refused(rate):
-    with pytest.raises(BadInputError, match="rate must be above 0 and at most 1"):
-        Relax(rate)
+    torch.testing.assert_close(Saturate()(state, proposal, None, 0.5), (state + proposal / 2).tanh())
+    found = Saturate(0.5)(state, proposal, mask, 0.5)
+    torch.testing.assert_close(found, torch.where(mask > 0, (state + proposal / 2).tanh(), state))
+    driven = 0.1 * state
+    for _ in range(60):  # z = tanh(2 z) has a root on either side
+        driven = Saturate()(driven, driven, None, 1.0)
+    torch.testing.assert_close(driven, 0.9575040240772687 * state.sign())
 
 
 @pytest.mark.parametrize("fire_rate", [0.1, 0.5, 0.9])

@@ -16,6 +16,7 @@ from pdenca.automaton import (
     NormalisedMixing,
     PointwiseMLP,
     Replace,
+    Saturate,
 )
 from pdenca.core import InTurn, Step
 from pdenca.datasets.digits import SIDE
@@ -211,7 +212,7 @@ def _automaton(settings: RestorerSettings, num_seen: int, generator: torch.Gener
         rule: NormalisedMixing | PointwiseMLP = NormalisedMixing(
             perception.num_features, told, channels, generator=generator
         )
-        update: Replace | Increment = Replace()
+        update: Replace | Increment | Saturate = Replace()
     else:
         rule = PointwiseMLP(
             perception.num_features,
@@ -223,5 +224,5 @@ def _automaton(settings: RestorerSettings, num_seen: int, generator: torch.Gener
             spread=(perception.num_features + told) ** -0.5,
             generator=generator,
         )
-        update = Increment()
+        update = Saturate() if settings.cell == "saturating" else Increment()
     return Automaton(perception, rule, update, HiddenChannels(channels), context_names=names)

@@ -51,11 +51,11 @@ class RestorerSettings(Settings):
         patch: image cells along each side of a cell of the lattice.
         num_channels: of a cell.
         num_steps: of the automaton.
-        cell: ``normalised``: z <- norm(W relu(kernels * z)); ``residual``: z <- z + W2 relu(W1 (kernels * z)
-            + b).
+        cell: ``normalised``: z <- norm(W relu(kernels * z)); ``residual``: z <- z + m(z), m(z) = W2 relu(W1
+            (kernels * z) + b); ``saturating``: z <- tanh(z + m(z)), which holds what it has.
         kernels: 3 x 3, ``depthwise``: of one channel each; ``full``: from every channel to every feature.
         multiplier: features per channel.
-        num_hidden: units of a cell (residual).
+        num_hidden: units of a cell (residual, saturating).
         injected: whether every step sees the damaged image, or only the first.
         largest_wound: in training, up to this share of the cells is zeroed after one of the steps but the
             last; share and step are drawn for every batch, the cells for every image.
@@ -73,7 +73,7 @@ class RestorerSettings(Settings):
     patch: int = pydantic.Field(default=1, ge=1, le=4)
     num_channels: int = pydantic.Field(default=16, ge=2)
     num_steps: pydantic.PositiveInt = 10
-    cell: Literal["normalised", "residual"] = "normalised"
+    cell: Literal["normalised", "residual", "saturating"] = "normalised"
     kernels: Literal["depthwise", "full"] = "depthwise"
     multiplier: pydantic.PositiveInt = 5
     num_hidden: pydantic.PositiveInt = 64
