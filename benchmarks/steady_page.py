@@ -36,7 +36,8 @@ def page(rows: Rows, facts: Mapping[str, Any]) -> str:
         "between walls. Training seeds: "
         f"{', '.join(sorted({str(row['seed']) for row in rows if row['seed'] is not None}))}.",
         "",
-        "*rule*: the experiment `steady`, which settles from the first frame. *pairs*: without its last "
+        "*rule*: the experiment `steady`, which settles from the first frame. *rule, held*: from the true "
+        "steady state instead, as the stencils do. *pairs*: without its last "
         "stage, the implicit gradient. *unrolled, n steps*: with so many gradients through n automaton "
         "steps in its place. *mlp*: the same with a network for the reaction, which is not told that it is "
         "a polynomial. *order-n*: the true equations with stencils of that order, converged from the true "

@@ -27,6 +27,7 @@ from steady_page import page, read_patterns
 from steady_rows import (
     LONGER,
     control_rows,
+    held_rows,
     network_rows,
     rule_rows,
     search_cost,
@@ -67,6 +68,7 @@ MLP = {
 }
 UNROLLED = (25, 8, 2)  # frames, the longest first
 ALONE = "pairs"  # the rule before its last stage
+HELD = "rule, held"
 SEARCH = {
     "schnakenberg": SettleSettings(max_time=2000.0),
     "gray-scott": SettleSettings(max_time=12_000.0, patience=300, max_evaluations=1000),
@@ -74,7 +76,7 @@ SEARCH = {
 STARTS = {"schnakenberg": None, "gray-scott": 8}
 """How many of each file; None for all: Gray-Scott's take minutes each."""
 RULE_ONLY = ("gray-scott",)
-"""Where the rule is searched on the test split alone, without its variants, for the same reason."""
+"""Where rule and solvers are searched on the test split alone, without variants, for the same reason."""
 COLUMNS = ("equation", "split", "model", "seed", *Pattern.__dataclass_fields__)
 
 
@@ -145,13 +147,18 @@ class Study:
             self.clocks[equation].once("generate, larger", partial(generate, larger, self.apart(data)))
             self._rules(equation, data)
             self._solvers(equation, data)
+            for seed in self.seeds:
+                run = self._run(equation, "rule", seed)
+                rows = partial(held_rows, data, run, "test", SEARCH[equation], STARTS[equation])
+                if run.is_dir():
+                    self._score(equation, "test", HELD, seed, rows)
             if equation not in RULE_ONLY:
                 self._other_splits(equation, data)
                 self._other_models(equation, data)
 
     def _solvers(self, equation: str, data: Path) -> None:
         std = torch.tensor(measure_scales(data).field_std, dtype=torch.float64)
-        for split in SPLITS:
+        for split in ("test",) if equation in RULE_ONLY else SPLITS:
             if split != TURNED:  # which solvers do not notice
                 place = self.place(data, split)
                 step = time_step_of(place, split)
@@ -291,6 +298,7 @@ class Study:
         """Yield a row for each start of everything that was scored."""
         models = (
             "rule",
+            HELD,
             SOLVER,
             *STENCILS,
             "u-net",

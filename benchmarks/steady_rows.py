@@ -52,6 +52,12 @@ def rule_rows(
     return patterns
 
 
+def held_rows(data: Path, run: Path, split: str, search: SettleSettings, most: int | None) -> list[Pattern]:
+    """Let a rule settle from the steady states of a split themselves, as stencils do."""
+    found = steady_of_rule(load_run(run), data, split, settings=search, num_trajectories=most, from_last=True)
+    return list(found.patterns)
+
+
 def network_rows(
     data: Path, run: Path, settings: Any, place: Path, split: str, most: int | None
 ) -> list[Pattern]:

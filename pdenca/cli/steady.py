@@ -11,7 +11,7 @@ from .progress import Progress
 if TYPE_CHECKING:
     from pdenca.tasks.steady import SteadyReport
 
-OF_RUN = ("data", "split", "regimes", "trajectories", "method", "rollout")
+OF_RUN = ("data", "split", "regimes", "trajectories", "method", "rollout", "from_last")
 OF_EQUATION = ("preset", "assignments", "num_cells", "spacing", "boundary", "starts", "seed")
 
 
@@ -41,6 +41,11 @@ OF_EQUATION = ("preset", "assignments", "num_cells", "spacing", "boundary", "sta
 )
 @click.option(
     "--rollout", is_flag=True, help="Roll the rule out alone, too: how long it takes, where it ends."
+)
+@click.option(
+    "--from-last",
+    is_flag=True,
+    help="Start from the last frames, the data's own steady states: how far the rule moves them.",
 )
 @click.option("--preset", metavar="NAME", help="Of an equation: where to begin from; default: its first.")
 @click.option(
@@ -124,6 +129,7 @@ def _of_run(
         regimes=values["regimes"],
         num_trajectories=values["trajectories"],
         compare_rollout=values["rollout"],
+        from_last=values["from_last"],
         progress=bar.update,
     )
 

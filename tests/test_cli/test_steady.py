@@ -70,6 +70,20 @@ def test_a_rule_settles_and_every_start_gets_a_verdict(call, run, data, tmp_path
         assert image.width > 300
 
 
+def test_from_the_last_frames_the_search_begins_at_the_target(call, run, data, tmp_path):
+    table, arrays = tmp_path / "a.json", tmp_path / "a.npz"
+    found = call(
+        "steady", run, "--data", data, "--from-last", "--max-time", 0.1, "--method", "picard",
+        "--json", table, "-o", arrays,
+    )  # fmt: skip
+    assert found.exit_code == 0, found.output
+    (row,) = json.loads(table.read_text())["patterns"]
+    with np.load(arrays) as content:
+        near = abs(content["state_0"] - content["target_0"]).max()
+    assert 0 < near < 0.2
+    assert 0 < row["error"] < 0.2
+
+
 def test_turned_starts_settle_in_the_turned_patterns(call, refused, run, data, tmp_path):
     told = {}
     for split in ("test", "ood_rotation_90"):

@@ -34,6 +34,7 @@ def steady_of_rule(
     regimes: Sequence[str] | None = None,
     num_trajectories: int | None = None,
     compare_rollout: bool = False,
+    from_last: bool = False,
     progress: Callable[[float, float], None] | None = None,
 ) -> SteadyReport:
     """Let a trained automaton settle from the first frames of a split, and compare with its last frames.
@@ -46,6 +47,8 @@ def steady_of_rule(
         regimes: which files; all by default.
         num_trajectories: the first so many of each file; all by default.
         compare_rollout: roll the same automaton out from the same starts until it rests as far, too.
+        from_last: begin with the last frames: how far the automaton moves a steady state, whichever of many
+            it is.
         progress: called with the time rolled out in a file, and the most that there can be.
 
     Raises:
@@ -67,7 +70,8 @@ def steady_of_rule(
 
     for starts in load_starts(data, split, regimes, num_trajectories):
         step = one_step(emulator, starts.grid, starts.context)
-        start, target = emulator.codec.lift(starts.first[:, None]), starts.last
+        first = starts.last if from_last else starts.first
+        start, target = emulator.codec.lift(first[:, None]), starts.last
         began = time.perf_counter()
         found = settle(step, start, settings, progress=told)
         seconds += time.perf_counter() - began
