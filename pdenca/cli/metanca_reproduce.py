@@ -45,7 +45,7 @@ def reproduce_meta_command(
     """Train rules, let them write networks of irises and of MNIST, and follow these for long.
 
     What is in DIR already is kept, so the same command goes on with what was cut short. At the end, and after
-    every part, DIR has metanca.md, a page, and metanca.json with all numbers.
+    every part, DIR has metanca.md, a page, metanca.json with all numbers, and pictures of long courses.
     """
     import torch
 

@@ -3,6 +3,7 @@
 import json
 
 import pytest
+from PIL import Image
 
 from pdenca.core import BadInputError
 from pdenca.tasks.measuring import Measured
@@ -46,6 +47,9 @@ def test_parts_are_measured_and_told(made):
     course = next(item["found"] for item in content["results"] if item["key"]["part"] == "robustness")
     assert course["updates"] == list(range(111))
     assert course["zero_outs"][:3] == [10, 15, 20]
+    for part in ("stability", "robustness"):
+        with Image.open(made / f"metanca-{part}.png") as image:
+            assert image.width > 1000
 
 
 def test_what_is_done_is_kept(made):

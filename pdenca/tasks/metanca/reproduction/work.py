@@ -20,6 +20,7 @@ from ..evaluation import SIGNALS, judge_networks
 from ..model import writer
 from ..settings import MetaSettings, load_meta
 from ..training import KIND, load_meta_run, train_meta
+from .figures import draw
 from .page import page
 from .plan import (
     BETWEEN,
@@ -47,7 +48,7 @@ def reproduce_meta(
     keep: Path | None = None,
     progress: Progress | None = None,
 ) -> Path:
-    """Train all rules, measure them, and write table and page.
+    """Train all rules, measure them, and write table, pictures and page.
 
     Arguments:
         out: folder of runs and results. What is there already is kept.
@@ -207,7 +208,8 @@ class _Work:
         self.measuring.measure(key, work, run)
 
     def write(self) -> Path:
-        """Write table and page of what is there by now; return the page."""
+        """Write table, pictures and page of what is there by now; return the page."""
+        draw(self.measuring.results(), self.out)
         return self.measuring.write(STEM, "pdenca metanca reproduce", self.settings, courses(), page)
 
 
