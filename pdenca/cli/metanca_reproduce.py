@@ -14,6 +14,7 @@ QUICK = {
     "fold_seeds": [0],
     "num_samples": 3,
     "num_updates": 6,
+    "gradient_epochs": 1,
     "overrides": {"num_steps": "4", "validate_every": "2", "rule.num_steps": "2", "batch_size": "16"},
 }
 

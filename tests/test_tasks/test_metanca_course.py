@@ -6,6 +6,7 @@ import torch
 from pdenca.core import BadInputError
 from pdenca.datasets.tables import Standardising, iris
 from pdenca.tasks.metanca import WeightRuleSettings, build_rule, load_meta, writer
+from pdenca.tasks.metanca.baselines import train_by_gradients
 from pdenca.tasks.metanca.course import Course, follow
 from pdenca.tasks.metanca.data import load_examples
 from pdenca.training import step_generator
@@ -77,3 +78,15 @@ def test_mnist_has_splits_of_its_own_and_folds():
     assert len(load_examples(settings, "test", sample=True)) == 500
     folded = settings.replace(fold=1)
     assert [len(load_examples(folded, split, sample=True)) for split in ("train", "test")] == [1200, 300]
+
+
+def test_a_network_trained_by_gradients_knows_the_irises():
+    settings = load_meta("iris")
+    own, test = (load_examples(settings, split) for split in ("train", "test"))
+    found = train_by_gradients(own, test, (4, 10, 3), num_epochs=60, batch_size=16)
+    assert found.network == "4-10-3"
+    assert found.num_steps == 60 * 6
+    assert found.accuracy >= 0.9
+    assert train_by_gradients(own, test, (4, 10, 3), num_epochs=1).accuracy < found.accuracy
+    with pytest.raises(BadInputError, match="4 inputs and 3 classes"):
+        train_by_gradients(own, test, (4, 2))

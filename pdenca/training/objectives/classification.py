@@ -33,15 +33,16 @@ class Classification(Stateless):
 
     Arguments:
         classifier: images (grey values 0 to 1) -> scores of the classes.
-        images: grey values 0 to 255.
+        images: grey values 0 to 255, or other inputs.
         labels: numbers of the classes, from 0.
         batch_size: images per step.
         augment: changes the images of a batch; None: as they are.
         label_smoothing: s, at least 0 and below 1.
+        brightest: what inputs are divided by; 1 for such that are no grey values.
         seed: of order and augmentation.
 
     Raises:
-        BadInputError: for batches larger than the data, or a smoothing out of range.
+        BadInputError: for batches larger than the data, a smoothing out of range, or no positive brightest.
     """
 
     def __init__(
@@ -53,13 +54,17 @@ class Classification(Stateless):
         batch_size: int,
         augment: Augmentation | None = None,
         label_smoothing: float = 0.0,
+        brightest: float = _BRIGHTEST,
         seed: int = 0,
     ) -> None:
+        if not brightest > 0:
+            raise BadInputError(f"inputs are divided by a positive number, got {brightest}")
         if not 0 <= label_smoothing < 1:
             raise BadInputError(f"label_smoothing must be at least 0 and below 1, got {label_smoothing}")
         self.classifier, self.images, self.labels = classifier, images, labels
         self.epochs = Epochs(len(images), batch_size, seed)
         self.augment, self.label_smoothing, self.seed = augment, label_smoothing, seed
+        self.brightest = brightest
 
     @property
     def steps_per_epoch(self) -> int:
@@ -69,7 +74,7 @@ class Classification(Stateless):
     def batch(self, step: int) -> Batch:
         """Return images, augmented, and labels of this step."""
         chosen = self.epochs.chosen(step)
-        images = self.images[chosen].float() / _BRIGHTEST
+        images = self.images[chosen].float() / self.brightest
         if self.augment is not None:
             images = self.augment(images, step_generator(self.seed, "augmentation", step))
         return images, self.labels[chosen]

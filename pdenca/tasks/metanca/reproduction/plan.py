@@ -25,6 +25,11 @@ MODELS: Final[Mapping[str, tuple[str, Mapping[str, str]]]] = {
 }
 """Name -> (experiment, settings)."""
 
+GRADIENTS: Final = "each by Adam"
+"""Every network trained by itself."""
+OF_GRADIENTS: Final = "four networks"
+"""Whose examples it is trained on."""
+
 UNSEEN: Final = ("4-15-3", "4-10-5-3", "4-10-10-10-3")
 """Networks of irises that no rule is trained on: another width, another order, another depth."""
 FOLLOWED: Final = "4-10-3"
@@ -36,7 +41,7 @@ DEPTHS: Final = (1, 2, 3, 4)
 
 def architectures(inputs: int, outputs: int) -> tuple[tuple[int, ...], ...]:
     """Return networks of 1 to 4 layers whose hidden layers are all of one width."""
-    found = [(inputs, outputs)]
+    found: list[tuple[int, ...]] = [(inputs, outputs)]
     found += [(inputs, *(width,) * (depth - 1), outputs) for depth in DEPTHS[1:] for width in WIDTHS]
     return tuple(found)
 
@@ -55,6 +60,7 @@ class MetaReproductionSettings(Settings):
         fold_seeds: of training on each of the five folds.
         num_samples: of every network that is judged.
         num_updates: local updates of the stability experiment.
+        gradient_epochs: passes through the examples of networks that are trained one by one.
         overrides: settings of every rule, for a shorter course: dotted place -> value as text.
     """
 
@@ -63,4 +69,5 @@ class MetaReproductionSettings(Settings):
     fold_seeds: tuple[int, ...] = pydantic.Field(default=tuple(range(10)), min_length=1)
     num_samples: int = pydantic.Field(default=100, ge=2)
     num_updates: int = pydantic.Field(default=10_000, ge=1)
+    gradient_epochs: int = pydantic.Field(default=10, ge=1)
     overrides: dict[str, str] = pydantic.Field(default_factory=dict)

@@ -1,7 +1,7 @@
 """Doing it: every piece is done once and kept, so that what was cut short goes on."""
 
 from collections.abc import Callable, Mapping
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -14,6 +14,7 @@ from pdenca.training.loop import LAST
 
 from ...measuring import NOTHING, Key, Measuring, Table, by_count, read_table
 from ...phases import Progress, Tell, tell_training
+from ..baselines import train_by_gradients
 from ..course import Course, follow
 from ..data import image_shape_of
 from ..evaluation import SIGNALS, judge_networks
@@ -25,8 +26,10 @@ from .page import page
 from .plan import (
     BETWEEN,
     FOLLOWED,
+    GRADIENTS,
     MODELS,
     NUM_ZERO_OUTS,
+    OF_GRADIENTS,
     UNSEEN,
     MetaReproductionSettings,
     architectures,
@@ -139,6 +142,19 @@ class _Work:
                     side = image_shape_of(self._settings(model, seed))
                     names = ["-".join(map(str, widths)) for widths in architectures(side[0] * side[1], 10)]
                     self._judge({"part": "architectures", "model": model, "seed": seed}, run, names)
+            key: Key = {"part": "architectures", "model": GRADIENTS, "seed": seed}
+            self.measuring.measure(key, partial(self._by_gradients, seed))
+
+    def _by_gradients(self, seed: int, tell: Tell) -> Mapping[str, Any]:
+        settings = self._settings(OF_GRADIENTS, seed)
+        own, test = (self.examples(settings, split) for split in ("train", "test"))
+        networks, found = architectures(own.inputs.shape[1], len(own.classes)), []
+        for number, widths in enumerate(networks):
+            epochs = self.settings.gradient_epochs
+            score = train_by_gradients(own, test, widths, num_epochs=epochs, seed=seed)
+            found.append({**score.to_dict(), "trained": True})
+            tell(number + 1, len(networks), score.network)
+        return {"networks": found}
 
     def _settings(self, model: str, seed: int, fold: int | None = None) -> MetaSettings:
         experiment, told = MODELS[model]
