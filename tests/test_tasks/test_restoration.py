@@ -288,6 +288,32 @@ def test_the_loss_is_the_mean_over_the_judged_steps(digits):
     assert float((damaged - whole)[known > 0].std()) == pytest.approx(0.1, rel=0.1)
 
 
+def test_coming_to_rest_is_part_of_the_loss(digits):
+    model = restorer(**SMALL)
+    told = {"batch_size": 10, "num_judged_steps": 2, "seed": 3}
+    plain, resting = (Restoration(model, digits.images, Damage(), rest=rest, **told) for rest in (0.0, 0.5))
+    damaged, known, _, _ = batch = resting.batch(7)
+    with torch.no_grad():
+        states = dict(model.body.states(model.seen(damaged, known), 3))
+        motion = [
+            float((states[n] - states[n - 1]).square().mean() / states[n].square().mean()) for n in (2, 3)
+        ]
+        expected = float(plain.loss(batch)) + 0.5 * sum(motion) / 2
+        assert float(resting.loss(batch)) == pytest.approx(expected, rel=1e-5)
+    with pytest.raises(BadInputError, match="no state that could rest"):
+        RestorationSettings.parse({"model": KINDS["u-net"], "rest": 0.1})
+    with pytest.raises(BadInputError, match="answers at once"):
+        restorer(**KINDS["u-net"]).film(damaged, known, watch=lambda before, after: None)
+
+
+def test_saturating_cells_stay_within_one(damaged):
+    model = restorer(kind="ca", cell="saturating", num_steps=3, num_hidden=6)
+    with torch.no_grad():
+        states = dict(model.body.states(torch.stack(damaged, 1), 30))
+    assert all(float(state.abs().max()) <= 1 for state in states.values())
+    assert float(states[30].std()) > 0
+
+
 def test_what_is_dropped_out_depends_on_the_step_alone(digits):
     model = restorer(**SMALL).train()
     objective = Restoration(model, digits.images, Damage(), batch_size=10, seed=3)
