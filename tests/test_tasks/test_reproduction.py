@@ -46,6 +46,7 @@ def test_everything_is_measured_and_told(made):
         assert row in text
     assert "On whole test images the judges are right: judge" in text
     assert "| ca | 21.1 |" in text
+    assert "Not measured yet: hybrid, hybrid-late, gate, auto-encoder" in text
     assert "- *ca*: " in text
     assert "| blind | no |" in text
     content = json.loads((made / f"{STEM}.json").read_text())

@@ -8,7 +8,7 @@ from ..restoration import load_restoration
 from .beside import RANGE_OF_TWO, beside_the_post, by_step
 from .claims import verdicts
 from .measured import BARE, BEFORE, WOUNDED, backward_transfer, percent
-from .plan import MODELS, SCHEMES
+from .plan import MODELS, RESTORING, SCHEMES
 
 
 def page(results: Sequence[Measured], facts: Mapping[str, Any]) -> str:
@@ -87,7 +87,18 @@ def _models(own: Sequence[Measured]) -> list[str]:
                 *(spread([percent(item, judge) for item in group], "{:.2f}") for judge in names),
             ]
             lines.append("| " + " | ".join(cells) + " |")
-    return [*lines, ""]
+    return [*lines, "", *_missing(own)]
+
+
+def _missing(own: Sequence[Measured]) -> list[str]:
+    """Return which models have fewer seeds than others, or none."""
+    seeds = {name: {i.key["seed"] for i in own if i.key["model"] == name} for name in RESTORING}
+    most = max(map(len, seeds.values()))
+    none = [name for name, found in seeds.items() if not found]
+    few = [f"{name} ({len(found)})" for name, found in seeds.items() if 0 < len(found) < most]
+    told = [f"Not measured yet: {', '.join(none)}."] if none else []
+    told += [f"With fewer seeds than others: {', '.join(few)}."] if few else []
+    return [" ".join(told), ""] if told else []
 
 
 def _shown(name: str) -> tuple[str, str]:
