@@ -60,7 +60,7 @@ def page(rows: Rows, facts: Mapping[str, Any]) -> str:
             lines += [f"The first {most} starts of every file: the search takes minutes for each.", ""]
         for split, meaning in SPLITS.items():
             chosen = [row for row in fields if (row["equation"], row["split"]) == (equation, split)]
-            if chosen:
+            if any(row["model"] == "rule" for row in chosen):
                 lines += [f"### `{split}`: {meaning}", "", *quality(chosen), ""]
                 if split == "test":
                     for cost in (
