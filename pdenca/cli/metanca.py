@@ -33,7 +33,11 @@ SEED = click.option(
 )
 
 
-@click.group("metanca", short_help="Rules that write the weights of other networks.")
+@click.group(
+    "metanca",
+    short_help="Rules that write the weights of other networks.",
+    epilog=examples("pdenca metanca train --model iris --out runs/iris", "pdenca metanca evaluate runs/iris"),
+)
 def metanca_command() -> None:
     """Rules that write the weights of other networks.
 
