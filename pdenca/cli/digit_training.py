@@ -38,6 +38,9 @@ SAMPLE = click.option(
     is_flag=True,
     help="Use the 1,000 training and 500 test digits that come with pdenca, or 520 and 260 letters.",
 )
+THREADS = click.option(
+    "--threads", type=click.IntRange(min=1), metavar="N", help="Threads of the processor; default: all."
+)
 Command = Callable[..., None]
 
 
@@ -69,12 +72,7 @@ def training_options(*, model: str, models: str, seeds: str, example: str) -> Ca
             "--resume", is_flag=True, help="Continue the run in RUN; the result is the same bit for bit."
         ),
         SAMPLE,
-        click.option(
-            "--threads",
-            type=click.IntRange(min=1),
-            metavar="N",
-            help="Threads of the processor; default: all.",
-        ),
+        THREADS,
     )
 
     def decorate(command: Command) -> Command:

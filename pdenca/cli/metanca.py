@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from .digit_training import SAMPLE
+from .digit_training import SAMPLE, THREADS
 from .door import Assignment, BadArgument, Names, examples, on_interrupt
 from .progress import Progress, training_course
 
@@ -76,9 +76,7 @@ def metanca_command() -> None:
 @click.option("--resume", is_flag=True, help="Continue the run in RUN; the result is the same bit for bit.")
 @DATA_DIR
 @SAMPLE
-@click.option(
-    "--threads", type=click.IntRange(min=1), metavar="N", help="Threads of the processor; default: all."
-)
+@THREADS
 def train_meta_command(
     out: Path,
     model: str,
@@ -163,15 +161,14 @@ def evaluate_meta_command(
     Alike: mean cosine between the weights of two samples.
     """
     from pdenca.automaton import widths_from_name
-    from pdenca.tasks.metanca.data import image_shape_of, load_examples
+    from pdenca.tasks.metanca.data import load_examples
     from pdenca.tasks.metanca.evaluation import SIGNALS, judge_networks
-    from pdenca.tasks.metanca.training import KIND, load_meta_run
+    from pdenca.tasks.metanca.training import load_meta_run
 
     for name in signals:
         if name not in SIGNALS:
             raise BadArgument(f"there is no signal {name!r}; expected some of {', '.join(SIGNALS)}")
-    settings = KIND.read(run)
-    model, settings, scale = load_meta_run(run, image_shape_of(settings))
+    model, settings, scale = load_meta_run(run)
     widths = [widths_from_name(name) for name in (networks or settings.networks)]
     data = load_examples(settings, "test", data_dir, sample=sample)
     found = []
@@ -310,21 +307,20 @@ def show_meta_command(
     from pdenca.tasks.metanca.course import follow
     from pdenca.tasks.metanca.data import image_shape_of, load_examples
     from pdenca.tasks.metanca.model import writer
-    from pdenca.tasks.metanca.training import KIND, check_networks, load_meta_run
+    from pdenca.tasks.metanca.training import check_networks, load_meta_run
 
     if png.suffix.removeprefix(".").lower() not in plots.FORMATS:
         raise BadArgument(f"{png.name!r} ends in {png.suffix!r}; expected .png, .pdf or .svg")
     if num_zero_outs and num_zero_outs >= num_updates:
         raise BadArgument(f"{num_zero_outs} zero-outs do not fit in {num_updates} updates")
-    shape = image_shape_of(KIND.read(run))
-    model, settings, scale = load_meta_run(run, shape)
+    model, settings, scale = load_meta_run(run)
     widths = widths_from_name(network)
     data = load_examples(settings, "test", data_dir, sample=sample)
     check_networks((widths,), data)
     gap = num_updates // (num_zero_outs + 1)
     with Progress("follow", "updates") as bar:
         course = follow(
-            writer(model, settings.rule, (widths,), shape),
+            writer(model, settings.rule, (widths,), image_shape_of(settings)),
             scale(data),
             num_updates=num_updates,
             every=max(1, num_updates // 500),

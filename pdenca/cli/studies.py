@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from .digit_training import SAMPLE
+from .digit_training import SAMPLE, THREADS
 from .door import BadArgument, Names
 
 Command = Callable[..., None]
@@ -43,12 +43,7 @@ def study_options(*, parts: str, table: str, sample: str | None = None) -> Calla
             help="Folder with MNIST's four IDX files; default: the variable PDENCA_DATA, or else the cache.",
         ),
         SAMPLE if sample is None else click.option("--sample", is_flag=True, help=sample),
-        click.option(
-            "--threads",
-            type=click.IntRange(min=1),
-            metavar="N",
-            help="Threads of the processor; default: all.",
-        ),
+        THREADS,
     )
 
     def decorate(command: Command) -> Command:

@@ -106,7 +106,7 @@ def run(tmp_path_factory):
 
 
 def test_a_run_is_read_back(run):
-    model, settings, scale = load_meta_run(run, ())
+    model, settings, scale = load_meta_run(run)
     assert settings.widths == NETWORKS
     assert scale.mean.shape == (4,)
     found = judge_networks(model, settings, scale, iris(), ((4, 5, 3), (4, 7, 3)), num_samples=5)
@@ -136,7 +136,7 @@ def test_a_run_that_was_cut_short_ends_as_an_undisturbed_one(run, tmp_path):
 
 
 def test_disagreement_and_similarity_against_pairs(run):
-    model, settings, scale = load_meta_run(run, ())
+    model, settings, scale = load_meta_run(run)
     (found,) = judge_networks(model, settings, scale, iris(), ((4, 5, 3),), num_samples=6, seed=2)
     bound = writer(model, settings.rule, ((4, 5, 3),))
     states = bound.write(6, step_generator(2, "samples"))
@@ -201,7 +201,7 @@ def test_idle_options_are_refused():
 
 def test_another_folder_is_no_run(tmp_path):
     with pytest.raises(FormatError, match="holds no run of a rule that writes networks"):
-        load_meta_run(tmp_path, ())
+        load_meta_run(tmp_path)
 
 
 @pytest.mark.parametrize("name", EXPERIMENTS)
@@ -222,6 +222,6 @@ def test_experiments_fit_their_data(name):
 def test_irises_are_learned(tmp_path):
     run = tmp_path / "run"
     train_meta(iris(), run, load_meta("iris", {"num_steps": "500", "networks": '["4-10-3", "4-5-10-3"]'}))
-    model, settings, scale = load_meta_run(run, ())
+    model, settings, scale = load_meta_run(run)
     found = judge_networks(model, settings, scale, iris(), ((4, 10, 3), (4, 15, 3)), num_samples=20)
     assert all(item.accuracy > 0.9 for item in found)

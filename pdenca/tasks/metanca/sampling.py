@@ -14,7 +14,7 @@ from pdenca.training import step_generator
 
 from .data import image_shape_of
 from .model import writer
-from .training import KIND, load_meta_run
+from .training import load_meta_run
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,9 +48,8 @@ def sample_networks(
         FormatError: if the folder holds no run of this kind, or a damaged one.
         BadInputError: for widths that are no network, or that the images of the run do not go into.
     """
-    shape = image_shape_of(KIND.read(run))
-    model, settings, scale = load_meta_run(run, shape)
-    bound = writer(model, settings.rule, (widths,), shape)
+    model, settings, scale = load_meta_run(run)
+    bound = writer(model, settings.rule, (widths,), image_shape_of(settings))
     states = bound.write(num_samples, step_generator(seed, "samples"), num_steps)
     return SampledNetworks(bound.modules(states, 0), scale, settings.rule.task_activation)
 

@@ -15,6 +15,7 @@ from pdenca.training.checkpoint import load_tree, save_tree
 from pdenca.training.objectives import LocalSteps, TaskNetworks
 
 from ..runs import RunKind, build_fitter
+from .data import image_shape_of
 from .model import Writer, build_rule, writer
 from .settings import MetaSettings
 
@@ -92,14 +93,14 @@ def train_meta(
     return run
 
 
-def load_meta_run(run: Path, image_shape: tuple[int, ...]) -> tuple[Automaton, MetaSettings, Standardising]:
+def load_meta_run(run: Path) -> tuple[Automaton, MetaSettings, Standardising]:
     """Return the best rule of a run, its settings, and how inputs are standardised.
 
     Raises:
         FormatError: if the folder holds no run of this kind, or a damaged one.
     """
     settings = KIND.read(run)
-    model = KIND.load_best(run, build_rule(settings.rule, image_shape, settings.seed))
+    model = KIND.load_best(run, build_rule(settings.rule, image_shape_of(settings), settings.seed))
     scale = load_tree(run / SCALE)["scale"]
     return model, settings, Standardising(scale["mean"], scale["deviation"])
 

@@ -187,8 +187,7 @@ class _Work:
 
     def _judge(self, key: Key, run: Path, unseen: tuple[str, ...] | list[str], signals: str = "all") -> None:
         def work(tell: Tell) -> Mapping[str, Any]:
-            shape = image_shape_of(KIND.read(run))
-            model, settings, scale = load_meta_run(run, shape)
+            model, settings, scale = load_meta_run(run)
             networks = dict.fromkeys((*settings.networks, *unseen))
             found = judge_networks(
                 model,
@@ -207,10 +206,9 @@ class _Work:
 
     def _follow(self, key: Key, run: Path, num_updates: int, every: int, places: tuple[int, ...]) -> None:
         def work(tell: Tell) -> Mapping[str, Any]:
-            shape = image_shape_of(KIND.read(run))
-            model, settings, scale = load_meta_run(run, shape)
+            model, settings, scale = load_meta_run(run)
             course = follow(
-                writer(model, settings.rule, (widths_from_name(FOLLOWED),), shape),
+                writer(model, settings.rule, (widths_from_name(FOLLOWED),), image_shape_of(settings)),
                 scale(self.examples(settings, "test")),
                 num_updates=num_updates,
                 every=every,
