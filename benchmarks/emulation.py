@@ -19,7 +19,7 @@ from typing import Any
 
 import torch
 from emulation_page import page
-from study import RESULTS, Clock, Scored, hardware, read_rows, write_rows
+from study import RESULTS, Clock, Committed, Scored, hardware, write_rows
 
 from pdenca.core import BadInputError, Emulator, StabilityError, write_text
 from pdenca.datasets import generate
@@ -125,7 +125,7 @@ def main() -> None:
         [int(text) for text in options.seeds.split(",")],
         options.models.split(","),
         options.splits.split(","),
-        Committed() if options.keep or options.page else None,
+        Committed("emulation") if options.keep or options.page else None,
     )
     if not (options.page or options.score):
         study.make_data()
@@ -134,18 +134,6 @@ def main() -> None:
         study.score()
     if not options.train:
         study.write()
-
-
-class Committed:
-    """What the committed table and its facts hold."""
-
-    def __init__(self) -> None:
-        self.rows = read_rows(RESULTS / "emulation.csv")
-        self.facts = json.loads((RESULTS / "emulation.json").read_text())
-
-    def has(self, work: str) -> bool:
-        """Return whether a piece of work was done for it."""
-        return work in self.facts["seconds"]
 
 
 class Study:
@@ -259,10 +247,8 @@ class Study:
         """Yield all rows that were scored, now or before."""
         own = list(self._own_rows())
         yield from own
-        known = {(seed, row.model, row.split) for seed, row in own}
-        for seed, row in self.kept.rows if self.kept else ():
-            if (seed, row.model, row.split) not in known:
-                yield seed, row
+        if self.kept:
+            yield from self.kept.rows_besides(own)
 
     def _own_rows(self) -> Iterator[Scored]:
         for name in self.clock.seconds:

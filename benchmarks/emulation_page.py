@@ -4,7 +4,7 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from study import Scored, cell, choose, equal_reach, table
+from study import Scored, choose, costs, equal_reach, table
 
 WINDOWS = ("1", "6:12", "13:30", "31:100")
 GOALS = {"1": 0.0005, "6:12": 0.002, "13:30": 0.008, "31:100": 0.03}
@@ -65,19 +65,6 @@ def page(rows: Iterable[Scored], facts: Mapping[str, Any]) -> str:
         if chosen:
             lines += ["", f"## {title}", "", *table(chosen, splits, key="split", worst=True)]
     return "\n".join(lines) + "\n"
-
-
-def costs(facts: Mapping[str, Any]) -> list[str]:
-    """Return a table of the models' sizes and training times."""
-    lines = ["| model | parameters | minutes of training, per seed |", "|---|---:|---:|"]
-    for model, count in facts["parameters"].items():
-        minutes = [
-            seconds / 60
-            for name, seconds in facts["seconds"].items()
-            if name.startswith(f"train {model}, seed ")
-        ]
-        lines.append(f"| {model} | {count} | {cell(minutes)} |")
-    return lines
 
 
 def verdicts(test: Sequence[Scored]) -> list[str]:

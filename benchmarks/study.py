@@ -47,6 +47,27 @@ class Clock:
             self.seconds = json.loads(self.path.read_text())
 
 
+class Committed:
+    """What the committed table of a study and its facts hold.
+
+    Arguments:
+        name: of the files, without their endings.
+    """
+
+    def __init__(self, name: str) -> None:
+        self.rows = read_rows(RESULTS / f"{name}.csv")
+        self.facts: dict[str, Any] = json.loads((RESULTS / f"{name}.json").read_text())
+
+    def has(self, work: str) -> bool:
+        """Return whether a piece of work was done for it."""
+        return work in self.facts["seconds"]
+
+    def rows_besides(self, rows: Iterable[Scored]) -> list[Scored]:
+        """Return its rows of the models, seeds and splits that have none among these."""
+        known = {(seed, row.model, row.split) for seed, row in rows}
+        return [(seed, row) for seed, row in self.rows if (seed, row.model, row.split) not in known]
+
+
 def hardware(kept: Mapping[str, Any] | None = None, worked: bool = True) -> dict[str, Any]:
     """Return what numbers were measured with, also those that are kept from the committed facts of a study.
 
@@ -155,3 +176,16 @@ def cell(values: list[float]) -> str:
     text = ["diverged" if math.isnan(value) else f"{value:.3g}" for value in ordered]
     middle = text[len(text) // 2]
     return middle if len(text) == 1 else f"{middle} [{text[0]}, {text[-1]}]"
+
+
+def costs(facts: Mapping[str, Any]) -> list[str]:
+    """Return a table of the models' sizes and training times; one network per regime counts as one model."""
+    lines = ["| model | parameters | minutes of training, per seed |", "|---|---:|---:|"]
+    for model, count in facts["parameters"].items():
+        minutes: dict[str, float] = {}
+        for name, seconds in facts["seconds"].items():
+            training = re.fullmatch(rf"train {re.escape(model)}( [\w-]+)?, seed (\d+)", name)
+            if training:
+                minutes[training[2]] = minutes.get(training[2], 0.0) + seconds / 60
+        lines.append(f"| {model} | {count} | {cell(list(minutes.values()))} |")
+    return lines

@@ -185,20 +185,21 @@ class Automaton(nn.Module):
             The state ``num_steps`` steps later.
         """
         parameters = self.stack_context(context, state, lattice)
+        prepared = self.rule.prepare(parameters)
         current = state.movedim(1, -1).contiguous()
         for number in range(num_steps):
             mask = None if masks is None else masks[number]
-            current = self._step(self, current, parameters, lattice, mask)
+            current = self._step(self, current, parameters, prepared, lattice, mask)
             if watch is not None:
                 watch(current)
         return current.movedim(-1, 1)
 
     def _step_eagerly(
-        self, current: Tensor, parameters: Tensor, lattice: Lattice, mask: Tensor | None
+        self, current: Tensor, parameters: Tensor, prepared: Tensor, lattice: Lattice, mask: Tensor | None
     ) -> Tensor:
         features = self.perception(current, lattice, parameters)
         if self.emission is None:
-            proposal: Tensor = self.rule(features, parameters)
+            proposal: Tensor = self.rule.decide(features, prepared)
         else:
             assert isinstance(self.rule, TransportReaction), "checked when it was made"
             assert isinstance(lattice, Grid), "checked when it was bound to it"

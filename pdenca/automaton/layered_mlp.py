@@ -68,11 +68,19 @@ class LayeredMLP(LocalRule):
         self, features: Float[Tensor, "*cells feature"], parameters: Float[Tensor, "*cells_or_1 parameter"]
     ) -> Float[Tensor, "*cells channel"]:
         """Return the proposal of every cell."""
-        first = self.weights[0]
-        current = nn.functional.linear(features, first[:, : self.num_features], self.biases[0])
-        if parameters.shape[-1]:
-            # parameters that are alike for all samples are mapped once
-            current = current + nn.functional.linear(parameters, first[:, self.num_features :])
+        return self.decide(features, self.prepare(parameters))
+
+    def prepare(
+        self, parameters: Float[Tensor, "*cells_or_1 parameter"]
+    ) -> Float[Tensor, "*cells_or_1 hidden"]:
+        """Return V_1 p + b_1, where W_1 [x, p] = U_1 x + V_1 p."""
+        return nn.functional.linear(parameters, self.weights[0][:, self.num_features :], self.biases[0])
+
+    def decide(
+        self, features: Float[Tensor, "*cells feature"], prepared: Float[Tensor, "*cells_or_1 hidden"]
+    ) -> Float[Tensor, "*cells channel"]:
+        """Return the proposal of every cell."""
+        current = nn.functional.linear(features, self.weights[0][:, : self.num_features]) + prepared
         for weight, bias in zip(list(self.weights)[1:], list(self.biases)[1:], strict=True):
             current = nn.functional.linear(self.activation(current), weight, bias)
         return self.scale * self.output(current)

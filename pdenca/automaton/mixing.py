@@ -55,8 +55,18 @@ class NormalisedMixing(LocalRule):
         self, features: Float[Tensor, "*cells feature"], parameters: Float[Tensor, "*cells_or_1 parameter"]
     ) -> Float[Tensor, "*cells channel"]:
         """Return the proposal of every cell."""
+        return self.decide(features, self.prepare(parameters))
+
+    def prepare(
+        self, parameters: Float[Tensor, "*cells_or_1 parameter"]
+    ) -> Float[Tensor, "*cells_or_1 channel"]:
+        """Return V p, where there are parameters; else 0."""
+        return nn.functional.linear(parameters, self.weight[:, self.num_features :])
+
+    def decide(
+        self, features: Float[Tensor, "*cells feature"], prepared: Float[Tensor, "*cells_or_1 channel"]
+    ) -> Float[Tensor, "*cells channel"]:
+        """Return the proposal of every cell."""
         mixed = nn.functional.linear(self.activation(features), self.weight[:, : self.num_features])
-        if parameters.shape[-1]:
-            mixed = mixed + nn.functional.linear(parameters, self.weight[:, self.num_features :])
-        normed: Tensor = self.norm(mixed)
+        normed: Tensor = self.norm(mixed + prepared)
         return normed

@@ -24,13 +24,29 @@ ACTIVATIONS: Final[dict[str, Callable[[Tensor], Tensor]]] = {
 
 
 class LocalRule(ABC, nn.Module):
-    """(features, parameters) of a cell -> its proposal."""
+    """(features, parameters) of a cell -> its proposal.
+
+    What a rule makes of the parameters alone does not change from step to step. A rule to which that matters,
+    since its parameters are many and differ from cell to cell, splits itself in two, so that an automaton
+    does the first half once for all its steps:
+
+        rule(features, parameters) = rule.decide(features, rule.prepare(parameters)).
+    """
 
     @abstractmethod
     def forward(
         self, features: Float[Tensor, "*cells feature"], parameters: Float[Tensor, "*cells_or_1 parameter"]
     ) -> Float[Tensor, "*cells channel"]:
         """Return the proposed change; ``parameters`` broadcast against the features."""
+
+    def prepare(self, parameters: Float[Tensor, "*cells_or_1 parameter"]) -> Tensor:
+        """Return what :meth:`decide` needs to know of the parameters: here they themselves."""
+        return parameters
+
+    def decide(self, features: Float[Tensor, "*cells feature"], prepared: Tensor) -> Tensor:
+        """Return the proposed change, given the prepared parameters."""
+        proposal: Tensor = self(features, prepared)
+        return proposal
 
 
 class PointwiseMLP(LocalRule):

@@ -8,6 +8,8 @@ from pdenca.automaton import (
     HiddenChannels,
     Increment,
     IsotropicKernels,
+    LayeredMLP,
+    NormalisedMixing,
     ParameterAffineMLP,
     PointwiseMLP,
     ProductRule,
@@ -182,3 +184,40 @@ def test_transport_passes_by_the_reaction(cells, randomise):
 def test_an_unknown_activation_is_refused():
     with pytest.raises(BadInputError, match="activation 'sine' is unknown; expected one of"):
         PointwiseMLP(2, 0, 2, 4, activation="sine")
+
+
+@pytest.mark.parametrize("num_parameters", [2, 0])
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda count: PointwiseMLP(3, count, 4, 7),
+        lambda count: LayeredMLP(3, count, 4, (5, 5), output="tanh"),
+        lambda count: NormalisedMixing(3, count, 4),
+    ],
+    ids=["pointwise", "layered", "mixing"],
+)
+def test_a_rule_is_its_two_halves(make, num_parameters, cells, randomise):
+    rule = randomise(make(num_parameters))
+    features, parameters = cells[0], cells[1][..., :num_parameters]
+    whole = rule(features, parameters)
+    assert whole.abs().max() > 0.1
+    assert (rule.decide(features, rule.prepare(parameters)) - whole).abs().max() < 1e-14
+
+
+def test_an_automaton_prepares_its_parameters_once_for_all_steps(randomise):
+    grid = Grid.uniform(8, 1.0)
+    seen = []
+
+    class Counting(PointwiseMLP):
+        def prepare(self, parameters):
+            seen.append(parameters.shape)
+            return super().prepare(parameters)
+
+    perception = IsotropicKernels(2, 1, 1, reference_spacing=1.0).double()
+    rule = randomise(Counting(perception.num_features, 1, 2, 4))
+    automaton = Automaton(
+        perception, rule, Increment(), HiddenChannels(2, 0), context_names=("feed_rate",), time_step=0.1
+    )
+    state = torch.zeros(3, 2, 8, 8, dtype=torch.float64)
+    automaton.advance(state, {"feed_rate": torch.rand(3, dtype=torch.float64)}, grid, 5)
+    assert seen == [(3, 1, 1, 1)]
