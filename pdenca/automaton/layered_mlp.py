@@ -1,5 +1,6 @@
 """A rule of several hidden layers."""
 
+import itertools
 from collections.abc import Callable, Sequence
 
 import torch
@@ -14,22 +15,24 @@ from .rule import ACTIVATIONS, LocalRule
 class LayeredMLP(LocalRule):
     """Hidden layers one after the other, for rules that have much to tell apart:
 
-        proposal = s ψ(W_n φ(... φ(W_1 [x, p] + b_1) ...) + b_n).
+        proposal = s ψ(W_n φ(... φ(W_1 [x, q] + b_1) ...) + b_n),   q = φ(V_m ... φ(V_1 p + c_1) ... + c_m),
 
-    The last layer starts at zero, so an untrained automaton leaves every state as it is.
+    and q = p without layers of its own for p, which cost little: an automaton makes W_1's part of q once for
+    all its steps. The last layer starts at zero, so an untrained automaton leaves every state as it is.
 
     Arguments:
         num_features: size of x.
         num_parameters: size of p.
         num_channels: size of the proposal.
         hidden: units of each hidden layer, one layer or more.
+        told: units of the layers V, none or more.
         activation: φ, one of ``tanh``, ``relu``, ``silu``, ``linear``.
         output: ψ, likewise; ``tanh`` bounds what one step can do.
         scale: s.
         generator: source of the random start.
 
     Raises:
-        BadInputError: for an unknown activation, or without hidden layers.
+        BadInputError: for an unknown activation, without hidden layers, or for layers V without parameters.
     """
 
     def __init__(
@@ -39,6 +42,7 @@ class LayeredMLP(LocalRule):
         num_channels: int,
         hidden: Sequence[int],
         *,
+        told: Sequence[int] = (),
         activation: str = "silu",
         output: str = "linear",
         scale: float = 1.0,
@@ -50,16 +54,17 @@ class LayeredMLP(LocalRule):
                 raise BadInputError(f"activation {name!r} is unknown; expected one of {list(ACTIVATIONS)}")
         if not hidden or min(hidden) < 1:
             raise BadInputError(f"expected units of one hidden layer or more, got {list(hidden)}")
+        if told and (min(told) < 1 or not num_parameters):
+            raise BadInputError(
+                f"expected units of layers for the rule's parameters, got {list(told)} for {num_parameters} "
+                "parameters; usual cure: no such layers"
+            )
         self.activation: Callable[[Tensor], Tensor] = ACTIVATIONS[activation]
         self.output: Callable[[Tensor], Tensor] = ACTIVATIONS[output]
         self.scale = scale
-        sizes = [num_features + num_parameters, *hidden]
-        self.weights = nn.ParameterList()
-        self.biases = nn.ParameterList()
-        for before, after in zip(sizes, hidden, strict=False):
-            start = torch.randn(after, before, generator=generator) * (2 / before) ** 0.5
-            self.weights.append(nn.Parameter(start))
-            self.biases.append(nn.Parameter(torch.zeros(after)))
+        self.told_weights, self.told_biases = _layers([num_parameters, *told], generator)
+        sizes = [num_features + (told[-1] if told else num_parameters), *hidden]
+        self.weights, self.biases = _layers(sizes, generator)
         self.weights.append(nn.Parameter(torch.zeros(num_channels, sizes[-1])))
         self.biases.append(nn.Parameter(torch.zeros(num_channels)))
         self.num_features = num_features
@@ -73,8 +78,11 @@ class LayeredMLP(LocalRule):
     def prepare(
         self, parameters: Float[Tensor, "*cells_or_1 parameter"]
     ) -> Float[Tensor, "*cells_or_1 hidden"]:
-        """Return V_1 p + b_1, where W_1 [x, p] = U_1 x + V_1 p."""
-        return nn.functional.linear(parameters, self.weights[0][:, self.num_features :], self.biases[0])
+        """Return W_1's part of q, and b_1."""
+        current = parameters
+        for weight, bias in zip(self.told_weights, self.told_biases, strict=True):
+            current = self.activation(nn.functional.linear(current, weight, bias))
+        return nn.functional.linear(current, self.weights[0][:, self.num_features :], self.biases[0])
 
     def decide(
         self, features: Float[Tensor, "*cells feature"], prepared: Float[Tensor, "*cells_or_1 hidden"]
@@ -84,3 +92,13 @@ class LayeredMLP(LocalRule):
         for weight, bias in zip(list(self.weights)[1:], list(self.biases)[1:], strict=True):
             current = nn.functional.linear(self.activation(current), weight, bias)
         return self.scale * self.output(current)
+
+
+def _layers(
+    sizes: Sequence[int], generator: torch.Generator | None
+) -> tuple[nn.ParameterList, nn.ParameterList]:
+    weights, biases = nn.ParameterList(), nn.ParameterList()
+    for before, after in itertools.pairwise(sizes):
+        weights.append(nn.Parameter(torch.randn(after, before, generator=generator) * (2 / before) ** 0.5))
+        biases.append(nn.Parameter(torch.zeros(after)))
+    return weights, biases

@@ -15,6 +15,7 @@ from .animation import ANIMATION_FORMATS, animate
 from .contact_sheet import contact_sheet
 from .error_curves import Curve, errors
 from .frame_panels import frames
+from .heat_map import heat_map
 from .kernel_panels import kernels
 from .line_panels import LinePanel, line_panels
 from .movie import MOVIE_FORMATS, movie_format, save_movie
@@ -55,6 +56,7 @@ __all__ = [
     "contact_sheet",
     "errors",
     "frames",
+    "heat_map",
     "kernels",
     "kymograph",
     "line_panels",

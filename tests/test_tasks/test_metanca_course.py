@@ -6,7 +6,7 @@ import torch
 from pdenca.core import BadInputError
 from pdenca.datasets.tables import Standardising, iris
 from pdenca.tasks.metanca import WeightRuleSettings, build_rule, load_meta, writer
-from pdenca.tasks.metanca.baselines import train_by_gradients
+from pdenca.tasks.metanca.baselines import random_network, train_by_gradients
 from pdenca.tasks.metanca.course import Course, follow
 from pdenca.tasks.metanca.data import load_examples
 from pdenca.training import step_generator
@@ -83,10 +83,28 @@ def test_mnist_has_splits_of_its_own_and_folds():
 def test_a_network_trained_by_gradients_knows_the_irises():
     settings = load_meta("iris")
     own, test = (load_examples(settings, split) for split in ("train", "test"))
-    found = train_by_gradients(own, test, (4, 10, 3), num_epochs=60, batch_size=16)
+    network = train_by_gradients(own, (4, 10, 3), num_epochs=60, batch_size=16)
+    found = network.score(test)
     assert found.network == "4-10-3"
-    assert found.num_steps == 60 * 6
     assert found.accuracy >= 0.9
-    assert train_by_gradients(own, test, (4, 10, 3), num_epochs=1).accuracy < found.accuracy
+    assert train_by_gradients(own, (4, 10, 3), num_epochs=1).score(test).accuracy < found.accuracy
+    at_the_start = train_by_gradients(own, (4, 10, 3), num_epochs=0)
+    assert at_the_start.held_out > 2 * network.held_out
     with pytest.raises(BadInputError, match="4 inputs and 3 classes"):
-        train_by_gradients(own, test, (4, 2))
+        train_by_gradients(own, (4, 2))
+
+
+def test_weights_are_copied_where_both_networks_have_them():
+    own = load_examples(load_meta("iris"), "train")
+    network = train_by_gradients(own, (4, 6, 5, 3), num_epochs=2)
+    same = network.copied((4, 6, 5, 3), seed=7)
+    for mine, theirs in zip(network.layers.parameters(), same.layers.parameters(), strict=True):
+        assert torch.equal(mine, theirs)
+    wider = network.copied((4, 8, 3), seed=7)
+    fresh = random_network((4, 8, 3), seed=7)
+    first, last = wider.layers[0], wider.layers[-1]
+    assert torch.equal(first.weight[:6], network.layers[0].weight)
+    assert torch.equal(first.weight[6:], fresh[0].weight[6:])
+    assert torch.equal(last.weight[:, :5], network.layers[-1].weight), "the last for the last"
+    assert torch.equal(last.weight[:, 5:], fresh[-1].weight[:, 5:])
+    assert torch.equal(last.bias, network.layers[-1].bias)

@@ -21,29 +21,83 @@ _LOOKS: Final = 20
 
 
 @dataclass(frozen=True)
-class TrainedScore:
-    """How good a network is that was trained by gradients.
+class NetworkScore:
+    """How good one network is.
 
     Arguments:
         network: its widths.
         accuracy: share of test examples that it tells right.
         cross_entropy: mean.
-        num_steps: gradient steps.
     """
 
     network: str
     accuracy: float
     cross_entropy: float
-    num_steps: int
 
     def to_dict(self) -> dict[str, Any]:
         """Return its numbers."""
         return asdict(self)
 
 
+@dataclass(frozen=True, eq=False)
+class TaskNetwork:
+    """An ordinary network of the standardised inputs.
+
+    Arguments:
+        widths: its layers.
+        layers: the modules.
+        scale: how inputs are standardised.
+        held_out: its mean cross-entropy on examples that it was chosen by.
+    """
+
+    widths: tuple[int, ...]
+    layers: nn.Sequential
+    scale: Standardising
+    held_out: float
+
+    def score(self, test: Examples) -> NetworkScore:
+        """Judge it."""
+        loss, accuracy = _judged(self.layers, self.scale(test))
+        return NetworkScore("-".join(map(str, self.widths)), accuracy, loss)
+
+    def copied(self, widths: tuple[int, ...], activation: str = "relu", seed: int = 0) -> "TaskNetwork":
+        """Return a random network of other widths that has these weights wherever both have such a weight.
+
+        The last layer is taken for the last, the others for those of the same number; the neurons that both
+        have are the first ones. What has no counterpart stays random.
+        """
+        other = random_network(widths, activation, seed)
+        mine, theirs = (
+            [part for part in layers if isinstance(part, nn.Linear)] for layers in (self.layers, other)
+        )
+        pairs = [*zip(mine[:-1], theirs[:-1], strict=False), (mine[-1], theirs[-1])]
+        with torch.no_grad():
+            for source, target in pairs:
+                targets = min(source.out_features, target.out_features)
+                sources = min(source.in_features, target.in_features)
+                target.weight[:targets, :sources] = source.weight[:targets, :sources]
+                target.bias[:targets] = source.bias[:targets]
+        return TaskNetwork(widths, other, self.scale, float("nan"))
+
+
+def random_network(widths: tuple[int, ...], activation: str = "relu", seed: int = 0) -> nn.Sequential:
+    """Return a network as torch begins it.
+
+    Arguments:
+        widths: of its layers.
+        activation: between them, ``tanh``, ``relu`` or ``silu``.
+        seed: of its weights.
+    """
+    with torch.random.fork_rng(devices=[]):  # torch's layers draw from the global generator
+        torch.manual_seed(seed)
+        parts: list[nn.Module] = []
+        for sources, targets in itertools.pairwise(widths):
+            parts += [nn.Linear(sources, targets), MODULES[activation]()]
+        return nn.Sequential(*parts[:-1])
+
+
 def train_by_gradients(
     examples: Examples,
-    test: Examples,
     widths: tuple[int, ...],
     *,
     activation: str = "relu",
@@ -53,15 +107,14 @@ def train_by_gradients(
     held_out: float = 0.2,
     seed: int = 0,
     progress: Callable[[int, int], None] | None = None,
-) -> TrainedScore:
-    """Train one network by Adam with a one-cycle rate, and judge what was best on held-out examples.
+) -> TaskNetwork:
+    """Train one network by Adam with a one-cycle rate, and return what was best on held-out examples.
 
     Arguments:
         examples: to train on.
-        test: to judge by.
         widths: of the network.
         activation: between layers, ``tanh``, ``relu`` or ``silu``.
-        num_epochs: passes through the examples that are not held out.
+        num_epochs: passes through the examples that are not held out; 0: the random network.
         batch_size: examples per step.
         learning_rate: the highest.
         held_out: share of the examples to choose by.
@@ -74,17 +127,17 @@ def train_by_gradients(
     check_networks((widths,), examples)
     own, chosen_by = split_examples(examples, held_out, seed)
     scale = Standardising.of(own, common=bool(examples.image_shape))
-    own, chosen_by, test = scale(own), scale(chosen_by), scale(test)
-    with torch.random.fork_rng(devices=[]):  # torch's layers draw from the global generator
-        torch.manual_seed(seed)
-        model = _network(widths, activation)
+    own, chosen_by = scale(own), scale(chosen_by)
+    model = random_network(widths, activation, seed)
     batch_size = min(batch_size, len(own))
     task = Classification(model, own.inputs, own.labels, batch_size=batch_size, brightest=1.0, seed=seed)
     num_steps = num_epochs * task.steps_per_epoch
+    best, kept = _judged(model, chosen_by)[0], copy.deepcopy(model)
+    if not num_steps:
+        return TaskNetwork(widths, kept, scale, best)
     fitter = FirstOrder(
         model, optimizer="adam", learning_rate=learning_rate, schedule="one-cycle", num_steps=num_steps
     )
-    best, kept = float("inf"), copy.deepcopy(model)
     for step in range(num_steps):
         fitter.step(task, task.batch(step))
         if (step + 1) % max(1, num_steps // _LOOKS) == 0:
@@ -93,15 +146,7 @@ def train_by_gradients(
                 best, kept = loss, copy.deepcopy(model)
         if progress:
             progress(step + 1, num_steps)
-    loss, accuracy = _judged(kept, test)
-    return TrainedScore("-".join(map(str, widths)), accuracy, loss, num_steps)
-
-
-def _network(widths: tuple[int, ...], activation: str) -> nn.Sequential:
-    parts: list[nn.Module] = []
-    for sources, targets in itertools.pairwise(widths):
-        parts += [nn.Linear(sources, targets), MODULES[activation]()]
-    return nn.Sequential(*parts[:-1])
+    return TaskNetwork(widths, kept, scale, best)
 
 
 @torch.no_grad()

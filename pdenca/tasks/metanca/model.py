@@ -123,6 +123,7 @@ def build_rule(settings: WeightRuleSettings, image_shape: tuple[int, ...], seed:
         length,
         channels,
         settings.units,
+        told=settings.code_units,
         activation=settings.activation,
         output=settings.output,
         generator=generator,

@@ -25,6 +25,8 @@ class WeightRuleSettings(Settings):
         codes: ``positions``: the rule is told where a weight is, see
             :func:`~pdenca.tasks.metanca.codes.position_codes`; ``none``: it is not.
         num_waves: of the codes.
+        code_units: of layers through which codes go before the rule hears them; they are passed once, not in
+            every local step.
         units: of the rule's hidden layers.
         activation: of the rule, ``tanh``, ``relu`` or ``silu``.
         output: ``linear``, or ``tanh``, which bounds what one step can do.
@@ -42,6 +44,7 @@ class WeightRuleSettings(Settings):
     head_size: pydantic.PositiveInt = 4
     codes: Literal["positions", "none"] = "positions"
     num_waves: pydantic.PositiveInt = 4
+    code_units: tuple[pydantic.PositiveInt, ...] = ()
     units: tuple[pydantic.PositiveInt, ...] = pydantic.Field(default=(32, 32), min_length=1)
     activation: Literal["tanh", "relu", "silu"] = "silu"
     output: Literal["linear", "tanh"] = "tanh"
@@ -54,7 +57,7 @@ class WeightRuleSettings(Settings):
     @pydantic.model_validator(mode="after")
     def _no_idle_option(self) -> "WeightRuleSettings":
         idle = {"num_heads", "head_size"} if self.perception != "attention" else set()
-        idle |= {"num_waves"} if self.codes == "none" else set()
+        idle |= {"num_waves", "code_units"} if self.codes == "none" else set()
         for name in sorted(idle):
             if getattr(self, name) != type(self).model_fields[name].default:
                 raise ValueError(

@@ -4,17 +4,19 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
-from pdenca.plots import LinePanel, line_panels, save
+from pdenca.plots import LinePanel, heat_map, line_panels, save
 
 from ...measuring import Measured, of_part
+from .page import by_network
+from .plan import RIVALS
 
 LEFT_OUT: Final = 1
 """Looks before the first update, which a logarithmic axis has no place for."""
 
 
 def draw(results: Sequence[Measured], out: Path) -> list[Path]:
-    """Draw the courses of stability and robustness, if they were measured; return the files."""
-    made = []
+    """Draw what was measured of stability, robustness and architectures; return the files."""
+    made = _map(of_part(results, "architectures"), out)
     for part, scale in (("stability", "log"), ("robustness", "linear")):
         own = of_part(results, part)
         if not own:
@@ -35,3 +37,31 @@ def draw(results: Sequence[Measured], out: Path) -> list[Path]:
             )
         made.append(save(line_panels(panels), out / f"metanca-{part}.png"))
     return made
+
+
+def _map(own: Sequence[Measured], out: Path) -> list[Path]:
+    if not own:
+        return []
+    models = list(dict.fromkeys(item.key["model"] for item in own))
+    found = {model: by_network([item for item in own if item.key["model"] == model]) for model in models}
+    cells = {
+        (model, name): [100.0 * network["accuracy"] for network in found[model].get(name, [])]
+        for model in models
+        for name in by_network(own)
+    }
+    framed = [
+        (model, name)
+        for model in models
+        for name, networks in found[model].items()
+        if model not in RIVALS and networks[0]["trained"]
+    ]
+    picture = heat_map(
+        cells,
+        "test accuracy",
+        unit="%",
+        across="network",
+        limits=(50.0, 100.0),
+        outlined=framed,
+        outline="the rule was trained on it",
+    )
+    return [save(picture, out / "metanca-architectures.png")]

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ...measuring import Measured, of_part, spread
-from .plan import BETWEEN, FOLLOWED, NUM_ZERO_OUTS
+from .plan import BETWEEN, BY_ADAM, COPIED, FOLLOWED, NUM_ZERO_OUTS
 
 
 def page(results: Sequence[Measured], facts: Mapping[str, Any]) -> str:
@@ -44,7 +44,7 @@ def _folds(own: Sequence[Measured]) -> list[str]:
         "| network | trained on | runs | mean | median [smallest, largest] | worst sample | differ | alike |",
         "|---|---|---:|---:|---:|---:|---:|---:|",
     ]
-    for name, group in _by_network(own).items():
+    for name, group in by_network(own).items():
         right = [100 * item["accuracy"] for item in group]
         lines.append(
             f"| {name} | {_yes(group)} | {len(group)} | {statistics.mean(right):.2f} "
@@ -74,10 +74,10 @@ def _signals(own: Sequence[Measured]) -> list[str]:
     groups: dict[tuple[str, str], list[Measured]] = {}
     for item in own:
         groups.setdefault((item.key["model"], item.key["signals"]), []).append(item)
-    names = list(_by_network(own))
+    names = list(by_network(own))
     lines += ["| rule | given | " + " | ".join(names) + " |", "|---|---|" + "---:|" * len(names)]
     for (model, signals), group in groups.items():
-        found = _by_network(group)
+        found = by_network(group)
         cells = [spread([100 * item["accuracy"] for item in found[name]], "{:.1f}") for name in names]
         lines.append(f"| {model} | {signals} | " + " | ".join(cells) + " |")
     return [*lines, ""]
@@ -147,17 +147,41 @@ def _architectures(own: Sequence[Measured]) -> list[str]:
         "| network | " + " | ".join(models) + " |",
         "|---|" + "---:|" * len(models),
     ]
-    for name in _by_network(own):
+    for name in by_network(own):
         cells = []
         for model in models:
-            found = _by_network([item for item in own if item.key["model"] == model]).get(name, [])
+            found = by_network([item for item in own if item.key["model"] == model]).get(name, [])
             told = spread([100 * item["accuracy"] for item in found], "{:.1f}")
             cells.append(f"**{told}**" if found and found[0]["trained"] else told)
         lines.append(f"| {name} | " + " | ".join(cells) + " |")
-    return [*lines, ""]
+    for depth in sorted({len(name.split("-")) - 1 for name in by_network(own)}):
+        cells = [_unseen([item for item in own if item.key["model"] == model], depth) for model in models]
+        lines.append(f"| *mean, {depth} layers, not trained on* | " + " | ".join(cells) + " |")
+    return [
+        *lines,
+        "",
+        f"*{BY_ADAM}*: every network is trained for itself; its 196-10 is the linear classifier. *{COPIED}*: "
+        "the one of the four networks that Adam trained best, its weights put into all others wherever they "
+        "have such a weight. *alone*: weights hear no neighbours, a hypernetwork told by position codes.",
+        "",
+    ]
 
 
-def _by_network(own: Sequence[Measured]) -> dict[str, list[Mapping[str, Any]]]:
+def _unseen(own: Sequence[Measured], depth: int) -> str:
+    """Return the mean accuracy, seed by seed, on networks of so many layers that were not trained on."""
+    means = []
+    for item in own:
+        found = [
+            100 * network["accuracy"]
+            for network in item.found["networks"]
+            if not network["trained"] and len(network["network"].split("-")) - 1 == depth
+        ]
+        means += [statistics.mean(found)] if found else []
+    return spread(means, "{:.1f}")
+
+
+def by_network(own: Sequence[Measured]) -> dict[str, list[Mapping[str, Any]]]:
+    """Return what was found of every network, one measurement after another."""
     found: dict[str, list[Mapping[str, Any]]] = {}
     for item in own:
         for network in item.found["networks"]:

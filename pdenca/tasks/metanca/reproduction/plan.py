@@ -25,10 +25,12 @@ MODELS: Final[Mapping[str, tuple[str, Mapping[str, str]]]] = {
 }
 """Name -> (experiment, settings)."""
 
-GRADIENTS: Final = "each by Adam"
-"""Every network trained by itself."""
-OF_GRADIENTS: Final = "four networks"
-"""Whose examples it is trained on."""
+BY_ADAM, COPIED, RANDOM = "each by Adam", "best of four copied", "random"
+RIVALS: Final = (BY_ADAM, COPIED, RANDOM)
+"""No rule writes these: every network trained by itself, the best of those that the rules are trained on
+copied into all others as far as it goes, and networks as they begin."""
+OF_RIVALS: Final = "four networks"
+"""The rule whose examples and networks they have."""
 
 UNSEEN: Final = ("4-15-3", "4-10-5-3", "4-10-10-10-3")
 """Networks of irises that no rule is trained on: another width, another order, another depth."""

@@ -1,5 +1,6 @@
 """Doing it: every piece is done once and kept, so that what was cut short goes on."""
 
+import math
 from collections.abc import Callable, Mapping
 from functools import cache, partial
 from pathlib import Path
@@ -25,11 +26,13 @@ from .figures import draw
 from .page import page
 from .plan import (
     BETWEEN,
+    COPIED,
     FOLLOWED,
-    GRADIENTS,
     MODELS,
     NUM_ZERO_OUTS,
-    OF_GRADIENTS,
+    OF_RIVALS,
+    RANDOM,
+    RIVALS,
     UNSEEN,
     MetaReproductionSettings,
     architectures,
@@ -142,19 +145,29 @@ class _Work:
                     side = image_shape_of(self._settings(model, seed))
                     names = ["-".join(map(str, widths)) for widths in architectures(side[0] * side[1], 10)]
                     self._judge({"part": "architectures", "model": model, "seed": seed}, run, names)
-            key: Key = {"part": "architectures", "model": GRADIENTS, "seed": seed}
-            self.measuring.measure(key, partial(self._by_gradients, seed))
+            for model in RIVALS:
+                key: Key = {"part": "architectures", "model": model, "seed": seed}
+                self.measuring.measure(key, partial(self._rival, model, seed))
 
-    def _by_gradients(self, seed: int, tell: Tell) -> Mapping[str, Any]:
-        settings = self._settings(OF_GRADIENTS, seed)
+    def _rival(self, model: str, seed: int, tell: Tell) -> Mapping[str, Any]:
+        settings = self._settings(OF_RIVALS, seed)
         own, test = (self.examples(settings, split) for split in ("train", "test"))
-        networks, found = architectures(own.inputs.shape[1], len(own.classes)), []
-        for number, widths in enumerate(networks):
-            epochs = self.settings.gradient_epochs
-            score = train_by_gradients(own, test, widths, num_epochs=epochs, seed=seed)
-            found.append({**score.to_dict(), "trained": True})
-            tell(number + 1, len(networks), score.network)
-        return {"networks": found}
+        every = architectures(own.inputs.shape[1], len(own.classes))
+        trained = settings.widths if model == COPIED else every
+        epochs = 0 if model == RANDOM else self.settings.gradient_epochs
+        found = []
+        for number, widths in enumerate(trained):
+            found.append(train_by_gradients(own, widths, num_epochs=epochs, seed=seed))
+            tell(number + 1, len(trained), "-".join(map(str, widths)))
+        if model == COPIED:
+            best = min(found, key=lambda network: network.held_out)
+            found = [best if widths == best.widths else best.copied(widths, seed=seed) for widths in every]
+        return {
+            "networks": [
+                {**network.score(test).to_dict(), "trained": math.isfinite(network.held_out) and epochs > 0}
+                for network in found
+            ]
+        }
 
     def _settings(self, model: str, seed: int, fold: int | None = None) -> MetaSettings:
         experiment, told = MODELS[model]
