@@ -13,6 +13,7 @@ from .group_kernels import GroupKernels
 from .interleaved import Finer, Interleaved, bind_anywhere
 from .lattice import Lattice
 from .layered_mlp import LayeredMLP
+from .lesson import NUM_SIGNALS, Lesson, LessonPerception
 from .mixing import NormalisedMixing
 from .moments import ParameterWeights
 from .perception import FixedKernels, IsotropicKernels, Perception, require_isotropic
@@ -31,6 +32,7 @@ from .vector_kernels import GatedRule, VectorKernels
 from .weight_perception import WeightAttention, WeightPerception
 
 __all__ = [
+    "NUM_SIGNALS",
     "Automaton",
     "BoundAutomaton",
     "DepthwiseKernels",
@@ -51,6 +53,8 @@ __all__ = [
     "IsotropicKernels",
     "Lattice",
     "LayeredMLP",
+    "Lesson",
+    "LessonPerception",
     "LocalRule",
     "NormalisedMixing",
     "ParameterAffineMLP",

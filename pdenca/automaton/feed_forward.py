@@ -2,7 +2,7 @@
 
 import itertools
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import final
 
@@ -63,6 +63,8 @@ class FeedForward:
     Arguments:
         networks: widths of each, inputs first, e.g. (784, 30, 10).
         biases: whether there are any.
+        lesson: what the weights are shown while they are updated, a :class:`~pdenca.automaton.lesson.Lesson`,
+            which says what it tells them; None: nothing.
 
     Raises:
         BadInputError: without networks, or for widths that are not two or more positive numbers.
@@ -73,6 +75,8 @@ class FeedForward:
 
     networks: tuple[tuple[int, ...], ...]
     biases: bool = False
+    # object: what is shown is told by the lesson, which knows the weights it is shown to
+    lesson: object = field(default=None, compare=False)
 
     def __post_init__(self) -> None:
         if not self.networks:
@@ -162,6 +166,7 @@ class FeedForward:
         inputs: Float[Tensor, "example input"],
         network: int,
         activation: Callable[[Tensor], Tensor],
+        watch: Callable[[WeightLayer, Tensor, Tensor], object] | None = None,
     ) -> Float[Tensor, "batch example output"]:
         """Return what one of the networks makes of some inputs, for every sample of its weights.
 
@@ -170,17 +175,19 @@ class FeedForward:
             inputs: one row per example.
             network: which one.
             activation: between layers; none after the last.
+            watch: called with every layer, what comes into it and what goes out, before its activation.
         """
         current = inputs.expand(len(weights), *inputs.shape)
         own = self.layers_of(network)
         for layer in own:
             matrix = self._matrix(weights[..., None], layer)[..., 0]
             if self.biases:
-                current = torch.baddbmm(matrix[:, -1:], current, matrix[:, :-1])
+                following = torch.baddbmm(matrix[:, -1:], current, matrix[:, :-1])
             else:
-                current = current @ matrix
-            if layer is not own[-1]:
-                current = activation(current)
+                following = current @ matrix
+            if watch is not None:
+                watch(layer, current, following)
+            current = following if layer is own[-1] else activation(following)
         return current
 
     def permuted(self, network: int, layer: int, order: Sequence[int]) -> Int[Tensor, " cell"]:

@@ -124,6 +124,7 @@ def train_meta_command(
     epilog=examples(
         "pdenca metanca evaluate runs/iris",
         'pdenca metanca evaluate runs/iris --networks 4-15-3,4-10-10-3 --signals "all,no neighbours"',
+        "pdenca metanca evaluate runs/learner --taught iris",
     ),
 )
 @click.argument("run", type=click.Path(path_type=Path), metavar="RUN")
@@ -140,6 +141,12 @@ def train_meta_command(
     metavar="A,B",
     help="What the rule is given: all, codes permuted, no codes, no neighbours; untrained: it does nothing.",
 )
+@click.option(
+    "--taught",
+    metavar="DATA",
+    help="Other data for a rule that learns (rule.lesson_size): iris, mnist, fashion-mnist or letters, the "
+    "last three also with -14. It is shown their training examples and judged by their test examples.",
+)
 @SEED
 @DATA_DIR
 @SAMPLE
@@ -150,6 +157,7 @@ def evaluate_meta_command(
     num_samples: int,
     num_steps: int | None,
     signals: tuple[str, ...],
+    taught: str | None,
     seed: int,
     data_dir: Path | None,
     sample: bool,
@@ -161,14 +169,26 @@ def evaluate_meta_command(
     Alike: mean cosine between the weights of two samples.
     """
     from pdenca.automaton import widths_from_name
-    from pdenca.tasks.metanca.data import load_examples
+    from pdenca.datasets.tables import Standardising
+    from pdenca.tasks.metanca.data import load_examples, of_other_data
     from pdenca.tasks.metanca.evaluation import SIGNALS, judge_networks
+    from pdenca.tasks.metanca.settings import DATA
     from pdenca.tasks.metanca.training import load_meta_run
 
     for name in signals:
         if name not in SIGNALS:
             raise BadArgument(f"there is no signal {name!r}; expected some of {', '.join(SIGNALS)}")
     model, settings, scale = load_meta_run(run)
+    learns = bool(settings.rule.lesson_size)
+    if taught is not None:
+        if not learns or taught not in DATA:
+            known = f"one of {', '.join(DATA)}"
+            wanted = known if learns else "nothing: this rule does not learn, rule.lesson_size is 0"
+            raise BadArgument(f"--taught: got {taught!r}; expected {wanted}")
+        settings = of_other_data(settings, taught)  # type: ignore[arg-type]  # one of them, as was checked
+    lesson = load_examples(settings, "train", data_dir, sample=sample) if learns else None
+    if taught is not None and lesson is not None:
+        scale = Standardising.of(lesson, common=bool(lesson.image_shape))
     widths = [widths_from_name(name) for name in (networks or settings.networks)]
     data = load_examples(settings, "test", data_dir, sample=sample)
     found = []
@@ -183,6 +203,7 @@ def evaluate_meta_command(
                 num_samples=num_samples,
                 num_steps=num_steps,
                 signals=name,  # type: ignore[arg-type]  # one of them, as was checked
+                lesson=lesson,
                 seed=seed,
                 progress=lambda done, total: bar.update(done, total),
             )
@@ -218,6 +239,8 @@ def evaluate_meta_command(
 )
 @STEPS
 @SEED
+@DATA_DIR
+@SAMPLE
 @click.option(
     "--out",
     required=True,
@@ -226,19 +249,36 @@ def evaluate_meta_command(
     help="A safetensors file: for sample k, k.0.weight, k.0.bias, k.2.weight and so on.",
 )
 def sample_meta_command(
-    run: Path, network: str, num_samples: int, num_steps: int | None, seed: int, out: Path
+    run: Path,
+    network: str,
+    num_samples: int,
+    num_steps: int | None,
+    seed: int,
+    data_dir: Path | None,
+    sample: bool,
+    out: Path,
 ) -> None:
     """Write NETWORK, e.g. 784-30-10, as often as asked for, without a gradient step.
+
+    A rule that learns (rule.lesson_size) is shown training examples meanwhile; other rules need no data.
 
     The tensors of sample k are the state of an ordinary torch.nn.Sequential of linear layers and activations.
     Its inputs have to be standardised by the mean and deviation in the file's metadata.
     """
     from pdenca.automaton import widths_from_name
+    from pdenca.tasks.metanca.data import load_examples
     from pdenca.tasks.metanca.sampling import sample_networks, save_networks
 
     if out.suffix != ".safetensors":
         raise BadArgument(f"{out.name!r} ends in {out.suffix!r}; expected .safetensors")
-    networks = sample_networks(run, widths_from_name(network), num_samples, num_steps=num_steps, seed=seed)
+    networks = sample_networks(
+        run,
+        widths_from_name(network),
+        num_samples,
+        num_steps=num_steps,
+        lesson=lambda settings: load_examples(settings, "train", data_dir, sample=sample),
+        seed=seed,
+    )
     save_networks(networks, out)
     click.echo(f"{out}: {num_samples} networks {network}")
 
@@ -317,10 +357,13 @@ def show_meta_command(
     widths = widths_from_name(network)
     data = load_examples(settings, "test", data_dir, sample=sample)
     check_networks((widths,), data)
+    bound = writer(model, settings.rule, (widths,), image_shape_of(settings))
+    if settings.rule.lesson_size:
+        bound = bound.shown(scale(load_examples(settings, "train", data_dir, sample=sample)), seed)
     gap = num_updates // (num_zero_outs + 1)
     with Progress("follow", "updates") as bar:
         course = follow(
-            writer(model, settings.rule, (widths,), image_shape_of(settings)),
+            bound,
             scale(data),
             num_updates=num_updates,
             every=max(1, num_updates // 500),

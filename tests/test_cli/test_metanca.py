@@ -101,3 +101,24 @@ def test_all_of_it_goes_through(call, tmp_path):
     assert result.exit_code == 0, result.output
     for heading in ("Irises", "What a rule can know", "Stability", "Robustness", "Architectures"):
         assert f"## {heading}" in result.stdout
+
+
+def test_a_rule_that_learns_is_taught_other_data(call, run, tmp_path):
+    learner = tmp_path / "learner"
+    quick = ("--set", "rule.lesson_size=50", "--set", "batch_size=64", "--networks", "196-10,196-6-10")
+    result = call("metanca", "train", "--model", "learner", "--sample", *QUICK, *quick, "--out", learner)
+    assert result.exit_code == 0, result.output
+    result = call("metanca", "evaluate", learner, "--samples", "2", "--taught", "iris")
+    assert result.exit_code == 0, result.output
+    assert "30 test examples, 2 samples" in result.stdout
+    assert "| 4-6-3 | yes | all |" in result.stdout
+    for folder, wanted in ((run, "nothing: this rule does not learn"), (learner, "one of iris, mnist,")):
+        result = call("metanca", "evaluate", folder, "--taught", "roses")
+        assert result.exit_code == 2
+        assert wanted in result.stderr
+    out, png = tmp_path / "networks.safetensors", tmp_path / "course.png"
+    for command, options in (("sample", ("--out", out)), ("show", ("--updates", "2", "--png", png))):
+        result = call("metanca", command, learner, "196-5-10", "--samples", "2", "--sample", *options)
+        assert result.exit_code == 0, result.output
+    assert out.is_file()
+    assert png.is_file()

@@ -210,10 +210,10 @@ def test_experiments_fit_their_data(name):
     side = {"mnist": 28, "mnist-14": 14}.get(settings.data)
     data: Examples = iris()
     if side:
-        data = flattened(load_family("mnist", "test", None, sample=True), side)
+        data = flattened(load_family("mnist", "train", None, sample=True), side)
     bound = writer(
         build_rule(settings.rule, data.image_shape), settings.rule, settings.widths, data.image_shape
-    )
+    ).shown(data)
     scores = bound.scores(bound.write(1, torch.Generator().manual_seed(0), 1), data.inputs[:2], 0)
     assert scores.shape == (1, 2, len(data.classes))
 

@@ -9,6 +9,8 @@ from torch import Tensor
 from pdenca.automaton import FeedForward
 from pdenca.core import BadInputError
 
+NUM_OF_LAYER = 5
+"""Numbers of a code, the first ones, that tell the layer and nothing of neurons."""
 _LONGEST = 64.0  # neurons, of the slowest wave of a number
 
 
@@ -59,7 +61,7 @@ def position_codes(
         ).contiguous()
         if lattice.biases:
             code[-1, :, 4] = 1
-            code[-1, :, 5 : 5 + length] = 0
+            code[-1, :, NUM_OF_LAYER : NUM_OF_LAYER + length] = 0
         parts.append(code.flatten(0, 1))
     return torch.cat(parts).T[None].contiguous()
 

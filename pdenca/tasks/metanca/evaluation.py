@@ -75,6 +75,7 @@ def judge_networks(
     num_samples: int = 100,
     num_steps: int | None = None,
     signals: Signals = "all",
+    lesson: Examples | None = None,
     seed: int = 0,
     progress: Callable[[int, int], None] | None = None,
 ) -> list[NetworkScore]:
@@ -89,19 +90,24 @@ def judge_networks(
         num_samples: of every network, at least 2.
         num_steps: local steps; by default as many as in training.
         signals: what the rule is given, one of :data:`SIGNALS`.
+        lesson: examples, not yet standardised, of which a rule that learns is shown some; not those to judge
+            by. Other rules have no use for them.
         seed: of starts, firing and permutations.
         progress: called with (networks done, all).
 
     Raises:
-        BadInputError: for networks that do not fit the examples, too few samples, or signals that the rule
-            does not have.
+        BadInputError: for networks that do not fit the examples, too few samples, signals that the rule does
+            not have, or a rule that learns without a lesson.
     """
     check_networks(tuple(networks), examples)
     if num_samples < 2:
         raise BadInputError(f"the spread needs two samples or more, got {num_samples}")
+    if settings.rule.lesson_size and lesson is None:
+        raise BadInputError("this rule learns from examples while it writes; usual cure: a lesson")
     scaled, found = scale(examples), []
     for done, widths in enumerate(networks):
         bound = with_signals(writer(automaton, settings.rule, (widths,), examples.image_shape), signals, seed)
+        bound = bound if lesson is None else bound.shown(scale(lesson), seed)
         steps = 0 if signals == "untrained" else num_steps
         states = bound.write(num_samples, step_generator(seed, "samples"), steps)
         found.append(_score(bound, states, scaled, widths in settings.widths, signals))

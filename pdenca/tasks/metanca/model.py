@@ -1,7 +1,7 @@
 """The rule with all it needs to write networks."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from jaxtyping import Float
@@ -13,13 +13,18 @@ from pdenca.automaton import (
     HiddenChannels,
     Increment,
     LayeredMLP,
+    Lesson,
+    LessonPerception,
     Perception,
     WeightAttention,
     WeightPerception,
 )
 from pdenca.automaton.rule import ACTIVATIONS
+from pdenca.core import BadInputError
+from pdenca.datasets.tables import Examples
+from pdenca.training import step_generator
 
-from .codes import position_codes
+from .codes import NUM_OF_LAYER, position_codes
 from .settings import WeightRuleSettings
 
 CODES = "codes"
@@ -60,6 +65,27 @@ class Writer:
         states = torch.randn(shape, generator=generator)
         states[:, 1:] *= self.settings.hidden_spread
         return states
+
+    def shown(self, examples: Examples, seed: int = 0) -> "Writer":
+        """Return a writer whose weights are shown examples, if the rule wants any; else this one.
+
+        Arguments:
+            examples: to draw the lesson from, standardised.
+            seed: of the draw.
+
+        Raises:
+            BadInputError: if there are not enough of them.
+        """
+        count = self.settings.lesson_size
+        if not count:
+            return self
+        if len(examples) < count:
+            raise BadInputError(
+                f"the rule is shown {count} examples, got {len(examples)}; usual cure: more training data"
+            )
+        rows = torch.randperm(len(examples), generator=step_generator(seed, "lesson"))[:count]
+        lesson = Lesson(examples.inputs[rows], examples.labels[rows], self.activation)
+        return replace(self, lattice=replace(self.lattice, lesson=lesson))
 
     @torch.no_grad()
     def advance(self, states: States, num_steps: int, generator: torch.Generator) -> States:
@@ -116,8 +142,11 @@ def build_rule(settings: WeightRuleSettings, image_shape: tuple[int, ...], seed:
         perception = WeightAttention(channels, settings.num_heads, settings.head_size, generator=generator)
     else:
         perception = WeightPerception(channels, settings.perception == "mean")
+    if settings.lesson_size:
+        perception = LessonPerception(perception)
     waves = settings.num_waves
-    length = 0 if settings.codes == "none" else 5 + (4 if image_shape else 2) * waves + 2 * waves
+    positions = (4 if image_shape else 2) * waves + 2 * waves
+    length = {"none": 0, "layers": NUM_OF_LAYER, "positions": NUM_OF_LAYER + positions}[settings.codes]
     rule = LayeredMLP(
         perception.num_features,
         length,
@@ -153,4 +182,6 @@ def writer(
     codes = None
     if settings.codes == "positions":
         codes = position_codes(lattice, settings.num_waves, image_shape)
+    elif settings.codes == "layers":
+        codes = position_codes(lattice)[:, :NUM_OF_LAYER]
     return Writer(automaton, lattice, codes, settings)

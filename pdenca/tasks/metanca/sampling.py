@@ -1,19 +1,20 @@
 """Ordinary networks out of a rule."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import safetensors.torch
 from torch import nn
 
-from pdenca.core import atomic_path
-from pdenca.datasets.tables import Standardising
+from pdenca.core import BadInputError, atomic_path
+from pdenca.datasets.tables import Examples, Standardising
 from pdenca.training import step_generator
 
 from .data import image_shape_of
 from .model import writer
+from .settings import MetaSettings
 from .training import load_meta_run
 
 
@@ -33,7 +34,13 @@ class SampledNetworks:
 
 
 def sample_networks(
-    run: Path, widths: tuple[int, ...], num_samples: int = 100, *, num_steps: int | None = None, seed: int = 0
+    run: Path,
+    widths: tuple[int, ...],
+    num_samples: int = 100,
+    *,
+    num_steps: int | None = None,
+    lesson: Callable[[MetaSettings], Examples] | None = None,
+    seed: int = 0,
 ) -> SampledNetworks:
     """Let the best rule of a run write a network, as often as asked for, without a gradient step.
 
@@ -42,14 +49,21 @@ def sample_networks(
         widths: of the network, inputs first.
         num_samples: how many.
         num_steps: local steps; by default as many as in training.
+        lesson: (settings of the run) -> examples that a rule which learns is shown some of, not standardised.
+            Called only for such a rule.
         seed: of starts and firing.
 
     Raises:
         FormatError: if the folder holds no run of this kind, or a damaged one.
-        BadInputError: for widths that are no network, or that the images of the run do not go into.
+        BadInputError: for widths that are no network, or that the images of the run do not go into; or a
+            rule that learns without a lesson.
     """
     model, settings, scale = load_meta_run(run)
     bound = writer(model, settings.rule, (widths,), image_shape_of(settings))
+    if settings.rule.lesson_size:
+        if lesson is None:
+            raise BadInputError("this rule learns from examples while it writes; usual cure: a lesson")
+        bound = bound.shown(scale(lesson(settings)), seed)
     states = bound.write(num_samples, step_generator(seed, "samples"), num_steps)
     return SampledNetworks(bound.modules(states, 0), scale, settings.rule.task_activation)
 

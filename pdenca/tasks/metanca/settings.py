@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Final, Literal
+from typing import Final, Literal, get_args
 
 import pydantic
 
@@ -11,6 +11,11 @@ from pdenca.core import Settings
 
 from ..experiment_files import read_experiment
 from ..runs import FitSettings
+
+Data = Literal["iris", "mnist", "mnist-14", "fashion-mnist", "fashion-mnist-14", "letters", "letters-14"]
+
+
+DATA: Final[tuple[str, ...]] = get_args(Data)
 
 
 class WeightRuleSettings(Settings):
@@ -23,7 +28,8 @@ class WeightRuleSettings(Settings):
             ordinary hypernetwork.
         num_heads, head_size: of the attention.
         codes: ``positions``: the rule is told where a weight is, see
-            :func:`~pdenca.tasks.metanca.codes.position_codes`; ``none``: it is not.
+            :func:`~pdenca.tasks.metanca.codes.position_codes`; ``layers``: only in which layer; ``none``: not
+            even that.
         num_waves: of the codes.
         code_units: of layers through which codes go before the rule hears them; they are passed once, not in
             every local step.
@@ -34,6 +40,8 @@ class WeightRuleSettings(Settings):
         num_steps: local steps that write a network.
         biases: whether the networks have any.
         task_activation: of the networks, between layers.
+        lesson_size: training examples that the weights are shown in every local step, see
+            :class:`~pdenca.automaton.Lesson`; 0: none, and what is written is what was learned in training.
         hidden_spread: standard deviation of what a weight hides at the start. Values start with 1, in units
             of 1 / √sources.
     """
@@ -42,7 +50,7 @@ class WeightRuleSettings(Settings):
     perception: Literal["mean", "attention", "alone"] = "mean"
     num_heads: pydantic.PositiveInt = 2
     head_size: pydantic.PositiveInt = 4
-    codes: Literal["positions", "none"] = "positions"
+    codes: Literal["positions", "layers", "none"] = "positions"
     num_waves: pydantic.PositiveInt = 4
     code_units: tuple[pydantic.PositiveInt, ...] = ()
     units: tuple[pydantic.PositiveInt, ...] = pydantic.Field(default=(32, 32), min_length=1)
@@ -52,12 +60,14 @@ class WeightRuleSettings(Settings):
     num_steps: pydantic.PositiveInt = 10
     biases: bool = True
     task_activation: Literal["tanh", "relu", "silu"] = "relu"
+    lesson_size: pydantic.NonNegativeInt = 0
     hidden_spread: float = pydantic.Field(default=0.1, ge=0)
 
     @pydantic.model_validator(mode="after")
     def _no_idle_option(self) -> "WeightRuleSettings":
         idle = {"num_heads", "head_size"} if self.perception != "attention" else set()
-        idle |= {"num_waves", "code_units"} if self.codes == "none" else set()
+        idle |= {"code_units"} if self.codes == "none" else set()
+        idle |= {"num_waves"} if self.codes != "positions" else set()
         for name in sorted(idle):
             if getattr(self, name) != type(self).model_fields[name].default:
                 raise ValueError(
@@ -72,7 +82,10 @@ class MetaSettings(FitSettings):
 
     Arguments:
         rule: the rule.
-        data: ``iris``, ``mnist`` or ``mnist-14`` (means over 2 x 2 pixels).
+        data: ``iris``; ``mnist``, ``fashion-mnist``, ``letters``; ``mnist-14`` and so on: means over 2 x 2 of
+            their pixels.
+        permuted: whether inputs and classes change places in every training step, so that a rule with a
+            lesson learns how to learn instead of what.
         fold: which of five stratified folds of all examples is tested on, 0 to 4; None: MNIST's own test set,
             which the irises do not have.
         networks: that it learns to write, e.g. ``784-30-10``.
@@ -90,7 +103,8 @@ class MetaSettings(FitSettings):
     """
 
     rule: WeightRuleSettings = WeightRuleSettings()
-    data: Literal["iris", "mnist", "mnist-14"] = "mnist"
+    data: Data = "mnist"
+    permuted: bool = False
     fold: int | None = pydantic.Field(default=None, ge=0, le=4)
     networks: tuple[str, ...] = pydantic.Field(default=("784-10", "784-30-10"), min_length=1)
     num_steps: pydantic.PositiveInt = 2000
@@ -128,7 +142,7 @@ class MetaSettings(FitSettings):
 
 _FOLDER = Path(__file__).parent.parent.parent / "experiments" / "metanca"
 EXPERIMENTS: Final[dict[str, Path]] = {
-    name: _FOLDER / f"{name}.toml" for name in ("iris", "mnist", "mnist-14")
+    name: _FOLDER / f"{name}.toml" for name in ("iris", "mnist", "mnist-14", "learner")
 }
 
 

@@ -77,6 +77,8 @@ def train_meta(
             fresh_share=settings.fresh_share,
             num_damaged=settings.num_damaged,
             damage=settings.damage,
+            lesson_size=settings.rule.lesson_size,
+            permuted=settings.permuted,
             seed=settings.seed,
         )
         return objective, build_fitter(model, settings.num_steps, settings)
@@ -87,7 +89,7 @@ def train_meta(
     stage = Stage("writing", settings.num_steps, build, validate_every=settings.validate_every)
 
     def error(model: Automaton) -> float:
-        return cross_entropy(bound, held_out, settings.seed)
+        return cross_entropy(bound.shown(own, settings.seed), held_out, settings.seed)
 
     Training(model, [stage], error, run, progress, checkpoint_seconds, settings.max_seconds).run(resume)
     return run

@@ -1,13 +1,13 @@
 """Networks that a rule has written: how badly they tell classes apart."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from pdenca.automaton import Automaton, FeedForward
+from pdenca.automaton import Automaton, FeedForward, Lesson
 from pdenca.core import BadInputError, Context
 
 from .base import step_generator
@@ -83,6 +83,10 @@ class TaskNetworks:
     With a pool, samples begin where earlier ones ended, a share of them anew, and some are damaged: what is
     reached is to last, and to come back.
 
+    With a lesson, the weights are shown some examples, drawn anew in every training step, while they are
+    updated, and judged by others: a rule that can use them is a rule of learning. If the task is permuted as
+    well, its inputs and its classes change places in every training step, so that nothing else helps.
+
     Arguments:
         automaton: of a perception of weights.
         lattice: the networks, all updated at once.
@@ -97,6 +101,8 @@ class TaskNetworks:
         fresh_share: of the samples; at least one begins anew.
         num_damaged: how many of the others are damaged.
         damage: chance of a weight outside the layer that is zeroed.
+        lesson_size: examples that are shown; 0: none.
+        permuted: whether inputs and classes change places.
         seed: of all that is random.
 
     Raises:
@@ -122,8 +128,17 @@ class TaskNetworks:
         fresh_share: float = 0.2,
         num_damaged: int = 0,
         damage: float = 0.3,
+        lesson_size: int = 0,
+        permuted: bool = False,
         seed: int = 0,
     ) -> None:
+        if not 0 <= lesson_size <= len(inputs):
+            raise BadInputError(f"there are {len(inputs)} examples, got a lesson of {lesson_size}")
+        if permuted and (pool_size or not lesson_size):
+            raise BadInputError(
+                "a task whose inputs change places can only be learned from a lesson, and from the start: "
+                f"got a lesson of {lesson_size} and a pool of {pool_size}; usual cure: a lesson and no pool"
+            )
         self.num_fresh = max(1, round(fresh_share * num_samples)) if pool_size else num_samples
         if num_samples < 1 or (pool_size and pool_size < num_samples):
             raise BadInputError(
@@ -137,6 +152,7 @@ class TaskNetworks:
         self.automaton, self.lattice, self.context, self.begin = automaton, lattice, context, begin
         self.inputs, self.labels, self.activation = inputs, labels, activation
         self.local_steps, self.epochs = local_steps, Epochs(len(inputs), batch_size, seed)
+        self.lesson_size, self.permuted = lesson_size, permuted
         self.num_samples, self.num_damaged, self.damage, self.seed = num_samples, num_damaged, damage, seed
         self.pool = begin(pool_size, step_generator(seed, "pool")) if pool_size else None
         self._ends: tuple[Tensor, Tensor] | None = None
@@ -159,17 +175,33 @@ class TaskNetworks:
             old = torch.cat((hurt, old[self.num_damaged :]))
         return torch.cat((fresh, old)), places
 
+    def task(self, rows: Int[Tensor, " example"], step: int) -> tuple[Tensor, Tensor, FeedForward]:
+        """Return the inputs and labels to judge by, and the networks with their lesson if there is one."""
+        if not self.lesson_size:
+            return self.inputs[rows], self.labels[rows], self.lattice
+        generator = step_generator(self.seed, "lesson", step)
+        shown = torch.randint(len(self.inputs), (self.lesson_size,), generator=generator)
+        width, num_classes = self.inputs.shape[1], self.lattice.networks[0][-1]
+        places, names = torch.arange(width), torch.arange(num_classes)
+        if self.permuted:
+            places = torch.randperm(width, generator=generator)
+            names = torch.randperm(num_classes, generator=generator)
+        lesson = Lesson(self.inputs[shown][:, places], names[self.labels[shown]], self.activation)
+        lattice = replace(self.lattice, lesson=lesson)
+        return self.inputs[rows][:, places], names[self.labels[rows]], lattice
+
     def loss(self, batch: Batch) -> Tensor:
         """Return the mean cross-entropy after the local steps."""
         rows, num_steps, step = batch
         states, places = self.start(step)
+        inputs, right, lattice = self.task(rows, step)
         masks = self.automaton.sample_masks(
-            num_steps, len(states), self.lattice, step_generator(self.seed, "masks", step), states
+            num_steps, len(states), lattice, step_generator(self.seed, "masks", step), states
         )
         told = {name: value.expand(len(states), *value.shape[1:]) for name, value in self.context.items()}
-        ends = self.automaton.advance(states, told, self.lattice, num_steps, masks)
+        ends = self.automaton.advance(states, told, lattice, num_steps, masks)
         self._ends = places, ends.detach()
-        inputs, labels = self.inputs[rows], self.labels[rows].expand(len(states), -1)
+        labels = right.expand(len(states), -1)
         weights = ends[:, 0] * self.lattice.weight_scale.to(ends)
         losses = []
         for network in range(len(self.lattice.networks)):
