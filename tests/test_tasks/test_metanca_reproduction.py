@@ -11,7 +11,7 @@ from pdenca.tasks.metanca import load_meta
 from pdenca.tasks.metanca.data import load_examples
 from pdenca.tasks.metanca.reproduction import STEM, MetaReproductionSettings, reproduce_meta
 from pdenca.tasks.metanca.reproduction.page import page
-from pdenca.tasks.metanca.reproduction.plan import MODELS, RIVALS, UNSEEN, architectures
+from pdenca.tasks.metanca.reproduction.plan import MODELS, RIVALS, TAUGHT, UNSEEN, architectures
 
 QUICK = MetaReproductionSettings.parse(
     {
@@ -60,7 +60,7 @@ def test_rules_and_rivals_write_all_architectures(tmp_path):
         item["key"]["model"]: {network["network"]: network for network in item["found"]["networks"]}
         for item in json.loads((tmp_path / f"{STEM}.json").read_text())["results"]
     }
-    assert set(found) == {name for name, (data, _) in MODELS.items() if data != "iris"} | set(RIVALS)
+    assert set(found) == {name for name, (data, _) in MODELS.items() if data == "mnist-14"} | set(RIVALS)
     assert all(len(networks) == 16 for networks in found.values())
     adam, copied, random = (found[name] for name in RIVALS)
     (source,) = [name for name, network in copied.items() if network["trained"]]
@@ -70,6 +70,22 @@ def test_rules_and_rivals_write_all_architectures(tmp_path):
     assert "| *mean, 2 layers, not trained on* |" in (tmp_path / f"{STEM}.md").read_text()
     with Image.open(tmp_path / "metanca-architectures.png") as image:
         assert image.width > 1000
+
+
+def test_a_rule_is_taught_what_it_was_never_trained_on(tmp_path):
+    shorter = {name: value for name, value in QUICK.overrides.items() if name != "networks"}
+    shorter |= {"networks": '["196-10", "196-5-10"]', "rule.lesson_size": "40"}
+    told = {"parts": ["learning"], "overrides": shorter, "num_samples": 2}
+    reproduce_meta(tmp_path, QUICK.replace(**told), load)
+    found = {
+        item["key"]["data"]: item["found"]
+        for item in json.loads((tmp_path / f"{STEM}.json").read_text())["results"]
+    }
+    assert list(found) == sorted(TAUGHT)
+    assert [item["network"] for item in found["iris"]["networks"]] == ["4-3", "4-5-3", "4-10-3"]
+    assert found["iris"]["shown"] == 40
+    assert found["iris"]["linear"]["all"] > 0.6
+    assert "| iris, 40 of 120 | 4-10-3 |" in (tmp_path / f"{STEM}.md").read_text()
 
 
 def test_what_is_done_is_kept(made):

@@ -28,6 +28,7 @@ def page(results: Sequence[Measured], facts: Mapping[str, Any]) -> str:
         *_stability(of_part(results, "stability")),
         *_robustness(of_part(results, "robustness")),
         *_architectures(of_part(results, "architectures")),
+        *_learning(of_part(results, "learning")),
     ]
     return "\n".join(lines).rstrip() + "\n"
 
@@ -178,6 +179,35 @@ def _unseen(own: Sequence[Measured], depth: int) -> str:
         ]
         means += [statistics.mean(found)] if found else []
     return spread(means, "{:.1f}")
+
+
+def _learning(own: Sequence[Measured]) -> list[str]:
+    if not own:
+        return []
+    lines = [
+        "## Rules that learn",
+        "",
+        "A rule that is told no places but shown examples, trained on MNIST (means over 2 x 2 pixels) with "
+        "pixels and classes in another order in every training step. Test accuracy in percent of what it "
+        "writes when it is shown other data; beside it a linear classifier trained by Adam, on the same "
+        "lesson and on all training examples.",
+        "",
+        "| shown | network | accuracy | linear, same lesson | linear, all examples |",
+        "|---|---|---:|---:|---:|",
+    ]
+    groups: dict[str, list[Measured]] = {}
+    for item in own:
+        groups.setdefault(item.key["data"], []).append(item)
+    for data, group in groups.items():
+        shown = f"{data}, {group[0].found['shown']} of {group[0].found['examples']:,}"
+        linear = [
+            spread([100 * item.found["linear"][name] for item in group], "{:.1f}")
+            for name in ("lesson", "all")
+        ]
+        for name, found in by_network(group).items():
+            right = spread([100 * item["accuracy"] for item in found], "{:.1f}")
+            lines.append(f"| {shown} | {name} | {right} | {linear[0]} | {linear[1]} |")
+    return [*lines, ""]
 
 
 def by_network(own: Sequence[Measured]) -> dict[str, list[Mapping[str, Any]]]:

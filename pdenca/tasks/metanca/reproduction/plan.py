@@ -1,14 +1,16 @@
 """What is trained and measured."""
 
 from collections.abc import Mapping
-from typing import Final, Literal
+from typing import Final, Literal, get_args
 
 import pydantic
 
 from pdenca.core import Settings
 
-Part = Literal["folds", "signals", "stability", "robustness", "architectures"]
-PARTS: Final[tuple[Part, ...]] = ("folds", "signals", "stability", "robustness", "architectures")
+from ..settings import Data
+
+Part = Literal["folds", "signals", "stability", "robustness", "architectures", "learning"]
+PARTS: Final[tuple[Part, ...]] = get_args(Part)
 
 POOL: Final = {"pool_size": "32", "num_samples": "8"}
 MODELS: Final[Mapping[str, tuple[str, Mapping[str, str]]]] = {
@@ -22,15 +24,22 @@ MODELS: Final[Mapping[str, tuple[str, Mapping[str, str]]]] = {
     "two networks": ("mnist-14", {"networks": '["196-10", "196-30-10"]'}),
     "four networks": ("mnist-14", {}),
     "four networks, alone": ("mnist-14", {"rule.perception": "alone"}),
+    "learner": ("learner", {}),
 }
 """Name -> (experiment, settings)."""
 
+OF_IMAGES: Final = "mnist-14"
+"""The experiment of the rules that are compared on many architectures."""
 BY_ADAM, COPIED, RANDOM = "each by Adam", "best of four copied", "random"
 RIVALS: Final = (BY_ADAM, COPIED, RANDOM)
 """No rule writes these: every network trained by itself, the best of those that the rules are trained on
 copied into all others as far as it goes, and networks as they begin."""
 OF_RIVALS: Final = "four networks"
 """The rule whose examples and networks they have."""
+
+LEARNER: Final = "learner"
+TAUGHT: Final[tuple[Data, ...]] = ("mnist-14", "letters-14", "iris")
+"""What a rule of learning is shown; it was trained on the first, in other orders of pixels and classes."""
 
 UNSEEN: Final = ("4-15-3", "4-10-5-3", "4-10-10-10-3")
 """Networks of irises that no rule is trained on: another width, another order, another depth."""

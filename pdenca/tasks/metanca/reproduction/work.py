@@ -8,19 +8,19 @@ from typing import Any, Final
 
 import torch
 
-from pdenca.automaton import widths_from_name
+from pdenca.automaton import Lesson, widths_from_name
 from pdenca.core import BadInputError
-from pdenca.datasets.tables import Examples
+from pdenca.datasets.tables import Examples, Standardising
 from pdenca.training.loop import LAST
 
 from ...measuring import NOTHING, Key, Measuring, Table, by_count, read_table
 from ...phases import Progress, Tell, tell_training
 from ..baselines import train_by_gradients
 from ..course import Course, follow
-from ..data import image_shape_of
+from ..data import image_shape_of, of_other_data
 from ..evaluation import SIGNALS, judge_networks
 from ..model import writer
-from ..settings import MetaSettings, load_meta
+from ..settings import Data, MetaSettings, load_meta
 from ..training import KIND, load_meta_run, train_meta
 from .figures import draw
 from .page import page
@@ -28,11 +28,14 @@ from .plan import (
     BETWEEN,
     COPIED,
     FOLLOWED,
+    LEARNER,
     MODELS,
     NUM_ZERO_OUTS,
+    OF_IMAGES,
     OF_RIVALS,
     RANDOM,
     RIVALS,
+    TAUGHT,
     UNSEEN,
     MetaReproductionSettings,
     architectures,
@@ -40,6 +43,7 @@ from .plan import (
 )
 
 STEM: Final = "metanca"
+LINEAR_EPOCHS: Final = 30
 LOOKS: Final = 500
 """At a course of many updates."""
 Load = Callable[[MetaSettings, str], Examples]
@@ -99,6 +103,7 @@ class _Work:
             "stability": self.stability,
             "robustness": self.robustness,
             "architectures": self.architectures,
+            "learning": self.learning,
         }
 
     def folds(self) -> None:
@@ -140,7 +145,7 @@ class _Work:
         """Write networks of many widths and depths by rules that were trained on few."""
         for seed in self.settings.seeds:
             for model, (experiment, _) in MODELS.items():
-                if experiment != "iris":
+                if experiment == OF_IMAGES:
                     run = self.run(model, seed)
                     side = image_shape_of(self._settings(model, seed))
                     names = ["-".join(map(str, widths)) for widths in architectures(side[0] * side[1], 10)]
@@ -167,6 +172,48 @@ class _Work:
                 {**network.score(test).to_dict(), "trained": math.isfinite(network.held_out) and epochs > 0}
                 for network in found
             ]
+        }
+
+    def learning(self) -> None:
+        """Show a rule of learning examples of what it was trained on, and of what it never saw."""
+        for seed in self.settings.seeds:
+            run = self.run(LEARNER, seed)
+            for data in TAUGHT:
+                key: Key = {"part": "learning", "model": LEARNER, "data": data, "seed": seed}
+                self.measuring.measure(key, partial(self._teach, run, data, seed), run)
+
+    def _teach(self, run: Path, data: Data, seed: int, tell: Tell) -> Mapping[str, Any]:
+        model, trained, _ = load_meta_run(run)
+        settings = of_other_data(trained, data)
+        own, test = (self.examples(settings, split) for split in ("train", "test"))
+        scale = Standardising.of(own, common=bool(own.image_shape))
+        deep = [widths for widths in settings.widths if len(widths) > 2]
+        wider = [(widths[0], *(2 * width for width in widths[1:-1]), widths[-1]) for widths in deep]
+        found = judge_networks(
+            model,
+            settings,
+            scale,
+            test,
+            [*settings.widths, *wider],
+            num_samples=self.settings.num_samples,
+            lesson=own,
+            seed=seed,
+            progress=by_count(tell),
+        )
+        shown = writer(model, settings.rule, settings.widths[:1]).shown(own, seed).lattice.lesson
+        assert isinstance(shown, Lesson), "the rule learns"
+        lesson = Examples(shown.inputs, shown.labels, own.classes, own.image_shape)
+        linear = {
+            name: train_by_gradients(
+                examples, (own.inputs.shape[1], len(own.classes)), num_epochs=LINEAR_EPOCHS, seed=seed
+            ).score(test)
+            for name, examples in (("lesson", lesson), ("all", own))
+        }
+        return {
+            "networks": [item.to_dict() for item in found],
+            "linear": {name: score.accuracy for name, score in linear.items()},
+            "shown": len(lesson),
+            "examples": len(own),
         }
 
     def _settings(self, model: str, seed: int, fold: int | None = None) -> MetaSettings:
