@@ -44,6 +44,8 @@ from .plan import (
 
 STEM: Final = "metanca"
 LINEAR_EPOCHS: Final = 30
+LINEAR_EXAMPLES: Final = 120_000
+"""Few examples are passed through more often, until so many have been seen."""
 LOOKS: Final = 500
 """At a course of many updates."""
 Load = Callable[[MetaSettings, str], Examples]
@@ -203,12 +205,11 @@ class _Work:
         shown = writer(model, settings.rule, settings.widths[:1]).shown(own, seed).lattice.lesson
         assert isinstance(shown, Lesson), "the rule learns"
         lesson = Examples(shown.inputs, shown.labels, own.classes, own.image_shape)
-        linear = {
-            name: train_by_gradients(
-                examples, (own.inputs.shape[1], len(own.classes)), num_epochs=LINEAR_EPOCHS, seed=seed
-            ).score(test)
-            for name, examples in (("lesson", lesson), ("all", own))
-        }
+        linear = {}
+        for name, examples in (("lesson", lesson), ("all", own)):
+            epochs = max(LINEAR_EPOCHS, LINEAR_EXAMPLES // len(examples))
+            ends = (own.inputs.shape[1], len(own.classes))
+            linear[name] = train_by_gradients(examples, ends, num_epochs=epochs, seed=seed).score(test)
         return {
             "networks": [item.to_dict() for item in found],
             "linear": {name: score.accuracy for name, score in linear.items()},
