@@ -44,7 +44,7 @@ from .plan import (
 
 STEM: Final = "metanca"
 LINEAR_EPOCHS: Final = 30
-LINEAR_EXAMPLES: Final = 120_000
+LINEAR_EXAMPLES: Final = 40_000
 """Few examples are passed through more often, until so many have been seen."""
 LOOKS: Final = 500
 """At a course of many updates."""
