@@ -1,6 +1,7 @@
 """What is minimised: rates of change cell by cell, roll-outs, the founding paper's propagated pairs,
-equilibria against steady states, growth towards an attractor, how badly classes are told apart, also by
-networks that a rule has written, or how far what was restored is from what was damaged.
+equilibria against steady states, growth towards an attractor, series of frames whose last one is held, how
+badly classes are told apart, also by networks that a rule has written, or how far what was restored is from
+what was damaged.
 
 An objective owns its data and its randomness: ``batch(step)`` depends on the seed and the step number alone,
 so a resumed run sees exactly the batches it would have seen. Squared errors are in units of the training
@@ -16,6 +17,7 @@ from .growth import PooledGrowth, erase
 from .propagation import PropagatedPairs
 from .restoration import Restoration
 from .rollout import RolloutMatching
+from .sequence import SequenceMatching, mean_squared
 from .task_networks import LocalSteps, TaskNetworks, zero_out
 
 __all__ = [
@@ -31,9 +33,11 @@ __all__ = [
     "Residuals",
     "Restoration",
     "RolloutMatching",
+    "SequenceMatching",
     "TaskNetworks",
     "erase",
     "interpolation_weights",
+    "mean_squared",
     "step_generator",
     "zero_out",
 ]

@@ -1,0 +1,215 @@
+"""A series of frames in parallel: own states passed on, the last frame held and regrown."""
+
+from collections.abc import Callable, Mapping, Sequence
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from pdenca.automaton import Automaton
+from pdenca.core import BadInputError, Context
+from pdenca.solvers.grid import Grid
+
+from ..losses import overflow
+from .base import step_generator
+from .growth import erase
+
+Batch = tuple[Int[Tensor, " entry"], int]
+"""Entries of the pool, number of the training step."""
+Distance = Callable[[Tensor, Tensor], Tensor]
+"""(found, wanted), each ``"batch observed *space"`` -> one number per sample."""
+
+
+def mean_squared(found: Tensor, wanted: Tensor) -> Tensor:
+    """Return the mean of squared differences of every sample."""
+    return (found - wanted).square().flatten(1).mean(1)
+
+
+class SequenceMatching:
+    """Pass through the frames of a series at their times, and hold the last one for ever.
+
+        loss = mean over transitions m of d(observe(z_m'), y_(m+1)) + overflow_weight · overflow,
+        z_m' = f^(t_m)(z_m),   m = 0 ... M - 1,   and of the hold, f^t(z_M) against y_M.
+
+    All transitions are trained at once. A pool has entries, each with one state per transition: the first is
+    the true first frame, z_(m+1) is what the automaton itself made of z_m when the entry was last used, and
+    z_M is what it made of the one before or, more often, of itself: a state that is held for longer and
+    longer, a random number of steps at a time, lest it learn to be right only now and then. States are put
+    back to the truth (hidden channels empty) now and then, and some of the held ones lose a disc of cells, so
+    that the last frame becomes what the rule returns to.
+
+    Arguments:
+        automaton: the model; it may be stochastic.
+        frames: the series, with as many frames each.
+        num_steps: automaton steps of every transition, frame to frame.
+        context: of each series.
+        grid: the domain.
+        distance: between observed channels and frames; the mean of squares by default.
+        num_copies: entries per series.
+        batch_size: entries per training step; each brings all its transitions.
+        hold_steps: the held state takes from half as many to as many steps; 0: nothing is held.
+        arrival: chance that the held state is taken from what has just arrived, not from what was held.
+        reset: chance of every state of a used entry to be put back to the truth.
+        noise: standard deviation of noise added to what is observed of every start (units of the frames).
+        num_damaged: held states of a training step that are damaged.
+        most_damage: largest share of the cells that a damage takes.
+        overflow_weight: of the penalty on channels that leave [low, high], hidden ones too.
+        low, high: that range.
+        seed: of all that is random.
+
+    Raises:
+        BadInputError: for fewer than two frames, a wrong number of steps, or counts that do not fit.
+
+    Source: Richardson et al., PLOS Comput. Biol. 20 (2024) e1011589, Fig. 2, for the transitions in parallel
+    and the states passed on (there one trajectory of several is put back in every step, and the last frame is
+    repeated in the data); damage: Mordvintsev et al., Distill (2020).
+    """
+
+    note: str = ""
+
+    def __init__(
+        self,
+        automaton: Automaton,
+        frames: Float[Tensor, "series time observed *space"],
+        num_steps: Sequence[int],
+        context: Context,
+        grid: Grid,
+        *,
+        distance: Distance = mean_squared,
+        num_copies: int = 4,
+        batch_size: int = 2,
+        hold_steps: int = 64,
+        arrival: float = 0.3,
+        reset: float = 0.1,
+        noise: float = 0.0,
+        num_damaged: int = 0,
+        most_damage: float = 0.3,
+        overflow_weight: float = 0.01,
+        low: float = 0.0,
+        high: float = 1.0,
+        seed: int = 0,
+    ) -> None:
+        if frames.shape[1] < 2:
+            raise BadInputError(f"a transition needs two frames, got series of {frames.shape[1]}")
+        if len(num_steps) != frames.shape[1] - 1 or min(num_steps) < 1:
+            raise BadInputError(
+                f"{frames.shape[1]} frames have {frames.shape[1] - 1} transitions of at least one step each, "
+                f"got {list(num_steps)}"
+            )
+        total = len(frames) * num_copies
+        if not 1 <= batch_size <= total:
+            raise BadInputError(f"the pool has {total} entries, got a batch_size of {batch_size}")
+        if not 0 <= num_damaged <= (batch_size if hold_steps else 0):
+            raise BadInputError(
+                f"{batch_size if hold_steps else 0} states are held in a step and could be damaged, got "
+                f"{num_damaged}; usual cure: hold_steps, a larger batch_size, or fewer damaged"
+            )
+        self.automaton, self.grid, self.distance, self.seed = automaton, grid, distance, seed
+        self.frames = frames.repeat_interleave(num_copies, dim=0)
+        self.context = {name: value.repeat_interleave(num_copies, dim=0) for name, value in context.items()}
+        self.num_steps, self.hold_steps = tuple(num_steps), hold_steps
+        self.batch_size, self.arrival, self.reset = batch_size, arrival, reset
+        self.noise, self.num_damaged, self.most_damage = noise, num_damaged, most_damage
+        self.overflow_weight = overflow_weight
+        self.range = frames.new_tensor([low]), frames.new_tensor([high])
+        lifted = [automaton.codec.lift(self.frames[:, m : m + 1]) for m in range(self.num_slots)]
+        self.truth = torch.stack(lifted, dim=1)
+        self.pool = self.truth.clone()
+        self._outputs: Tensor | None = None
+
+    @property
+    def num_slots(self) -> int:
+        """States of every entry: one per transition, and the held one."""
+        return len(self.num_steps) + (self.hold_steps > 0)
+
+    def batch(self, step: int) -> Batch:
+        """Return the entries of this step and its number."""
+        generator = step_generator(self.seed, "entries", step)
+        return torch.randperm(len(self.pool), generator=generator)[: self.batch_size], step
+
+    def starts(self, batch: Batch) -> Float[Tensor, "entry slot channel *space"]:
+        """Return what the transitions begin from, with truth put back, damage and noise."""
+        entries, step = batch
+        generator = step_generator(self.seed, "starts", step)
+        states, truth = self.pool[entries].clone(), self.truth[entries]
+        again = torch.rand(states.shape[:2], generator=generator) < self.reset
+        again[:, 0] = True
+        states[again] = truth[again]
+        if self.num_damaged:
+            shares = self.most_damage * torch.rand(self.num_damaged, generator=generator, dtype=torch.float64)
+            held = states[: self.num_damaged, -1]
+            states[: self.num_damaged, -1] = erase(held, shares, self.grid, generator)
+        if self.noise:
+            observed = self.frames.shape[2]
+            drawn = torch.randn(states[:, :, :observed].shape, generator=generator, dtype=torch.float64)
+            states[:, :, :observed] += self.noise * drawn.to(states)
+        return states
+
+    def loss(self, batch: Batch) -> Tensor:
+        """Return the mean distance over transitions and entries, plus the penalty."""
+        entries, step = batch
+        states = self.starts(batch)
+        generator = step_generator(self.seed, "masks", step)
+        durations = list(self.num_steps)
+        wanted = self.frames[entries, 1:]
+        if self.hold_steps:
+            least = (self.hold_steps + 1) // 2
+            durations.append(int(torch.randint(least, self.hold_steps + 1, (1,), generator=generator)))
+            wanted = torch.cat((wanted, wanted[:, -1:]), dim=1)
+        outputs = torch.empty_like(states)
+        losses, penalties, weights = [], [], []
+        for duration in sorted(set(durations)):
+            slots = [slot for slot, count in enumerate(durations) if count == duration]
+            ends, penalty = self._advance(states[:, slots], entries, duration, generator)
+            outputs[:, slots] = ends.detach()
+            observed = self.automaton.codec.observe(ends.flatten(0, 1))
+            losses.append(self.distance(observed, wanted[:, slots].flatten(0, 1)).sum())
+            penalties.append(penalty)
+            weights.append(len(slots) / len(durations))
+        self._outputs = outputs
+        total = torch.stack(losses).sum() / (len(entries) * len(durations))
+        return total + sum(weight * penalty for weight, penalty in zip(weights, penalties, strict=True))
+
+    def _advance(
+        self,
+        states: Float[Tensor, "entry slot channel *space"],
+        entries: Int[Tensor, " entry"],
+        num_steps: int,
+        generator: torch.Generator,
+    ) -> tuple[Tensor, Tensor]:
+        count = states.shape[1]
+        flat = states.flatten(0, 1)
+        context = {name: value[entries].repeat_interleave(count, 0) for name, value in self.context.items()}
+        masks = self.automaton.sample_masks(num_steps, len(flat), self.grid, generator, flat)
+        seen: list[Tensor] = []
+
+        def watch(current: Tensor) -> None:
+            seen.append(overflow(current, *self.range))
+
+        watched = watch if self.overflow_weight else None
+        ends = self.automaton.advance(flat, context, self.grid, num_steps, masks, watched)
+        penalty = self.overflow_weight * torch.stack(seen).mean() if seen else flat.new_zeros(())
+        return ends.unflatten(0, (len(entries), count)), penalty
+
+    def accept(self, batch: Batch) -> None:
+        """Pass the ends on to the following transitions."""
+        assert self._outputs is not None, "accept() follows loss()"
+        entries, step = batch
+        last = len(self.num_steps) - 1
+        following = self.pool[entries].clone()
+        following[:, 1 : last + 1] = self._outputs[:, :last]
+        if self.hold_steps:
+            generator = step_generator(self.seed, "arrival", step)
+            arrived = torch.rand(len(entries), generator=generator) < self.arrival
+            held = self._outputs[:, last + 1].clone()
+            held[arrived] = self._outputs[arrived, last]
+            following[:, last + 1] = held
+        self.pool[entries] = following
+
+    def state(self) -> dict[str, Tensor]:
+        """Return the pool."""
+        return {"pool": self.pool}
+
+    def load_state(self, state: Mapping[str, Tensor]) -> None:
+        """Put the pool back."""
+        self.pool = state["pool"].clone()

@@ -1,0 +1,177 @@
+"""Series of frames in parallel, against transitions one at a time; what is passed on, held and put back."""
+
+import pytest
+import torch
+
+from pdenca.automaton import Automaton, FixedKernels, HiddenChannels, Increment, PointwiseMLP
+from pdenca.core import BadInputError
+from pdenca.solvers import Grid
+from pdenca.training import FirstOrder
+from pdenca.training.objectives import SequenceMatching, mean_squared
+
+GRID = Grid.uniform(6, 1.0, "no-flux")
+
+
+def automaton(fire_rate=1.0):
+    perception = FixedKernels(3, ("identity", "laplacian"))
+    generator = torch.Generator().manual_seed(0)
+    rule = PointwiseMLP(perception.num_features, 0, 3, 5, generator=generator)
+    with torch.no_grad():
+        rule.output_weight += 0.05 * torch.randn(3, 5, generator=generator)
+    return Automaton(perception, rule, Increment(fire_rate), HiddenChannels(1, 2)).double()
+
+
+@pytest.fixture
+def frames(generator):
+    return torch.rand(2, 3, 1, 6, 6, generator=generator, dtype=torch.float64)
+
+
+def objective(frames, model=None, **options):
+    told = {
+        "num_copies": 2,
+        "batch_size": 3,
+        "hold_steps": 4,
+        "overflow_weight": 0.0,
+        "reset": 0.0,
+        **options,
+    }
+    return SequenceMatching(model or automaton(), frames, (3, 5), {}, GRID, **told)
+
+
+def test_the_loss_is_that_of_every_transition_by_itself(frames):
+    series = objective(frames, hold_steps=1)  # half of one, rounded up, to one: always one step
+    batch = series.batch(0)
+    entries, _ = batch
+    losses = []
+    for entry in entries.tolist():
+        truth = frames[entry // 2]
+        for start, wanted, count in ((0, 1, 3), (1, 2, 5), (2, 2, 1)):
+            state = series.automaton.codec.lift(truth[None, start : start + 1])
+            end = series.automaton.advance(state, {}, GRID, count)
+            losses.append(float((end[0, 0] - truth[wanted, 0]).square().mean().detach()))
+    assert len(losses) == 9
+    assert float(series.loss(batch).detach()) == pytest.approx(sum(losses) / 9, rel=1e-12)
+
+
+def test_ends_become_the_starts_of_what_follows(frames):
+    series = objective(frames, hold_steps=1, arrival=0.0, batch_size=4)
+    batch = series.batch(0)
+    first = series.automaton.advance(series.automaton.codec.lift(frames[:1, :1]), {}, GRID, 3)
+    held = series.automaton.advance(series.automaton.codec.lift(frames[:1, 2:]), {}, GRID, 1)
+    series.loss(batch)
+    series.accept(batch)
+    assert torch.allclose(series.pool[0, 1], first[0])
+    assert torch.allclose(series.pool[0, 2], held[0]), "what was held goes on being held"
+    assert torch.equal(series.pool[:, 0], series.truth[:, 0]), "the first frame is always the true one"
+    series.loss(batch)
+    series.accept(batch)
+    assert torch.allclose(series.pool[0, 2], series.automaton.advance(held, {}, GRID, 1)[0])
+
+
+def test_what_arrives_is_held_from_then_on(frames):
+    series = objective(frames, arrival=1.0, batch_size=4)
+    batch = series.batch(0)
+    arrived = series.automaton.advance(series.automaton.codec.lift(frames[:1, 1:2]), {}, GRID, 5)
+    series.loss(batch)
+    series.accept(batch)
+    assert torch.allclose(series.pool[0, 2], arrived[0])
+
+
+def test_states_are_put_back_to_the_truth(frames):
+    series = objective(frames, batch_size=4, reset=1.0)
+    series.pool += 7.0
+    starts = series.starts(series.batch(3))
+    entries, _ = series.batch(3)
+    assert torch.equal(starts, series.truth[entries])
+    assert not bool(starts[:, :, 1:].any()), "hidden channels are empty"
+
+
+def test_held_states_are_damaged_and_observed_channels_are_noisy(frames):
+    series = objective(frames, batch_size=4, num_damaged=2, most_damage=1.0)
+    entries, _ = batch = series.batch(1)
+    starts = series.starts(batch)
+    changed = (starts != series.pool[entries]).any(2).flatten(2).any(2)
+    assert changed[:2, :-1].sum() == 0
+    assert changed[:2, -1].all()
+    assert not changed[2:].any()
+    noisy = objective(frames, noise=0.1).starts(objective(frames).batch(1))
+    quiet = objective(frames).starts(objective(frames).batch(1))
+    assert 0.08 < float((noisy - quiet)[:, :, 0].std()) < 0.12
+    assert torch.equal(noisy[:, :, 1:], quiet[:, :, 1:])
+
+
+def test_what_leaves_the_range_is_penalised(frames):
+    without, beside = (objective(frames, overflow_weight=weight, low=2.0, high=3.0) for weight in (0.0, 1.0))
+    batch = without.batch(0)
+    assert float(beside.loss(batch).detach()) > float(without.loss(batch).detach()) + 1.0
+
+
+def test_the_distance_is_the_one_that_is_asked_for(frames):
+    batch = objective(frames).batch(0)
+    doubled = objective(frames, distance=lambda found, wanted: 2 * mean_squared(found, wanted))
+    assert float(doubled.loss(batch).detach()) == pytest.approx(
+        2 * float(objective(frames).loss(batch).detach())
+    )
+
+
+def test_without_a_hold_there_are_only_transitions(frames):
+    series = objective(frames, hold_steps=0)
+    assert series.num_slots == 2
+    batch = series.batch(0)
+    series.loss(batch)
+    series.accept(batch)
+    assert series.pool.shape[1] == 2
+
+
+def test_batches_depend_on_seed_and_step_alone_and_the_pool_is_put_back(frames):
+    model = automaton(0.5)
+    series = objective(frames, model)
+    fitter = FirstOrder(model, optimizer="adam", learning_rate=1e-3, num_steps=8)
+    for step in range(3):
+        fitter.step(series, series.batch(step))
+        series.accept(series.batch(step))
+    again = objective(frames, model)
+    again.load_state(series.state())
+    assert torch.equal(again.loss(again.batch(3)), series.loss(series.batch(3)))
+
+
+def test_a_series_is_learned_and_held():
+    """A bright square that becomes dark, seen through a rule of eight channels."""
+    frames = torch.zeros(1, 3, 1, 8, 8)
+    frames[:, 0, :, 3:5, 3:5] = 1
+    frames[:, 1, :, 2:6, 2:6] = 1
+    frames[:, 2, :, 1:7, 2:6] = 1
+    perception = FixedKernels(8, ("identity", "gradient", "laplacian"))
+    generator = torch.Generator().manual_seed(0)
+    rule = PointwiseMLP(perception.num_features, 0, 8, 32, activation="relu", spread=0.3, generator=generator)
+    model = Automaton(perception, rule, Increment(), HiddenChannels(1, 7))
+    series = SequenceMatching(
+        model, frames, (6, 6), {}, Grid.uniform(8, 1.0, "dirichlet(0)"), num_copies=2, hold_steps=8
+    )
+    fitter = FirstOrder(model, optimizer="adam", learning_rate=4e-3, gradient="normalise", num_steps=60)
+    first = float(series.loss(series.batch(0)).detach())
+    for step in range(60):
+        fitter.step(series, series.batch(step))
+        series.accept(series.batch(step))
+    last = float(series.loss(series.batch(60)).detach())
+    assert last < 0.6 * first
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"batch_size": 9}, "has 4 entries"),
+        ({"num_damaged": 4}, "3 states are held"),
+        ({"num_damaged": 1, "hold_steps": 0}, "0 states are held"),
+    ],
+)
+def test_counts_that_do_not_fit(frames, options, message):
+    with pytest.raises(BadInputError, match=message):
+        objective(frames, **options)
+
+
+def test_series_that_are_none(frames):
+    with pytest.raises(BadInputError, match="two frames"):
+        SequenceMatching(automaton(), frames[:, :1], (), {}, GRID)
+    with pytest.raises(BadInputError, match="3 frames have 2 transitions"):
+        SequenceMatching(automaton(), frames, (3,), {}, GRID)
