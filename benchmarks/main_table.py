@@ -10,22 +10,26 @@ leaves what the committed table has as it is and measures the rest.
 
 import argparse
 import json
+import re
 from collections.abc import Mapping
 from functools import partial
 from itertools import product
 from pathlib import Path
 from typing import Any
 
-from study import RESULTS, Clock, Committed, Scored, costs, hardware, table, write_rows
+from study import RESULTS, Clock, Committed, Scored, choose, costs, hardware, table, write_rows
 
 from pdenca.core import write_text
 from pdenca.datasets import generate
 from pdenca.evaluation import EvaluationSettings, load_rows
 from pdenca.tasks.demo import DemoSettings
 from pdenca.tasks.emulation import evaluate_runs, load_experiment, load_run, train_emulator
+from pdenca.tasks.gallery import put_table
+from pdenca.training.loop import BEST
 
 MODELS = ("mlp", "polynomial", "founding-paper", "cnn", "unet", "fno", "tfno")
 BASELINES = "evaluate baselines"
+MARKS = ("<!-- main table: made by benchmarks/main_table.py -->", "<!-- end of main table -->")
 WINDOWS = ("1", "6:12", "13:30", "31:100")
 
 
@@ -48,33 +52,29 @@ def main() -> None:
     clock = Clock(options.out / "seconds.json")
     data = options.out / "data"
     clock.once("generate", lambda: generate(settings.recipe(), data))
-    rows: list[Scored] = []
-    parameters: dict[str, int] = {}
     for model, seed in product(options.models.split(","), seeds):
         work = f"evaluate {model}, seed {seed}"
         if kept and kept.has(work):
             continue
         runs = train(model, seed, data, options.out, settings, clock)
-        parameters[model] = load_run(runs[0]).num_parameters
-        folder = options.out / "scores" / f"{model}-{seed}"
+        folder = scores_of(options.out, model, seed)
         score = partial(
             evaluate_runs, {model: runs}, data, None, EvaluationSettings(), folder, with_baselines=False
         )
         clock.once(work, score)
-        rows += [(seed, row) for row in load_rows(folder / "rows.json")]
     if not (kept and kept.has(BASELINES)):
-        folder = options.out / "scores" / "baselines"
         # the solvers of equal reach are told by a rule
         first = {"mlp": [options.out / "seed-0" / "mlp"]}
+        folder = options.out / "scores" / "baselines"
         clock.once(BASELINES, lambda: evaluate_runs(first, data, None, EvaluationSettings(), folder))
-        rows += [(None, row) for row in load_rows(folder / "rows.json") if row.model not in MODELS]
+    rows, parameters = collect(options.out, clock)
     before: Mapping[str, Any] = kept.facts if kept else {}
     if kept:
         rows += kept.rows_besides(rows)
     rows.sort(key=_in_order)
     facts = {
         "command": "python benchmarks/main_table.py",
-        "seeds": seeds,
+        "seeds": sorted({seed for seed, _ in rows if seed is not None}),
         "parameters": before.get("parameters", {}) | parameters,
         "settings": json.loads(settings.to_json()),
         "seconds": before.get("seconds", {}) | clock.seconds,
@@ -83,6 +83,35 @@ def main() -> None:
     write_rows(RESULTS / "main-table.csv", rows)
     write_text(RESULTS / "main-table.json", json.dumps(facts, indent=1) + "\n")
     write_text(RESULTS / "main-table.md", page(rows, facts))
+    readme = RESULTS.parent.parent / "README.md"
+    tested = choose(rows, metric="pooled_vrmse", regime="all", split="test")
+    write_text(
+        readme, put_table(readme.read_text(encoding="utf-8"), "\n".join(table(tested, WINDOWS)), MARKS)
+    )
+
+
+def scores_of(out: Path, model: str, seed: int) -> Path:
+    """Return where the scores of a model lie."""
+    return out / "scores" / f"{model}-{seed}"
+
+
+def collect(out: Path, clock: Clock) -> tuple[list[Scored], dict[str, int]]:
+    """Return the rows of all that was measured in this folder, and how many parameters its models have."""
+    rows: list[Scored] = []
+    parameters: dict[str, int] = {}
+    for work in clock.seconds:
+        found = re.fullmatch(r"evaluate ([\w-]+), seed (\d+)", work)
+        if found:
+            model, seed = found[1], int(found[2])
+            run = out / f"seed-{seed}" / model
+            parameters[model] = load_run(
+                run if (run / BEST).is_file() else next(run.iterdir())
+            ).num_parameters
+            rows += [(seed, row) for row in load_rows(scores_of(out, model, seed) / "rows.json")]
+    if BASELINES in clock.seconds:
+        found_rows = load_rows(out / "scores" / "baselines" / "rows.json")
+        rows += [(None, row) for row in found_rows if row.model not in MODELS]
+    return rows, parameters
 
 
 def _in_order(item: Scored) -> tuple[int, int, int]:

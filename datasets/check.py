@@ -130,6 +130,14 @@ def _content_findings(file: TrajectoryFile, path: Path, known: Equations) -> Ite
             f"usual cure: --equation {header.equation}"
         )
         yield Finding("warning", path, None, None, None, message)
+    if header.times:
+        steps = header.regular_steps
+        message = (
+            f"the frames are at irregular times, {int(steps.sum())} of {len(steps)} steps take the frame "
+            f"interval {header.frame_interval:g}; windows for training lie within those, and what needs "
+            "whole trajectories refuses the file"
+        )
+        yield Finding("warning", path, None, None, None, message)
     for trajectory in range(header.num_trajectories):
         data = file.read(trajectory)
         bad = np.argwhere(~np.isfinite(data[0]))
@@ -138,7 +146,7 @@ def _content_findings(file: TrajectoryFile, path: Path, known: Equations) -> Ite
             message = f"{len(bad)} values are not finite, the first of them here"
             yield Finding("error", path, header.channel_names[channel], trajectory, frame, message)
             continue
-        equation = _equation(header, trajectory, known)
+        equation = None if header.times else _equation(header, trajectory, known)
         if equation is not None:
             yield from _budget_findings(equation, header, data[0], path, trajectory)
         flat, still = int(homogeneous_from(data)[0]), int(stationary_from(data)[0])

@@ -8,7 +8,7 @@ from typing import Any, Final, Protocol, runtime_checkable
 
 import numpy as np
 import torch
-from jaxtyping import Float32
+from jaxtyping import Bool, Float32, Float64
 from torch import Tensor
 
 from pdenca.core import BadInputError, Field
@@ -17,6 +17,9 @@ from pdenca.solvers.grid import Grid
 SPACE_NAMES: Final = ("x", "y", "z")
 SYMBOLS: Final[dict[str, str]] = {"feed_rate": "F", "kill_rate": "k"}
 """Short parameter names, used in file names and, as in The Well's own files, inside the HDF5."""
+
+IRREGULAR: Final = 1e-3
+"""Coordinates count as equally spaced if no step is off by more than this fraction."""
 
 
 @runtime_checkable
@@ -60,6 +63,8 @@ class Header:
         provenance: whatever else tells how the file was made, plain values; see
             :data:`pdenca.datasets.format.PROVENANCE`.
         path: where it was read from; None for a header that was never written.
+        times: of the frames, where they are not equally spaced: 0, then increasing. The frame interval is
+            then the step that windows for training are cut at. Empty: frame i is at i times the interval.
     """
 
     dataset_name: str
@@ -76,6 +81,7 @@ class Header:
     provenance: Mapping[str, Any] = field(default_factory=dict)
     path: Path | None = None
     varying_parameters: Mapping[str, Array] = field(default_factory=dict, compare=False)
+    times: tuple[float, ...] = ()
 
     @property
     def num_channels(self) -> int:
@@ -129,6 +135,34 @@ class Header:
     def num_transient_frames(self) -> int:
         """How many frames follow each other at the frame interval; the last one of a steady file does not."""
         return self.num_frames - ("steady_converged" in self.provenance)
+
+    @property
+    def frame_times(self) -> Float64[np.ndarray, " time"]:
+        """When each frame was taken; 0 for the first."""
+        return np.array(self.times) if self.times else np.arange(self.num_frames) * float(self.frame_interval)
+
+    @property
+    def regular_steps(self) -> Bool[np.ndarray, " step"]:
+        """Which frames are followed by the next after one frame interval; the last frame has no say."""
+        steps = np.diff(self.frame_times)
+        return np.asarray(np.abs(steps - self.frame_interval) <= IRREGULAR * self.frame_interval)
+
+    def require_regular_times(self, purpose: str) -> None:
+        """Refuse frames at irregular times, which nearly all that predicts or compares frames would misread.
+
+        Arguments:
+            purpose: what needs equally spaced frames, as the subject of a sentence in the singular.
+
+        Raises:
+            BadInputError: if the times are irregular.
+        """
+        if self.times:
+            steps = self.regular_steps
+            raise BadInputError(
+                f"{self.path or self.dataset_name} has frames at irregular times ({int(steps.sum())} of "
+                f"{len(steps)} steps take {self.frame_interval:g}), but {purpose} needs them equally spaced; "
+                "usual cure: a file of its own for each stretch without gaps"
+            )
 
     def varying_parameters_of(self, trajectory: int) -> dict[str, np.ndarray]:
         """Return the parameters that vary, of one trajectory: (1,) or (1, *space)."""

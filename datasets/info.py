@@ -44,8 +44,7 @@ def _file_info(path: Path) -> dict[str, str]:
         "fields": ", ".join(f"{item.name} [{item.unit}]" for item in header.fields),
         "grid": _grid(header),
         "trajectories": f"{header.num_trajectories}, {_activity(len(dead), len(stationary))}",
-        "frames": f"{header.num_frames}, every {header.frame_interval:g}, "
-        f"t = 0 to {(header.num_frames - 1) * header.frame_interval:g}",
+        "frames": f"{header.num_frames}, {describe_times(header)}",
         "size": _size(path.stat().st_size),
     }
     if "initial_condition" in made:
@@ -57,6 +56,8 @@ def _file_info(path: Path) -> dict[str, str]:
         )
     elif "solver" in made:
         lines["solver"] = str(made["solver"])
+    if "value_scaling" in made:
+        lines["values"] = str(made["value_scaling"])
     if "not_read" in made:
         lines["not read"] = str(made["not_read"])
     if "converted_from" in made:
@@ -65,6 +66,31 @@ def _file_info(path: Path) -> dict[str, str]:
         versions = [f"{name} {made.get(f'{name}_version')}" for name in ("pdenca", "torch", "numpy", "h5py")]
         lines["made with"] = ", ".join(versions)
     return lines
+
+
+def describe_times(header: Header) -> str:
+    """Return when the frames of a file were taken, e.g. ``every 2, t = 0 to 20``."""
+    return f"{_how_often(header)}, t = 0 to {header.frame_times[-1]:g}{_unit(header, 'time_unit')}"
+
+
+def describe_grid(header: Header) -> str:
+    """Return how many cells of which size there are, e.g. ``64 x 64 cells of 0.65 um``."""
+    spacing = ", ".join(f"{h:g}" for h in dict.fromkeys(header.grid.spacing))
+    return f"{' x '.join(map(str, header.grid.shape))} cells of {spacing}{_unit(header, 'length_unit')}"
+
+
+def _how_often(header: Header) -> str:
+    interval = f"{header.frame_interval:g}{_unit(header, 'time_unit')}"
+    if not header.times:
+        return f"every {interval}"
+    steps = header.regular_steps
+    return f"at irregular times, {int(steps.sum())} of {len(steps)} steps of {interval}"
+
+
+def _unit(header: Header, name: str) -> str:
+    """Return a unit that the file tells, to be put after a number; empty if there is none."""
+    unit = str(header.provenance.get(name, "1"))
+    return "" if unit == "1" else f" {unit}"
 
 
 def _parameters(header: Header) -> Iterator[str]:
@@ -90,8 +116,8 @@ def _dataset_info(path: Path) -> dict[str, str]:
         regimes = ", ".join(dict.fromkeys(header.regime for header in headers))
         count = sum(header.num_trajectories for header in headers)
         lines[split] = (
-            f"{len(files)} files ({regimes}), {count} trajectories of {first.num_frames} frames every "
-            f"{first.frame_interval:g}, {_grid(first)}, {_activity(len(dead), len(stationary))}"
+            f"{len(files)} files ({regimes}), {count} trajectories of {first.num_frames} frames "
+            f"{_how_often(first)}, {_grid(first)}, {_activity(len(dead), len(stationary))}"
         )
     if (path / STATISTICS_NAME).exists():
         stats = read_stats(path)
@@ -102,11 +128,7 @@ def _dataset_info(path: Path) -> dict[str, str]:
 
 
 def _grid(header: Header) -> str:
-    grid = header.grid
-    spacing = ", ".join(f"{h:g}" for h in dict.fromkeys(grid.spacing))
-    return (
-        f"{' x '.join(map(str, grid.shape))} cells of {spacing}, {', '.join(dict.fromkeys(grid.boundaries))}"
-    )
+    return f"{describe_grid(header)}, {', '.join(dict.fromkeys(header.grid.boundaries))}"
 
 
 def _activity(num_dead: int, num_stationary: int) -> str:

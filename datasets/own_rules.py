@@ -12,7 +12,7 @@ from pdenca.solvers import EQUATIONS
 from pdenca.solvers.boundary import Dirichlet, boundary_from_name
 
 from .format import PROVENANCE, READABLE, header_of, well_boundary
-from .format.schema import ACTIVITY, FIELD_GROUPS, NAMES, channels_of
+from .format.schema import ACTIVITY, FIELD_GROUPS, IRREGULAR_TIMES, NAMES, channels_of
 from .header import Header, file_name
 
 
@@ -184,7 +184,9 @@ def _scale_rules(file: h5py.File, header: Header) -> Iterator[str]:
 
 def _grid_rules(file: h5py.File, header: Header) -> Iterator[str]:
     times = np.asarray(file["time"][...], dtype=np.float64)
-    if not np.allclose(times, np.arange(len(times)) * header.frame_interval, rtol=1e-6, atol=0):
+    if "time_spacing" in file.attrs:
+        yield from _irregular_rules(file.attrs["time_spacing"], times)
+    elif not np.allclose(times, np.arange(len(times)) * header.frame_interval, rtol=1e-6, atol=0):
         yield f"/time is not 0, 1, 2, ... times the frame_interval {header.frame_interval:g}"
     axes, grid = _axes(file), header.grid
     if len(axes) != grid.num_dims:
@@ -194,6 +196,13 @@ def _grid_rules(file: h5py.File, header: Header) -> Iterator[str]:
         stored = np.asarray(file[name][...], dtype=np.float64)
         if stored.shape != values.shape or not np.allclose(stored, values.numpy(), rtol=1e-6, atol=0):
             yield f"/{name} does not hold the cell centres of the grid"
+
+
+def _irregular_rules(told: object, times: np.ndarray) -> Iterator[str]:
+    if told != IRREGULAR_TIMES:
+        yield f"the root attribute 'time_spacing' must be {IRREGULAR_TIMES!r} or not there, got {told!r}"
+    if not np.isfinite(times).all() or times[0] != 0 or not (np.diff(times) > 0).all():
+        yield "/time does not begin at 0 and increase"
 
 
 def _boundary_rules(file: h5py.File, header: Header) -> Iterator[str]:

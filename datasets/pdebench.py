@@ -15,9 +15,9 @@ from jaxtyping import Float32
 from pdenca.core import BadInputError, FormatError
 from pdenca.solvers.grid import Grid
 
-from .format.well import IRREGULAR, spacing_of
+from .format.well import spacing_of
 from .hdf5 import DAMAGE, open_hdf5, reason
-from .header import Header
+from .header import IRREGULAR, Header
 from .pdebench_layouts import Layout, is_pdebench, layout_of
 from .trajectories import Trajectories
 

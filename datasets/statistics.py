@@ -97,6 +97,7 @@ def compute_statistics(paths: Iterable[Path | str]) -> Statistics:
 
     Returns:
         The Well's six statistics (formulas of its ``compute_statistics.py``: moments of the pooled data).
+        Changes are those within one frame interval; where frames are at irregular times, others do not count.
 
     Raises:
         BadInputError: without files, with different fields, or with single frames.
@@ -117,11 +118,18 @@ def compute_statistics(paths: Iterable[Path | str]) -> Statistics:
                 raise BadInputError(f"{path} has the fields {own}, the files before have {layout}")
             if file.header.num_frames < 2:
                 raise BadInputError(f"{path} has one frame per trajectory; statistics of the change need two")
+            steps = file.header.regular_steps if file.header.times else None
+            if steps is not None and not steps.any():
+                raise BadInputError(
+                    f"{path} has no frame one frame interval ({file.header.frame_interval:g}) after another; "
+                    "statistics of the change need some"
+                )
             for trajectory in range(file.header.num_trajectories):
                 data = file.read(trajectory)[0].astype(np.float64)
                 for channel in range(data.shape[1]):
                     values[channel].add(data[:, channel])
-                    changes[channel].add(np.diff(data[:, channel], axis=0))
+                    change = np.diff(data[:, channel], axis=0)
+                    changes[channel].add(change if steps is None else change[steps])
     if layout is None:
         raise BadInputError("statistics need at least one file; usual cure: generate the train split")
     tables = [*zip(*(moments.summary() for moments in values), strict=True)]

@@ -1,7 +1,7 @@
 """Windows of consecutive frames for training, and whole splits for evaluation."""
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +19,9 @@ from .layout import data_files, expand
 class Windows(torch.utils.data.Dataset[tuple[Tensor, dict[str, Tensor]]]):
     """All windows of ``num_frames`` consecutive frames of some files, none across the end of a trajectory.
 
+    Where the frames of a file are at irregular times, only those windows are there whose frames all follow
+    each other at the frame interval: none is across a gap.
+
     Item i is ``(frames, parameters)``: frames float32 ``"time channel *space"``, parameters name -> float32,
     0-dimensional or, if it varies in space, ``"*space"``. A DataLoader collates them to
     ``"batch time channel *space"`` and to a context of tensors (batch,) or (batch, *space). Only the frames
@@ -32,8 +35,9 @@ class Windows(torch.utils.data.Dataset[tuple[Tensor, dict[str, Tensor]]]):
         regimes: keep only the files of these regimes.
 
     Raises:
-        BadInputError: if a trajectory is shorter than a window, a regime is unknown, or files differ in
-            fields, grid, frame interval or in which parameters they have and which of them vary in space.
+        BadInputError: if a trajectory is shorter than a window, if gaps leave no place for one, a regime is
+            unknown, or files differ in fields, grid, frame interval or in which parameters they have and
+            which of them vary in space.
         FormatError: if a file is missing or damaged.
     """
 
@@ -68,10 +72,10 @@ class Windows(torch.utils.data.Dataset[tuple[Tensor, dict[str, Tensor]]]):
                 raise BadInputError(
                     f"{header.path} has {header.num_frames} frames per trajectory, windows need {num_frames}"
                 )
-        self._per_trajectory = [(header.num_frames - num_frames) // stride + 1 for header in self.headers]
+        self._starts = [_starts_of(header, num_frames, stride) for header in self.headers]
         counts = [
-            per * header.num_trajectories
-            for per, header in zip(self._per_trajectory, self.headers, strict=True)
+            len(starts) * header.num_trajectories
+            for starts, header in zip(self._starts, self.headers, strict=True)
         ]
         self._ends = np.cumsum(counts)
         self._files: dict[int, TrajectoryFile] = {}
@@ -91,8 +95,8 @@ class Windows(torch.utils.data.Dataset[tuple[Tensor, dict[str, Tensor]]]):
         index %= len(self)
         number = int(np.searchsorted(self._ends, index, side="right"))
         within = index - (int(self._ends[number - 1]) if number else 0)
-        trajectory, start = divmod(within, self._per_trajectory[number])
-        return number, trajectory, start * self.stride
+        trajectory, place = divmod(within, len(self._starts[number]))
+        return number, trajectory, self._starts[number][place]
 
     def __getitem__(self, index: int) -> tuple[Float[Tensor, "time channel *space"], dict[str, Tensor]]:
         number, trajectory, start = self.locate(index)
@@ -116,6 +120,21 @@ class Windows(torch.utils.data.Dataset[tuple[Tensor, dict[str, Tensor]]]):
 
     def __getstate__(self) -> dict[str, object]:
         return {**self.__dict__, "_files": {}}
+
+
+def _starts_of(header: Header, num_frames: int, stride: int) -> Sequence[int]:
+    """Return the first frames of the windows of one trajectory."""
+    starts = range(0, header.num_frames - num_frames + 1, stride)
+    if not header.times:
+        return starts
+    steps = header.regular_steps
+    kept = [start for start in starts if steps[start : start + num_frames - 1].all()]
+    if not kept:
+        raise BadInputError(
+            f"{header.path} has frames at irregular times and nowhere {num_frames} in a row, "
+            f"{header.frame_interval:g} apart; usual cure: shorter windows, or data without gaps"
+        )
+    return kept
 
 
 def _select(headers: list[Header], regimes: Iterable[str] | None) -> list[Header]:
@@ -144,11 +163,12 @@ def load_split(
         (header, data) per file, data float32.
 
     Raises:
-        BadInputError: if there is no such split or regime.
+        BadInputError: if there is no such split or regime, or frames are at irregular times.
         FormatError: if it is no dataset or a file is damaged.
     """
     result = []
     for path in data_files(dataset, split, regimes):
         with TrajectoryFile(path) as file:
+            file.header.require_regular_times("whatever reads whole splits")
             result.append((file.header, torch.from_numpy(file.read())))
     return result

@@ -85,6 +85,7 @@ def header_of(file: h5py.File, path: Path) -> Header:
             **({"not_read": lost} if lost else {}),
         },
         path=path,
+        times=tuple(times_of(file).tolist()) if "time_spacing" in attributes else (),
         varying_parameters={
             name: StoredParameter(path, place, _parameter_shape(file, place, grid.shape))
             for name, place in _places(file).items()

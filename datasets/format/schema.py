@@ -10,6 +10,10 @@ trajectory to trajectory).
 Fields: ``(trajectory, time, *space)`` float32 for a scalar, one more axis for the components of a vector;
 chunks of one trajectory and 8 frames.
 
+Times: ``/time`` is 0, 1, 2, ... times the root attribute ``frame_interval`` in float32. Where frames are not
+equally spaced the root attribute ``time_spacing`` is ``"irregular"`` and ``/time`` has them in float64.
+``time_unit`` and ``length_unit``, if there, are the units of the coordinates.
+
 Parameters: a number is a root attribute (exact) and a scalar (float32, for The Well); one value per
 trajectory is a scalar that varies with the sample, and exact in ``/trajectories``; a field in space is a
 field of ``/t0_fields`` that does not vary in time. The Well's constant fields are just that.
@@ -82,9 +86,13 @@ STRUCTURE: Final = frozenset(
         "source",
         "pdenca_schema",
         "field_names",
+        "time_spacing",
     }
 )
 """Root attributes that follow from the rest of a header."""
+
+IRREGULAR_TIMES: Final = "irregular"
+"""What ``time_spacing`` says where it is there."""
 
 WELL_BOUNDARIES: Final[Mapping[str, str]] = {"periodic": "PERIODIC", "no-flux": "WALL", "dirichlet": "WALL"}
 """Key of ``BOUNDARIES`` -> the nearest of The Well's three kinds (WALL, OPEN, PERIODIC)."""

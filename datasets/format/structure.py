@@ -14,6 +14,7 @@ from .schema import (
     ACTIVITY,
     CHUNK_FRAMES,
     FIELD_GROUPS,
+    IRREGULAR_TIMES,
     SCHEMA,
     Compression,
     channels_of,
@@ -122,6 +123,8 @@ def _write_root(file: h5py.File, header: Header) -> None:
         field_names=json.dumps([item.name for item in header.fields]),
         grid=header.grid.to_json(),
     )
+    if header.times:
+        file.attrs["time_spacing"] = IRREGULAR_TIMES
     for what, values in (
         ("the parameters", {symbol_of(name): float(value) for name, value in header.parameters.items()}),
         ("provenance", header.provenance),
@@ -138,16 +141,20 @@ def _write_scales(file: h5py.File, header: Header, axes: Sequence[str]) -> None:
     sample = file.create_dataset("sample", data=np.arange(header.num_trajectories, dtype="i8"))
     sample.make_scale("sample")
     sample.attrs["long_name"] = "trajectory"
-    times = np.arange(header.num_frames) * header.frame_interval
     coordinates = [coordinate.cpu().numpy() for coordinate in header.grid.coordinates()]
-    for name, values in zip(("time", *axes), (times, *coordinates), strict=True):
-        scale = file.create_dataset(name, data=values.astype("f4"))
+    for name, values in zip(("time", *axes), (header.frame_times, *coordinates), strict=True):
+        exact = name == "time" and header.times  # nothing else in the file tells them
+        scale = file.create_dataset(name, data=values.astype("f8" if exact else "f4"))
         scale.make_scale(name)
         scale.attrs.update(
             sample_varying=False,
             time_varying=name == "time",
             long_name=name,
-            units="s" if name == "time" else "1",
+            units=str(
+                header.provenance.get("time_unit", "s")
+                if name == "time"
+                else header.provenance.get("length_unit", "1")
+            ),
         )
         scale.attrs["axis"] = "T" if name == "time" else name.upper()
         dimensions[name] = scale  # a hard link: netCDF readers need the scales at the root

@@ -12,10 +12,8 @@ import numpy as np
 
 from pdenca.solvers.grid import Grid
 
+from ..header import IRREGULAR
 from .schema import FIELD_GROUPS
-
-IRREGULAR = 1e-3
-"""Coordinates count as equally spaced if no step differs from their mean by more than this fraction."""
 
 
 def spacing_of(values: np.ndarray, what: str) -> float:

@@ -99,6 +99,8 @@ def _refuse_bad_header(header: Header) -> None:
         raise BadInputError(f"the names of fields and parameters must differ, got {names}")
     if not header.frame_interval > 0:
         raise BadInputError(f"frame_interval must be positive, got {header.frame_interval}")
+    if header.times:
+        _refuse_bad_times(header)
     if header.seeds and len(header.seeds) != header.num_trajectories:
         raise BadInputError(f"got {len(header.seeds)} seeds for {header.num_trajectories} trajectories")
     for name, boundary in zip(SPACE_NAMES, header.grid.boundaries, strict=False):
@@ -110,6 +112,17 @@ def _refuse_bad_header(header: Header) -> None:
             )
     for name, values in header.varying_parameters.items():
         _refuse_bad_parameter(header, name, values)
+
+
+def _refuse_bad_times(header: Header) -> None:
+    times = header.frame_times
+    if len(times) != header.num_frames or times[0] != 0 or not (np.diff(times) > 0).all():
+        raise BadInputError(
+            f"the times of {header.num_frames} frames must be as many, 0 first and increasing, got "
+            f"{header.times}; usual cure: less the time of the first frame, sorted"
+        )
+    if not np.isfinite(times).all():
+        raise NonFiniteError(f"a time is not finite: {header.times}")
 
 
 def _refuse_bad_parameter(header: Header, name: str, values: Array) -> None:

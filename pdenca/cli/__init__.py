@@ -14,6 +14,8 @@ from .door import Door, examples
 from .evaluate import evaluate_command
 from .explain import explain_command
 from .generate import generate_command
+from .images import images_command
+from .import_images import import_images_command
 from .letters import letters_command
 from .metanca import metanca_command
 from .metanca_reproduce import reproduce_meta_command
@@ -25,6 +27,7 @@ from .restore_pictures import landscape_command, regrow_command
 from .rollout import rollout_command
 from .simulate import simulate_command
 from .steady import steady_command
+from .sweep import sweep_command
 from .train import train_command
 
 
@@ -48,11 +51,13 @@ for _command in (
     simulate_command,
     generate_command,
     convert_command,
+    import_images_command,
     check_command,
     repair_command,
     info_command,
     train_command,
     evaluate_command,
+    sweep_command,
     rollout_command,
     explain_command,
     steady_command,
@@ -60,6 +65,7 @@ for _command in (
     plot_command,
     digits_command,
     metanca_command,
+    images_command,
 ):
     cli.add_command(_command)
 digits_command.add_command(restore_command)

@@ -14,6 +14,7 @@ from matplotlib.figure import Figure
 from .animation import ANIMATION_FORMATS, animate
 from .contact_sheet import contact_sheet
 from .error_curves import Curve, errors
+from .film_strip import film_strip
 from .frame_panels import frames
 from .heat_map import heat_map
 from .kernel_panels import kernels
@@ -55,6 +56,7 @@ __all__ = [
     "animate",
     "contact_sheet",
     "errors",
+    "film_strip",
     "frames",
     "heat_map",
     "kernels",

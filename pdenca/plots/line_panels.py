@@ -11,8 +11,9 @@ from matplotlib.ticker import NullFormatter
 
 from pdenca.core import BadInputError
 
-from .arrays import Values, to_array
+from .arrays import FloatArray, Values, to_array
 from .style import (
+    INK,
     PAGE_WIDTH,
     finish,
     line_styles,
@@ -41,6 +42,8 @@ class LinePanel:
         scales: of the horizontal and of the vertical axis.
         marks: whether points are marked, not only joined.
         ticks: places to label along the horizontal axis; none: where matplotlib puts them.
+        broken: what a value means that is not finite: crosses on the upper edge show where there are such,
+            and the legend has this name for them; "" shows nothing there.
     """
 
     lines: Mapping[str, Sequence[Line]]
@@ -51,6 +54,7 @@ class LinePanel:
     scales: tuple[Scale, Scale] = ("linear", "log")
     marks: bool = False
     ticks: Sequence[int | float] = ()
+    broken: str = ""
 
 
 def line_panels(panels: Mapping[str, LinePanel], *, height: float = 2.9, title: str | None = None) -> Figure:
@@ -76,12 +80,25 @@ def line_panels(panels: Mapping[str, LinePanel], *, height: float = 2.9, title: 
         figure = new_figure(PAGE_WIDTH, height)
         grid = figure.subplots(1, len(panels), squeeze=False)[0]
         before: str | None = None
+        broken: dict[str, None] = {}
         for axes, (heading, panel) in zip(grid, panels.items(), strict=True):
             for name, lines in panel.lines.items():
                 mark = marker(names.index(name)) if panel.marks else None
                 for line in lines:
                     x, y = _checked(line, panel, f"{name!r} in panel {heading!r}")
                     axes.plot(x, y, marker=mark, markersize=3.5, linewidth=1.0, alpha=0.8, **styles[name])
+                    lost = x[~np.isfinite(y)]
+                    if panel.broken and len(lost):
+                        broken[panel.broken] = None
+                        axes.plot(
+                            lost,
+                            np.ones(len(lost)),
+                            transform=axes.get_xaxis_transform(),
+                            marker="x",
+                            linestyle="",
+                            color=styles[name]["color"],
+                            clip_on=False,
+                        )
             axes.set_xscale(panel.scales[0])
             axes.set_yscale(panel.scales[1])
             if panel.ticks:
@@ -107,7 +124,8 @@ def line_panels(panels: Mapping[str, LinePanel], *, height: float = 2.9, title: 
             )
             for number, name in enumerate(names)
         ]
-        figure.legend(handles=handles, loc="outside lower center", ncols=min(5, len(names)))
+        handles += [Line2D([], [], marker="x", linestyle="", color=INK, label=name) for name in broken]
+        figure.legend(handles=handles, loc="outside lower center", ncols=min(5, len(handles)))
         if title:
             figure.suptitle(title, fontweight="bold", x=0.01, ha="left")
         described = "; ".join(
@@ -120,7 +138,7 @@ def _label(name: str, unit: str) -> str:
     return quantity(name, unit) if unit else name
 
 
-def _checked(line: Line, panel: LinePanel, what: str) -> tuple[object, object]:
+def _checked(line: Line, panel: LinePanel, what: str) -> tuple[FloatArray, FloatArray]:
     x, y = to_array(line[0], what, 1), to_array(line[1], what, 1)
     if len(x) != len(y):
         raise BadInputError(f"{what} has {len(x)} places and {len(y)} values, expected as many")

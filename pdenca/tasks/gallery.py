@@ -75,18 +75,23 @@ def table_row(cells: Sequence[str]) -> str:
     return f"| {' | '.join(escaped)} |"
 
 
-def put_table(text: str) -> str:
-    """Return a Markdown text with the table between :data:`TABLE_MARKS` made anew.
+def put_table(text: str, table: str | None = None, marks: tuple[str, str] = TABLE_MARKS) -> str:
+    """Return a Markdown text with the table between two marks made anew.
+
+    Arguments:
+        text: the whole text.
+        table: the table; None: that of the equations.
+        marks: lines before and after it.
 
     Raises:
         ValueError: if the marks are not there.
     """
-    first, last = TABLE_MARKS
+    first, last = marks
     before, _, rest = text.partition(first)
     _, found, after = rest.partition(last)
     if not found:
         raise ValueError(f"expected the lines {first!r} and {last!r}")
-    return f"{before}{first}\n\n{equation_table()}\n\n{last}{after}"
+    return f"{before}{first}\n\n{table or equation_table()}\n\n{last}{after}"
 
 
 def show(equation: str, preset: str) -> Shown:

@@ -173,6 +173,7 @@ def predict_trajectory(
     first = model if isinstance(model, NeuralEmulator) else model.members[0]
     with TrajectoryFile(data_files(data, split, None if regime is None else [regime])[0]) as file:
         header = file.header
+        header.require_regular_times("a prediction of frame after frame")
         if start >= header.num_frames:
             raise BadInputError(
                 f"start is frame {start}, the trajectory has frames 0 to {header.num_frames - 1}"

@@ -129,6 +129,19 @@ class RunKind(Generic[S]):
         except BadInputError as error:
             raise FormatError(f"{path} is not of {self.name} ({error}); usual cure: another RUN") from None
 
+    def data(self, run: Path) -> dict[str, int | str]:
+        """Return what was told of the data that a run was made of.
+
+        Raises:
+            FormatError: if that is missing or damaged.
+        """
+        path = run / DATA
+        try:
+            found: dict[str, int | str] = json.loads(path.read_text(encoding="utf-8"))
+        except (OSError, ValueError) as error:
+            raise FormatError(f"{path} is missing or damaged ({error}); usual cure: train again") from None
+        return found
+
     def load_best(self, run: Path, model: M) -> M:
         """Give a model the best parameters of its run, and switch it to evaluation.
 

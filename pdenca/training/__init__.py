@@ -1,5 +1,6 @@
 """The training loop, its objectives and fitters; the only place that calls an optimiser."""
 
+from .distances import DISTANCES, Distance, DistanceSettings, within
 from .fitters import (
     FITTERS,
     FirstOrder,
@@ -20,15 +21,19 @@ from .objectives import (
     PropagatedPairs,
     Restoration,
     RolloutMatching,
+    SequenceMatching,
     erase,
     step_generator,
 )
 
 __all__ = [
+    "DISTANCES",
     "FITTERS",
     "AttractorMatching",
     "Classification",
     "DerivativeMatching",
+    "Distance",
+    "DistanceSettings",
     "EquilibriumMatching",
     "FirstOrder",
     "FitReport",
@@ -41,9 +46,11 @@ __all__ = [
     "PropagatedPairs",
     "Restoration",
     "RolloutMatching",
+    "SequenceMatching",
     "Stage",
     "Training",
     "TrainingProgress",
     "erase",
     "step_generator",
+    "within",
 ]

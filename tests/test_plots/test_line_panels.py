@@ -45,3 +45,18 @@ def test_lines_names_and_units_are_drawn():
 def test_refusals(panels, message):
     with pytest.raises(BadInputError, match=message):
         line_panels(panels)
+
+
+def test_values_that_are_lost_are_crosses_on_the_edge():
+    lines = {"a": [([1, 2, 3], [1.0, np.inf, 0.1])], "b": [([1, 2], [np.nan, np.nan])]}
+    plain, marked = (
+        line_panels({"p": LinePanel(lines, "x", "y", broken=broken)}) for broken in ("", "diverged")
+    )
+    assert len(plain.axes[0].lines) == 2
+    crosses = [line for line in marked.axes[0].lines if line.get_marker() == "x"]
+    assert [line.get_xdata().tolist() for line in crosses] == [[2.0], [1.0, 2.0]]
+    assert all(set(line.get_ydata()) == {1.0} for line in crosses)
+    assert marked.axes[0].get_ylim() == plain.axes[0].get_ylim()
+    for figure, shown in ((plain, False), (marked, True)):
+        names = [text.get_text() for text in figure.legends[0].get_texts()]
+        assert ("diverged" in names) == shown

@@ -45,6 +45,20 @@ def test_damage_takes_exactly_its_share(kind, generator):
     assert bool((states == 1).all())
 
 
+@pytest.mark.parametrize("kind", ["disc", "scattered"])
+def test_damage_of_live_cells_takes_its_share_of_them(kind, generator):
+    grid = Grid.uniform(12, 1.0, "no-flux")
+    live = torch.zeros(12, 12, dtype=torch.bool)
+    live[2:8, 3:7] = True
+    shares = torch.tensor([0.0, 0.25, 0.5, 1.0], dtype=torch.float64)
+    lost = erase(torch.ones(4, 1, 12, 12), shares, grid, generator, kind, live)[:, 0] == 0
+    assert lost[:, live].sum(1).tolist() == [0, 6, 12, 24]
+    if kind == "scattered":
+        assert not bool(lost[:, ~live].any())
+    with pytest.raises(BadInputError, match="no cell is live"):
+        erase(torch.ones(1, 1, 12, 12), 0.1, grid, generator, kind, torch.zeros_like(live))
+
+
 def test_a_disc_goes_round_a_torus_and_stops_at_walls(generator):
     def extent(boundary):
         holes = erase(torch.ones(40, 1, 9, 9), 0.2, Grid.uniform(9, 1.0, boundary), generator)[:, 0] == 0

@@ -7,7 +7,8 @@ from pdenca.automaton import Automaton, FixedKernels, HiddenChannels, Increment,
 from pdenca.core import BadInputError
 from pdenca.solvers import Grid
 from pdenca.training import FirstOrder
-from pdenca.training.objectives import SequenceMatching, mean_squared
+from pdenca.training.distances import MeanSquared, within
+from pdenca.training.objectives import SequenceMatching
 
 GRID = Grid.uniform(6, 1.0, "no-flux")
 
@@ -107,11 +108,17 @@ def test_what_leaves_the_range_is_penalised(frames):
 
 
 def test_the_distance_is_the_one_that_is_asked_for(frames):
-    batch = objective(frames).batch(0)
-    doubled = objective(frames, distance=lambda found, wanted: 2 * mean_squared(found, wanted))
-    assert float(doubled.loss(batch).detach()) == pytest.approx(
-        2 * float(objective(frames).loss(batch).detach())
-    )
+    mask = torch.zeros(6, 6, dtype=torch.bool)
+    mask[2:4, 1:3] = True
+    series = objective(frames, distance=within(MeanSquared(), mask), hold_steps=0, batch_size=4)
+    end = series.automaton.advance(series.automaton.codec.lift(frames[:, :1]), {}, GRID, 3)
+    second = series.automaton.advance(series.automaton.codec.lift(frames[:, 1:2]), {}, GRID, 5)
+    errors = [
+        (found[:, 0, 2:4, 1:3] - frames[:, m, 0, 2:4, 1:3]).square().mean()
+        for m, found in ((1, end), (2, second))
+    ]
+    expected = float(torch.stack(errors).mean().detach())
+    assert float(series.loss(series.batch(0)).detach()) == pytest.approx(expected, rel=1e-12)
 
 
 def test_without_a_hold_there_are_only_transitions(frames):
@@ -148,13 +155,13 @@ def test_a_series_is_learned_and_held():
     series = SequenceMatching(
         model, frames, (6, 6), {}, Grid.uniform(8, 1.0, "dirichlet(0)"), num_copies=2, hold_steps=8
     )
-    fitter = FirstOrder(model, optimizer="adam", learning_rate=4e-3, gradient="normalise", num_steps=60)
+    fitter = FirstOrder(model, optimizer="adam", learning_rate=4e-3, gradient="normalise", num_steps=100)
     first = float(series.loss(series.batch(0)).detach())
-    for step in range(60):
+    for step in range(100):
         fitter.step(series, series.batch(step))
         series.accept(series.batch(step))
-    last = float(series.loss(series.batch(60)).detach())
-    assert last < 0.6 * first
+    last = float(series.loss(series.batch(100)).detach())
+    assert last < 0.7 * first
 
 
 @pytest.mark.parametrize(

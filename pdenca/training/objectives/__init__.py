@@ -17,7 +17,7 @@ from .growth import PooledGrowth, erase
 from .propagation import PropagatedPairs
 from .restoration import Restoration
 from .rollout import RolloutMatching
-from .sequence import SequenceMatching, mean_squared
+from .sequence import SequenceMatching
 from .task_networks import LocalSteps, TaskNetworks, zero_out
 
 __all__ = [
@@ -37,7 +37,6 @@ __all__ = [
     "TaskNetworks",
     "erase",
     "interpolation_weights",
-    "mean_squared",
     "step_generator",
     "zero_out",
 ]

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from pdenca.automaton import Automaton
@@ -24,6 +24,7 @@ def erase(
     grid: Grid,
     generator: torch.Generator,
     kind: str = "disc",
+    live: Bool[Tensor, "*space"] | None = None,
 ) -> Float[Tensor, "batch channel *space"]:
     """Set all channels of a share of the cells to zero.
 
@@ -36,9 +37,11 @@ def erase(
         grid: the domain.
         generator: of the places.
         kind: "disc" or "scattered".
+        live: cells that the share is of: a disc is centred on one of them and grows until it holds so many,
+            with whatever lies between; scattered ones are drawn among them. None: all cells.
 
     Raises:
-        BadInputError: for another kind or a share out of range.
+        BadInputError: for another kind, a share out of range, or no live cell.
     """
     shares = torch.as_tensor(share, dtype=torch.float64).expand(len(state))
     if kind not in DAMAGES or not bool(((shares >= 0) & (shares <= 1)).all()):
@@ -46,13 +49,22 @@ def erase(
             f"expected a damage of {' or '.join(DAMAGES)} and shares from 0 to 1, got {kind!r} and "
             f"{shares.tolist()}"
         )
-    counts = (shares * grid.num_cells).round().long()
+    alive = torch.ones(grid.shape, dtype=torch.bool) if live is None else live
+    if not bool(alive.any()):
+        raise BadInputError("no cell is live, so no share of them can be erased")
+    counts = (shares * int(alive.sum())).round().long()
     if kind == "scattered":
         order = torch.rand(len(state), grid.num_cells, generator=generator, dtype=torch.float64)
+        order[:, ~alive.flatten()] = torch.inf
     else:
+        places = alive.nonzero()
+        among = None if live is None else torch.randint(len(places), (len(state),), generator=generator)
         order = torch.zeros(len(state), *grid.shape, dtype=torch.float64)
         for axis, (cells, boundary) in enumerate(zip(grid.shape, grid.boundaries, strict=True)):
-            centres = torch.randint(cells, (len(state), 1), generator=generator)
+            if among is None:
+                centres = torch.randint(cells, (len(state), 1), generator=generator)
+            else:
+                centres = places[among, axis, None]
             away = (torch.arange(cells) - centres).abs()
             if boundary == "periodic":
                 away = torch.minimum(away, cells - away)
@@ -60,8 +72,11 @@ def erase(
             others[axis] = cells
             order = order + away.double().square().view(len(state), *others)
         order = order.flatten(1)
-    ranks = order.argsort(dim=1, stable=True).argsort(dim=1)
-    kept = (ranks >= counts[:, None]).view(len(state), 1, *grid.shape)
+    nearest = order.argsort(dim=1, stable=True)
+    # the place in that order at which so many live cells have been met
+    met = alive.flatten()[nearest].cumsum(1)
+    reached = (met < counts[:, None]).sum(1) + (counts > 0)
+    kept = (nearest.argsort(dim=1) >= reached[:, None]).view(len(state), 1, *grid.shape)
     return state * kept.to(state)
 
 

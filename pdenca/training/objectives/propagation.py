@@ -11,6 +11,7 @@ from pdenca.automaton.pool import PropagationPool
 from pdenca.core import Context
 from pdenca.solvers.grid import Grid
 
+from ..distances import Distance
 from .advance import advance_frame
 from .base import step_generator
 
@@ -20,8 +21,10 @@ class PropagatedPairs:
 
         loss = mean over pairs of ‖prediction - truth‖₂ / √(values) + overflow_weight · overflow(states)
 
-    with one normalised Euclidean norm per pair, and all channels, hidden ones too, penalised for leaving
-    [0, 1] (here: the data's range).
+    with one normalised Euclidean norm per pair, or another distance of prediction and truth, and all
+    channels, hidden ones too, penalised for leaving [0, 1] (here: the data's range). Whatever the distance,
+    every field is counted in units of its ``field_std``, and nothing is subtracted: what was not negative
+    stays so.
 
     Arguments:
         automaton: the model.
@@ -33,6 +36,7 @@ class PropagatedPairs:
         batch_size: pairs per step.
         noise: standard deviation of noise added to the inputs, in units of ``field_std`` of each field.
         overflow_weight: weight of the penalty.
+        distance: in place of the norm; None: the norm.
         seed: of batches, resets, noise and firing masks.
 
     Source: Richardson et al., PLOS Comput. Biol. 20 (2024) e1011589, Methods and Fig. 2.
@@ -51,6 +55,7 @@ class PropagatedPairs:
         batch_size: int = 64,
         noise: float = 0.0,
         overflow_weight: float = 0.01,
+        distance: Distance | None = None,
         seed: int = 0,
     ) -> None:
         self.automaton, self.context, self.grid = automaton, context, grid
@@ -65,6 +70,7 @@ class PropagatedPairs:
             overflow_weight,
             seed,
         )
+        self.distance = distance
         self._outputs: Tensor | None = None
 
     def batch(self, step: int) -> tuple[Tensor, int]:
@@ -73,7 +79,7 @@ class PropagatedPairs:
         return torch.randperm(len(self.pool), generator=generator)[: self.batch_size], step
 
     def loss(self, batch: tuple[Tensor, int]) -> Tensor:
-        """Return the mean normalised Euclidean distance plus the penalty."""
+        """Return the mean distance plus the penalty."""
         indices, step = batch
         generator = step_generator(self.seed, "noise", step)
         state, target, trajectory = self.pool.draw(indices)
@@ -96,7 +102,10 @@ class PropagatedPairs:
             state.shape[1],
         )
         self._outputs = state.detach()
-        error = (self.automaton.codec.observe(state) - target) / self.field_std
+        found = self.automaton.codec.observe(state)
+        if self.distance is not None:
+            return self.distance(found / self.field_std, target / self.field_std).mean() + penalty
+        error = (found - target) / self.field_std
         # the tiny number keeps the derivative of the norm finite where the error vanishes
         return (error.square().flatten(1).mean(1) + 1e-16).sqrt().mean() + penalty
 

@@ -1,28 +1,22 @@
 """A series of frames in parallel: own states passed on, the last frame held and regrown."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from pdenca.automaton import Automaton
 from pdenca.core import BadInputError, Context
 from pdenca.solvers.grid import Grid
 
+from ..distances import Distance, MeanSquared
 from ..losses import overflow
 from .base import step_generator
 from .growth import erase
 
 Batch = tuple[Int[Tensor, " entry"], int]
 """Entries of the pool, number of the training step."""
-Distance = Callable[[Tensor, Tensor], Tensor]
-"""(found, wanted), each ``"batch observed *space"`` -> one number per sample."""
-
-
-def mean_squared(found: Tensor, wanted: Tensor) -> Tensor:
-    """Return the mean of squared differences of every sample."""
-    return (found - wanted).square().flatten(1).mean(1)
 
 
 class SequenceMatching:
@@ -44,7 +38,7 @@ class SequenceMatching:
         num_steps: automaton steps of every transition, frame to frame.
         context: of each series.
         grid: the domain.
-        distance: between observed channels and frames; the mean of squares by default.
+        distance: between observed channels and frames; None: the mean squared error.
         num_copies: entries per series.
         batch_size: entries per training step; each brings all its transitions.
         hold_steps: the held state takes from half as many to as many steps; 0: nothing is held.
@@ -52,7 +46,8 @@ class SequenceMatching:
         reset: chance of every state of a used entry to be put back to the truth.
         noise: standard deviation of noise added to what is observed of every start (units of the frames).
         num_damaged: held states of a training step that are damaged.
-        most_damage: largest share of the cells that a damage takes.
+        most_damage: largest share of the live cells that a damage takes.
+        live: cells whose damage counts, such as those where there is something to see; None: all.
         overflow_weight: of the penalty on channels that leave [low, high], hidden ones too.
         low, high: that range.
         seed: of all that is random.
@@ -75,7 +70,7 @@ class SequenceMatching:
         context: Context,
         grid: Grid,
         *,
-        distance: Distance = mean_squared,
+        distance: Distance | None = None,
         num_copies: int = 4,
         batch_size: int = 2,
         hold_steps: int = 64,
@@ -84,6 +79,7 @@ class SequenceMatching:
         noise: float = 0.0,
         num_damaged: int = 0,
         most_damage: float = 0.3,
+        live: Bool[Tensor, "*space"] | None = None,
         overflow_weight: float = 0.01,
         low: float = 0.0,
         high: float = 1.0,
@@ -104,13 +100,14 @@ class SequenceMatching:
                 f"{batch_size if hold_steps else 0} states are held in a step and could be damaged, got "
                 f"{num_damaged}; usual cure: hold_steps, a larger batch_size, or fewer damaged"
             )
-        self.automaton, self.grid, self.distance, self.seed = automaton, grid, distance, seed
+        self.automaton, self.grid, self.seed = automaton, grid, seed
+        self.distance = distance or MeanSquared()
         self.frames = frames.repeat_interleave(num_copies, dim=0)
         self.context = {name: value.repeat_interleave(num_copies, dim=0) for name, value in context.items()}
         self.num_steps, self.hold_steps = tuple(num_steps), hold_steps
         self.batch_size, self.arrival, self.reset = batch_size, arrival, reset
         self.noise, self.num_damaged, self.most_damage = noise, num_damaged, most_damage
-        self.overflow_weight = overflow_weight
+        self.live, self.overflow_weight = live, overflow_weight
         self.range = frames.new_tensor([low]), frames.new_tensor([high])
         lifted = [automaton.codec.lift(self.frames[:, m : m + 1]) for m in range(self.num_slots)]
         self.truth = torch.stack(lifted, dim=1)
@@ -138,7 +135,7 @@ class SequenceMatching:
         if self.num_damaged:
             shares = self.most_damage * torch.rand(self.num_damaged, generator=generator, dtype=torch.float64)
             held = states[: self.num_damaged, -1]
-            states[: self.num_damaged, -1] = erase(held, shares, self.grid, generator)
+            states[: self.num_damaged, -1] = erase(held, shares, self.grid, generator, live=self.live)
         if self.noise:
             observed = self.frames.shape[2]
             drawn = torch.randn(states[:, :, :observed].shape, generator=generator, dtype=torch.float64)

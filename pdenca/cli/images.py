@@ -1,0 +1,301 @@
+"""`pdenca images`: rules that pass through a series of images and hold the last one."""
+
+import json
+from pathlib import Path
+
+import click
+
+from .digit_training import THREADS
+from .door import Assignment, BadArgument, KnownName, Names, examples, on_interrupt
+from .progress import Progress, training_course
+
+FILE = click.argument("file", type=click.Path(path_type=Path), metavar="FILE")
+RUN = click.argument("run", type=click.Path(path_type=Path), metavar="RUN")
+HOLD = click.option(
+    "--hold",
+    type=click.IntRange(min=1),
+    default=10_000,
+    show_default=True,
+    metavar="N",
+    help="Steps for which the last frame is held.",
+)
+SEED = click.option(
+    "--seed", type=int, default=0, show_default=True, metavar="N", help="Of firing and of damage."
+)
+
+
+def _drawings() -> list[str]:
+    from pdenca.tasks.images import DRAWINGS
+
+    return list(DRAWINGS)
+
+
+@click.group(
+    "images",
+    short_help="Rules for series of images.",
+    epilog=examples(
+        "pdenca images draw pictures --out pictures.hdf5",
+        "pdenca images train pictures.hdf5 --out runs/pictures",
+        "pdenca images evaluate runs/pictures pictures.hdf5",
+    ),
+)
+def images_command() -> None:
+    """Rules that pass through the frames of a series at their times, hold the last one, and grow it back.
+
+    FILE is a file of image series, as `pdenca import-images` writes it from pictures of your own.
+    """
+
+
+@images_command.command(
+    "draw",
+    short_help="Draw an example series.",
+    epilog=examples(
+        "pdenca images draw pictures --out pictures.hdf5",
+        "pdenca images draw microscopy --frames 8 --cells 96 --seed 3 --out series.hdf5",
+    ),
+)
+@click.argument(
+    "name", type=KnownName("drawing", _drawings), metavar="[pictures|sprout|branching|microscopy]"
+)
+@click.option("--out", required=True, type=click.Path(path_type=Path), metavar="FILE", help="An HDF5 file.")
+@click.option("--frames", "num_frames", type=click.IntRange(min=2), default=3, show_default=True, metavar="N")
+@click.option(
+    "--cells",
+    "num_cells",
+    type=click.IntRange(min=16),
+    default=64,
+    show_default=True,
+    metavar="N",
+    help="Along each side.",
+)
+@click.option(
+    "--seed", type=int, default=0, show_default=True, metavar="N", help="Of the pattern; the first picture."
+)
+def draw_command(name: str, out: Path, num_frames: int, num_cells: int, seed: int) -> None:
+    """Draw pictures that turn into each other, the same after a single cell (sprout), a branching pattern
+    that grows, or the same with the noise and the drift of a microscope.
+    """
+    from pdenca.tasks.images import draw_series
+
+    draw_series(name, out, num_frames=num_frames, num_cells=num_cells, seed=seed)
+    click.echo(f"{out}: {num_frames} frames of {num_cells} x {num_cells} cells")
+    click.echo(f"next: pdenca images train {out} --out runs/{name}")
+
+
+@images_command.command(
+    "train",
+    short_help="Train a rule on a series.",
+    epilog=examples(
+        "pdenca images train pictures.hdf5 --out runs/pictures",
+        "pdenca images train series.hdf5 --model growth --set distance.name=spectral --out runs/series",
+        "pdenca images train pictures.hdf5 --out runs/pictures --resume",
+    ),
+)
+@FILE
+@click.option(
+    "--out", required=True, type=click.Path(path_type=Path), metavar="RUN", help="Folder of the run."
+)
+@click.option(
+    "--model",
+    default="pictures",
+    show_default=True,
+    metavar="NAME",
+    help="pictures or growth; or a TOML file like theirs.",
+)
+@click.option("--seed", type=int, metavar="N", help="Of the rule, pool, noise, damage and firing.")
+@click.option(
+    "--set",
+    "assignments",
+    type=Assignment(),
+    multiple=True,
+    help="Any other setting, e.g. rule.fire_rate=1.0 or steps_per_interval=48.",
+)
+@click.option("--resume", is_flag=True, help="Continue the run in RUN; the result is the same bit for bit.")
+@THREADS
+def train_images_command(
+    file: Path,
+    out: Path,
+    model: str,
+    seed: int | None,
+    assignments: tuple[tuple[str, str], ...],
+    resume: bool,
+    threads: int | None,
+) -> None:
+    """Train a rule on the frames of FILE, chosen by its roll-out from the first one.
+
+    RUN becomes a folder with the settings, the course of the training (metrics.csv), the last and the best
+    parameters (safetensors) and the environment.
+    """
+    import torch
+
+    from pdenca.tasks.images import load_image_experiment, read_series_file, train_images
+    from pdenca.tasks.training_record import kept_score
+
+    if threads is not None:
+        torch.set_num_threads(threads)
+    overrides = dict(assignments)
+    if seed is not None:
+        overrides["seed"] = str(seed)
+    settings = load_image_experiment(model, overrides)
+    series = read_series_file(file)
+    advice = "run the same command with --resume to go on where it stopped"
+    with on_interrupt(advice), Progress("train") as bar:
+        run = train_images(series, out, settings, resume=resume, progress=training_course(bar))
+    score, untrained = kept_score(run)
+    remark = ", that of the untrained rule: no step made it better" if untrained else ""
+    click.echo(f"{run}: trained, best mean squared error on the way and held {score:.3g}{remark}")
+    click.echo(f"next: pdenca images evaluate {run} {file}")
+
+
+@images_command.command(
+    "evaluate",
+    short_help="Reach, hold and regrow: numbers.",
+    epilog=examples(
+        "pdenca images evaluate runs/pictures pictures.hdf5",
+        "pdenca images evaluate runs/pictures pictures.hdf5 --damage erase,noise,paste,flip --share 0.4",
+    ),
+)
+@RUN
+@FILE
+@HOLD
+@click.option(
+    "--damage",
+    "damages",
+    type=Names("damage"),
+    default="erase",
+    show_default=True,
+    metavar="A,B",
+    help="Of a disc: erase, noise, paste or flip.",
+)
+@click.option(
+    "--share",
+    type=click.FloatRange(0, 1),
+    default=0.25,
+    show_default=True,
+    metavar="P",
+    help="Of what is seen, that the disc holds at least.",
+)
+@click.option(
+    "--trials",
+    "num_trials",
+    type=click.IntRange(min=0),
+    default=100,
+    show_default=True,
+    metavar="N",
+    help="Places of each damage; 0: no damage.",
+)
+@click.option(
+    "--regrow",
+    "num_steps",
+    type=click.IntRange(min=1),
+    default=512,
+    show_default=True,
+    metavar="N",
+    help="Steps after the damage.",
+)
+@SEED
+@click.option("--json", "as_json", is_flag=True, help="Print the numbers as JSON.")
+def evaluate_images_command(
+    run: Path,
+    file: Path,
+    hold: int,
+    damages: tuple[str, ...],
+    share: float,
+    num_trials: int,
+    num_steps: int,
+    seed: int,
+    as_json: bool,
+) -> None:
+    """Follow the best rule of RUN from the first frame of FILE, hold the last one, damage it again and again.
+
+    Errors are mean squares over the smallest box around what is seen in the wanted frame.
+    """
+    import torch
+
+    from pdenca.tasks.images import DAMAGES, follow, load_image_run, read_series_file, regrow
+
+    for name in damages:
+        if name not in DAMAGES:
+            raise BadArgument(f"there is no damage {name!r}; expected some of {', '.join(DAMAGES)}")
+    series = read_series_file(file)
+    model, settings = load_image_run(run, series)
+    looks = tuple(sorted({min(hold, 10**power) for power in range(1, len(str(hold)) + 1)}))
+    with Progress("follow", "steps") as bar:
+        course = follow(
+            model,
+            series,
+            settings.steps_per_interval,
+            hold=looks,
+            generator=torch.Generator().manual_seed(seed),
+            progress=lambda done, total: bar.update(done, total),
+        )
+    grown = follow(
+        model,
+        series,
+        settings.steps_per_interval,
+        hold=(10 * settings.steps_per_interval,),
+        generator=torch.Generator().manual_seed(seed),
+    )
+    found = []
+    for name in damages if num_trials else ():
+        with Progress(f"damage: {name}", "trials") as bar:
+            found.append(
+                regrow(
+                    model,
+                    series,
+                    grown.state[:1],
+                    name,
+                    share,
+                    num_trials=num_trials,
+                    steps=(num_steps,),
+                    seed=seed,
+                    progress=lambda done, total: bar.update(done, total),
+                )
+            )
+    if as_json:
+        told = {"course": course.to_dict(), "regrowth": [item.to_dict() for item in found]}
+        click.echo(json.dumps(told, indent=1))
+        return
+    click.echo("| steps | should show frame | error | over all cells |")
+    click.echo("|---:|---:|---:|---:|")
+    for line in zip(course.steps, course.wanted, course.errors, course.whole, strict=True):
+        click.echo("| {} | {} | {:.3g} | {:.3g} |".format(*line))
+    if found:
+        click.echo()
+        click.echo(f"| damage of {100 * share:.3g} % | error before | right after | in the end | back |")
+        click.echo("|---|---:|---:|---:|---:|")
+    for item in found:
+        numbers = item.to_dict()
+        click.echo(
+            f"| {item.damage} | {item.before:.3g} | {numbers['hurt']:.3g} | {numbers['errors'][-1]:.3g} "
+            f"| {100 * item.back:.1f} % of {num_trials} |"
+        )
+
+
+@images_command.command(
+    "show",
+    short_help="Draw what a rule shows, beside what it should.",
+    epilog=examples("pdenca images show runs/pictures pictures.hdf5 --png strip.png"),
+)
+@RUN
+@FILE
+@HOLD
+@SEED
+@click.option(
+    "--png",
+    required=True,
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="A picture (also .pdf, .svg).",
+)
+def show_images_command(run: Path, file: Path, hold: int, seed: int, png: Path) -> None:
+    """Draw the frames of FILE above what the best rule of RUN shows at their times, and while it holds."""
+    from pdenca import plots
+    from pdenca.tasks.images import draw_strip, load_image_run, read_series_file
+
+    if png.suffix.removeprefix(".").lower() not in plots.FORMATS:
+        raise BadArgument(f"{png.name!r} ends in {png.suffix!r}; expected .png, .pdf or .svg")
+    series = read_series_file(file)
+    model, settings = load_image_run(run, series)
+    plots.save(draw_strip(model, series, settings.steps_per_interval, hold=hold, seed=seed), png)
+    click.echo(f"{png}: {series.name}, held for {hold} steps")

@@ -1,0 +1,29 @@
+"""Series of images: one rule that passes through the frames at their times and holds the last one."""
+
+from .course import Course, follow
+from .draw import DRAWINGS, draw_series
+from .pictures import draw_strip
+from .regrowth import DAMAGES, Regrowth, regrow
+from .series import Series, read_series_file
+from .settings import EXPERIMENTS, ImageRuleSettings, ImageSettings, load_image_experiment
+from .training import build_image_rule, load_image_run, train_images
+
+__all__ = [
+    "DAMAGES",
+    "DRAWINGS",
+    "EXPERIMENTS",
+    "Course",
+    "ImageRuleSettings",
+    "ImageSettings",
+    "Regrowth",
+    "Series",
+    "build_image_rule",
+    "draw_series",
+    "draw_strip",
+    "follow",
+    "load_image_experiment",
+    "load_image_run",
+    "read_series_file",
+    "regrow",
+    "train_images",
+]

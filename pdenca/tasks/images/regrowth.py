@@ -1,0 +1,160 @@
+"""Damage to what is held, and how often it comes back."""
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from typing import Any, Final
+
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor
+
+from pdenca.automaton import Automaton
+from pdenca.core import BadInputError
+from pdenca.solvers import Grid
+from pdenca.training import erase
+
+from .series import Series
+
+States = Float[Tensor, "trial channel *space"]
+Hurt = Callable[[States, float, Grid, Bool[Tensor, "*space"], torch.Generator], States]
+"""(states, share of what is seen, grid, cells that are seen, randomness) -> damaged states."""
+TRIALS_AT_ONCE: Final = 20
+
+
+def _noise(states: States, share: float, grid: Grid, live: Tensor, generator: torch.Generator) -> States:
+    """Cells within a disc get random numbers of the size of the state there."""
+    hole = erase(torch.ones_like(states[:, :1]), share, grid, generator, live=live) == 0
+    size = states.flatten(2).std(2).view(*states.shape[:2], *(1,) * grid.num_dims)
+    drawn = torch.randn(states.shape, generator=generator, dtype=torch.float64).to(states)
+    return torch.where(hole, size * drawn, states)
+
+
+def _cut_and_paste(
+    states: States, share: float, grid: Grid, live: Tensor, generator: torch.Generator
+) -> States:
+    """A disc shows what is half a lattice away."""
+    hole = erase(torch.ones_like(states[:, :1]), share, grid, generator, live=live) == 0
+    shifts = tuple(cells // 2 for cells in grid.shape)
+    away = states.roll(shifts, tuple(range(2, states.ndim)))
+    return torch.where(hole, away, states)
+
+
+def _flip(states: States, share: float, grid: Grid, live: Tensor, generator: torch.Generator) -> States:
+    """A disc shows its place in the mirror."""
+    hole = erase(torch.ones_like(states[:, :1]), share, grid, generator, live=live) == 0
+    return torch.where(hole, states.flip(2), states)
+
+
+def _erase(states: States, share: float, grid: Grid, live: Tensor, generator: torch.Generator) -> States:
+    """A disc is empty."""
+    return erase(states, share, grid, generator, live=live)
+
+
+DAMAGES: Final[dict[str, Hurt]] = {
+    "erase": _erase,
+    "noise": _noise,
+    "paste": _cut_and_paste,
+    "flip": _flip,
+}
+"""Name -> what happens to the disc: it is emptied, drawn at random, or shows another place or its mirror."""
+
+
+@dataclass(frozen=True, eq=False)
+class Regrowth:
+    """Trials of one damage.
+
+    Arguments:
+        damage: a key of :data:`DAMAGES`.
+        share: of the cells where something is seen, in the disc.
+        steps: after the damage, at which errors were looked at.
+        errors: mean squared error over the box around the last frame, per trial and look.
+        before: the same right before the damage.
+        hurt: the same right after it.
+        threshold: error that counts as back.
+    """
+
+    damage: str
+    share: float
+    steps: tuple[int, ...]
+    errors: Float[Tensor, "trial look"]
+    before: float
+    hurt: Float[Tensor, " trial"]
+    threshold: float
+
+    @property
+    def back(self) -> float:
+        """Share of the trials whose error is below the threshold at the end."""
+        return float((self.errors[:, -1] < self.threshold).double().mean())
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return its numbers, errors as medians over the trials."""
+        told = asdict(self)
+        return {name: told[name] for name in ("damage", "share", "steps", "before", "threshold")} | {
+            "back": self.back,
+            "trials": len(self.errors),
+            "hurt": float(self.hurt.median()),
+            "errors": self.errors.median(0).values.tolist(),
+            "worst": float(self.errors[:, -1].max()),
+        }
+
+
+@torch.no_grad()
+def regrow(
+    automaton: Automaton,
+    series: Series,
+    state: Float[Tensor, "1 channel *space"],
+    damage: str = "erase",
+    share: float = 0.25,
+    *,
+    num_trials: int = 100,
+    steps: tuple[int, ...] = (32, 64, 128, 256, 512),
+    threshold: float = 3e-3,
+    seed: int = 0,
+    progress: Callable[[int, int], None] | None = None,
+) -> Regrowth:
+    """Damage a held state at many places, and look whether it shows the last frame again.
+
+    Arguments:
+        automaton: the rule.
+        series: the frames; the last one of the first series is what should come back.
+        state: that is held.
+        damage: a key of :data:`DAMAGES`.
+        share: of the cells where something is seen, that the disc holds at least.
+        num_trials: places.
+        steps: after the damage, at which to look, increasing.
+        threshold: error that counts as back.
+        seed: of places, noise and firing.
+        progress: called with (trials done, all).
+
+    Raises:
+        BadInputError: for an unknown damage, no trials, or a share outside of 0 to 1.
+    """
+    if damage not in DAMAGES or num_trials < 1:
+        raise BadInputError(
+            f"expected a damage out of {', '.join(DAMAGES)} and one trial or more, got {damage!r} and "
+            f"{num_trials}"
+        )
+    live, box = series.seen(-1), (..., *series.box(-1))
+    wanted = series.frames[0, -1][box]
+
+    def errors_of(states: Tensor) -> Tensor:
+        missing: Tensor = (automaton.codec.observe(states)[box] - wanted).square().flatten(1).mean(1)
+        return missing
+
+    generator = torch.Generator().manual_seed(seed)
+    hurt, found = [], []
+    for begin in range(0, num_trials, TRIALS_AT_ONCE):
+        count = min(TRIALS_AT_ONCE, num_trials - begin)
+        states = state.expand(count, *state.shape[1:])
+        states = DAMAGES[damage](states, share, series.grid, live, generator)
+        hurt.append(errors_of(states))
+        looks, done = [], 0
+        for after in steps:
+            states = automaton.bind(series.grid, {}, generator, num_steps=after - done)(states)
+            done = after
+            looks.append(errors_of(states))
+        found.append(torch.stack(looks, dim=1))
+        if progress:
+            progress(begin + count, num_trials)
+    before = float(errors_of(state)[0])
+    return Regrowth(damage, share, steps, torch.cat(found), before, torch.cat(hurt), threshold)
