@@ -10,7 +10,7 @@ from torch import Tensor
 
 from pdenca.automaton import Automaton
 
-from .series import Series
+from .series import Series, cut
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,7 +80,7 @@ def follow(
         frame = min(number, last)
         seen = automaton.codec.observe(state)
         missing = (seen - series.frames[:, frame]).square()
-        boxes = [missing[item][(..., *series.box(frame, item))].mean() for item in range(len(missing))]
+        boxes = [cut(missing[item], series.box(frame, item)).mean() for item in range(len(missing))]
         steps.append(done)
         wanted.append(frame)
         errors.append(float(torch.stack(boxes).max()))

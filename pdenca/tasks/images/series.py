@@ -83,6 +83,13 @@ class Series:
         }
 
 
+def cut(values: Float[Tensor, "*other"], box: tuple[slice, ...]) -> Tensor:
+    """Return what lies within a box of the last axes."""
+    for axis, piece in zip(range(values.ndim - len(box), values.ndim), box, strict=True):
+        values = values.narrow(axis, piece.start, piece.stop - piece.start)
+    return values
+
+
 def read_series_file(path: Path | str) -> Series:
     """Read a file of image series, as ``pdenca import-images`` and ``pdenca images draw`` write them.
 
