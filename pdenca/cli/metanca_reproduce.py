@@ -29,7 +29,7 @@ QUICK = {
     ),
 )
 @study_options(
-    parts="folds, signals, stability, robustness, architectures",
+    parts="folds, signals, stability, robustness, architectures, learning",
     table="metanca.json",
     sample="Use the 1,000 training and 500 test digits of MNIST that come with pdenca.",
 )

@@ -2,13 +2,14 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 import pydantic
 
 from pdenca.baselines.networks import NetworkSettings
 from pdenca.core import Settings
 from pdenca.symmetry import GROUPS
+from pdenca.training.distances import DistanceSettings
 
 from .experiment_files import read_experiment
 
@@ -173,6 +174,8 @@ class StageSettings(Settings):
         noise: noise on given frames, in those units; a thousandth keeps kernels from amplifying waves that
             the data do not hold.
         overflow_weight: weight of the penalty on leaving the data's range (rollout, propagation).
+        distance: between predicted and true frames, such as ``{name = "spectral"}``; see
+            :class:`pdenca.training.DistanceSettings`. None: the normalised Euclidean one (propagation).
         early_share: share of the windows that start at the first ``early_frames`` frames, one after the
             other: there patterns form fastest. The others start anywhere.
         early_frames: see ``early_share``.
@@ -203,6 +206,7 @@ class StageSettings(Settings):
     unit: Literal["dataset", "time"] = "dataset"
     noise: float = pydantic.Field(default=0.0, ge=0)
     overflow_weight: float = pydantic.Field(default=0.0, ge=0)
+    distance: DistanceSettings | None = None
     early_share: float = pydantic.Field(default=0.5, ge=0, le=1)
     early_frames: pydantic.PositiveInt = 6
     patience: pydantic.PositiveInt | None = None
@@ -256,6 +260,8 @@ class StageSettings(Settings):
             idle |= {"batch_size", "overflow_weight"}
         if self.objective == "propagation":
             idle |= {"num_windows", "early_share", "early_frames", "augment", "unit"}
+        else:
+            idle |= {"distance"}
         if self.objective == "equilibrium":
             idle |= {"overflow_weight"}
             if self.fitter != "lbfgs":
@@ -350,7 +356,7 @@ EXPERIMENTS: Final[dict[str, Path]] = {
 
 
 def load_experiment(
-    name_or_path: str | Path, overrides: Mapping[str, str] | None = None
+    name_or_path: str | Path, overrides: Mapping[str, Any] | None = None
 ) -> EmulationSettings:
     """Read the settings of an emulator: see :func:`~pdenca.tasks.experiment_files.read_experiment`."""
     return EmulationSettings.parse(read_experiment(EXPERIMENTS, name_or_path, overrides))

@@ -48,8 +48,8 @@ def require_data_for(stages: Sequence[StageSettings], windows: TrainingWindows, 
         model: says how many frames it is given.
 
     Raises:
-        BadInputError: if the trajectories are too short, a crop does not fit the frames, or windows cannot be
-            moved by the group of ``augment``.
+        BadInputError: if the trajectories are too short, a crop does not fit the frames, windows cannot be
+            moved by the group of ``augment``, or a distance cannot compare the frames.
     """
     for number, item in enumerate(stages):
         needed = {
@@ -75,6 +75,11 @@ def require_data_for(stages: Sequence[StageSettings], windows: TrainingWindows, 
                 )
             for element in group:
                 require_symmetric(windows.grid, element)
+        if item.distance:
+            try:
+                item.distance.build().require(windows.trajectories()[0].flatten(0, 1))
+            except BadInputError as error:
+                raise BadInputError(f"stage {number} (distance {item.distance.name}): {error}") from None
 
 
 def _first_start(model: Trainable) -> int:
@@ -176,6 +181,7 @@ def build_stage(
             batch_size=item.batch_size or len(frames) * (frames.shape[1] - 1),
             noise=item.noise,
             overflow_weight=item.overflow_weight,
+            distance=item.distance.build() if item.distance else None,
             seed=seed,
         )
     fitter: Fitter

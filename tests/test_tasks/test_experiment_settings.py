@@ -73,6 +73,18 @@ def test_a_file_of_ones_own(tmp_path):
         ("mlp", {"stages.1.crop_margin": "5"}, "crop_margin plays no role in a stage"),
         ("founding-paper", {"model.crossed_kernels": "true"}, "only isotropic kernels can be crossed"),
         ("founding-paper", {"stages.0.unit": "time"}, "unit plays no role in a stage"),
+        ("founding-paper", {"stages.0.distance.name": "euclid"}, "there is no distance 'euclid'"),
+        ("founding-paper", {"stages.0.distance": "spectral"}, "'stages.0.distance' got 'spectral'"),
+        (
+            "founding-paper",
+            {"stages.0.distance.name": "spectral", "stages.0.distance.blur": "2"},
+            "blur plays no role in the distance spectral; leave it out",
+        ),
+        (
+            "founding-paper",
+            {"stages.0.distance.name": "sinkhorn", "stages.0.distance.blr": "2"},
+            "unknown setting 'stages.0.distance.blr': did you mean 'blur'",
+        ),
         ("mlp", {"model.perception": "fixed-kernels"}, "emission kernels need isotropic kernels"),
         ("mlp", {"stages": "[]"}, "at least one stage"),
     ],
@@ -99,9 +111,11 @@ def test_a_file_that_is_no_toml(tmp_path):
         "stages.0.overflow_weight=1",
         "stages.1.learning_rate=0.1",
         "stages.1.optimizer=sgd",
+        "stages.0.distance={name = 'spectral'}",
+        "stages.1.distance={name = 'spectral'}",
     ],
 )
 def test_a_setting_that_would_be_ignored_is_refused(change):
-    place, value = change.split("=")
+    place, value = change.split("=", 1)
     with pytest.raises(BadInputError, match="plays no role"):
         load_experiment("mlp", {place: value})

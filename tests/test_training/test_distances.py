@@ -221,7 +221,7 @@ def test_amplitudes_count_as_asked(kind):
 
 @pytest.mark.parametrize("name", ["hellinger", "bhattacharyya", "sinkhorn"])
 def test_negative_values_are_refused_unless_their_magnitude_is_asked_for(name):
-    good, bad = line(1.0, 2.0, 0.0), line(1.0, -2.0, 0.0)
+    good, bad = line(1.0, 2.0, 0.0).requires_grad_(), line(1.0, -2.0, 0.0).requires_grad_()
     for images in ((good, bad), (bad, good)):
         with pytest.raises(BadInputError, match=r"the least of these is -2; usual cure: .*'magnitude'"):
             build(name)(*images)
@@ -468,7 +468,9 @@ def test_the_root_of_nothing_has_no_slope(dtype):
     ("name", "options"),
     [
         ("spectral", {"euclidean_weight": -0.1}),
+        ("spectral", {"euclidean_weight": math.inf}),
         ("hellinger", {"floor": 0.0}),
+        ("hellinger", {"floor": math.inf}),
         ("hellinger", {"negative": "clip"}),
         ("bhattacharyya", {"amplitude": "twice"}),
         ("sliced-wasserstein", {"num_projections": 0}),

@@ -1,5 +1,6 @@
 """What all distances between images have in common."""
 
+import math
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 
@@ -75,20 +76,20 @@ def root(squares: Float[Tensor, "*numbers"]) -> Float[Tensor, "*numbers"]:
 
 
 def require_positive(name: str, value: float | int) -> None:
-    """Refuse a setting that is not above zero.
+    """Refuse a setting that is not above zero, or not finite.
 
     Raises:
         BadInputError: naming it.
     """
-    if not value > 0:
-        raise BadInputError(f"{name} got {value}, expected a number above 0")
+    if not 0 < value < math.inf:
+        raise BadInputError(f"{name} got {value}, expected a finite number above 0")
 
 
 def require_not_negative(name: str, value: float | int) -> None:
-    """Refuse a setting below zero.
+    """Refuse a setting below zero, or not finite.
 
     Raises:
         BadInputError: naming it.
     """
-    if not value >= 0:
-        raise BadInputError(f"{name} got {value}, expected 0 or more")
+    if not 0 <= value < math.inf:
+        raise BadInputError(f"{name} got {value}, expected a finite number, 0 or more")

@@ -50,8 +50,8 @@ class OfDistributions(Distance):
         if self.negative == "refuse" and bool((images < 0).any()):
             raise BadInputError(
                 "images read as distributions cannot have negative values, and the least of these is "
-                f"{float(images.min()):.3g}; usual cure: another distance, or negative = 'magnitude' where "
-                "values stray a little below zero"
+                f"{float(images.detach().min()):.3g}; usual cure: another distance, or negative = "
+                "'magnitude' where values stray a little below zero"
             )
 
     def shares(self, images: Float[Tensor, "batch channel *space"]) -> Float[Tensor, "batch channel cell"]:

@@ -19,7 +19,7 @@ class Spectral(Distance):
         d = √ Σ over channels and waves of (|û| - |v̂|)²  +  euclidean_weight · √ Σ (u - v)²,
 
     û the transform over all axes of space with the factor 1 / √cells. So both terms are in the unit of the
-    images, and the first is never above the second's root. On one axis, two or three.
+    images, and the first is never above the Euclidean distance. On one axis, two or three.
 
     Limits: the first term is blind to any circular shift, to reflection through a point, and to all else
     that moves waves against each other: most pictures with a given spectrum look like noise. A wave that is
