@@ -45,12 +45,12 @@ def _map(own: Sequence[Measured], out: Path) -> list[Path]:
     models = list(dict.fromkeys(item.key["model"] for item in own))
     found = {model: by_network([item for item in own if item.key["model"] == model]) for model in models}
     cells = {
-        (model, name): [100.0 * network["accuracy"] for network in found[model].get(name, [])]
-        for model in models
+        (name, model): [100.0 * network["accuracy"] for network in found[model].get(name, [])]
         for name in by_network(own)
+        for model in models
     }
     framed = [
-        (model, name)
+        (name, model)
         for model in models
         for name, networks in found[model].items()
         if model not in RIVALS and networks[0]["trained"]
@@ -59,7 +59,8 @@ def _map(own: Sequence[Measured], out: Path) -> list[Path]:
         cells,
         "test accuracy",
         unit="%",
-        across="network",
+        across="rule",
+        down="network",
         limits=(50.0, 100.0),
         outlined=framed,
         outline="the rule was trained on it",
