@@ -1,10 +1,6 @@
-"""Whose folder it is: one process at a time, one recipe, nothing of anybody else."""
+"""Whose folder it is: one recipe, nothing of anybody else."""
 
-import fcntl
 import json
-import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 from pdenca.core import BadInputError, FormatError, write_text
@@ -15,28 +11,6 @@ from ..statistics import FILE_NAME as STATISTICS_NAME
 
 RECIPE_NAME = "recipe.json"
 CARD_NAME = "README.md"
-
-
-@contextmanager
-def alone(out: Path) -> Iterator[None]:
-    """Hold a lock on a folder, made if missing, that the system releases even if the process is killed.
-
-    Raises:
-        BadInputError: if it is a file, or another process holds the lock.
-    """
-    if out.exists() and not out.is_dir():
-        raise BadInputError(f"{out} is a file, expected a folder for the dataset")
-    out.mkdir(parents=True, exist_ok=True)
-    folder = os.open(out, os.O_RDONLY)
-    try:
-        fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        yield
-    except BlockingIOError:
-        raise BadInputError(
-            f"another process is generating in {out}; usual cure: wait for it, or choose another folder"
-        ) from None
-    finally:
-        os.close(folder)
 
 
 def claim(recipe: Recipe, out: Path) -> Recipe:

@@ -15,10 +15,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pdenca.core import BadInputError, FormatError, IncompleteError
+from pdenca.core.helpers import sendable
 
 from ..recipe import Recipe
 from .parts import Batch, Listener, Solution, save, solve
-from .worker import sendable
 
 if TYPE_CHECKING:
     from distributed import Client, Future

@@ -3,13 +3,14 @@
 import torch
 
 from pdenca.core import BadInputError
+from pdenca.core.helpers import num_cores
 
 from ..recipe import Recipe
 from .assembly import Assembly
 from .cluster import solve_on_cluster
 from .here import solve_here
 from .parts import Batch
-from .processes import can_be_sent, num_cores, solve_with_processes
+from .processes import can_be_sent, solve_with_processes
 
 LONG_SECONDS = 10.0
 """What would take longer in this process is worth the seconds that worker processes need to start."""

@@ -15,6 +15,7 @@ from pathlib import Path
 import torch
 
 from pdenca.core import IncompleteError
+from pdenca.core.alone import alone
 
 from ..card import write_card, write_metadata
 from ..format import Compression, read_header
@@ -24,7 +25,7 @@ from ..recipe import Recipe
 from ..statistics import FILE_NAME as STATISTICS_NAME
 from ..statistics import compute_statistics, write_statistics
 from .assembly import PARTS_FOLDER, Assembly
-from .claim import CARD_NAME, alone, claim
+from .claim import CARD_NAME, claim
 from .crew import Crew
 from .disk import full_disk_is_told
 from .files import is_complete, require_space, target_of
@@ -100,7 +101,7 @@ def generate(
     refuse_inside_worker()
     crew = Crew(recipe, torch.device(device), num_workers, cluster)
     out = Path(out)
-    with alone(out), full_disk_is_told(out):
+    with alone(out, "generating"), full_disk_is_told(out):
         recipe = claim(recipe, out)
         shards = recipe.shards()
         missing = [shard for shard in shards if not is_complete(recipe, shard, out)]

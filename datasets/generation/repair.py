@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from pdenca.core import BadInputError, FormatError, write_text
+from pdenca.core.alone import alone
 
 from ..format import TrajectoryFile, read_header
 from ..layout import DATA_FOLDER, ENDINGS
@@ -15,7 +16,7 @@ from ..statistics import FILE_NAME as STATISTICS_NAME
 from ..statistics import read_stats
 from .assembly import PARTS_FOLDER
 from .checksums import checksum_of, read_checksums
-from .claim import RECIPE_NAME, alone
+from .claim import RECIPE_NAME
 from .files import is_as_planned, target_of
 from .parts import read_part
 from .resume import recipe_from_settings, stored_recipe
@@ -77,7 +78,7 @@ def repair(dataset: Path | str, apply: bool = False, recipe_class: type[Recipe] 
     out = Path(dataset)
     if not out.is_dir():
         raise BadInputError(f"{out} is not a folder; usual cure: check the path")
-    with alone(out):
+    with alone(out, "generating"):
         recipe, source = _recipe(out, recipe_class)
         faults = [_fault(out, path, problem) for path, problem in _problems(out, recipe, source)]
         if apply:

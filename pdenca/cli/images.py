@@ -193,6 +193,14 @@ def train_images_command(
     metavar="N",
     help="Steps after the damage.",
 )
+@click.option(
+    "--prune",
+    type=click.FloatRange(0, 1),
+    default=0.0,
+    show_default=True,
+    metavar="P",
+    help="Without the smallest share P of its weights.",
+)
 @SEED
 @click.option("--json", "as_json", is_flag=True, help="Print the numbers as JSON.")
 def evaluate_images_command(
@@ -203,6 +211,7 @@ def evaluate_images_command(
     share: float,
     num_trials: int,
     num_steps: int,
+    prune: float,
     seed: int,
     as_json: bool,
 ) -> None:
@@ -212,13 +221,14 @@ def evaluate_images_command(
     """
     import torch
 
-    from pdenca.tasks.images import DAMAGES, follow, load_image_run, read_series_file, regrow
+    from pdenca.tasks.images import DAMAGES, follow, load_image_run, pruned, read_series_file, regrow
 
     for name in damages:
         if name not in DAMAGES:
             raise BadArgument(f"there is no damage {name!r}; expected some of {', '.join(DAMAGES)}")
     series = read_series_file(file)
     model, settings = load_image_run(run, series)
+    model = pruned(model, prune)
     looks = tuple(sorted({min(hold, 10**power) for power in range(1, len(str(hold)) + 1)}))
     with Progress("follow", "steps") as bar:
         course = follow(
@@ -299,3 +309,79 @@ def show_images_command(run: Path, file: Path, hold: int, seed: int, png: Path) 
     model, settings = load_image_run(run, series)
     plots.save(draw_strip(model, series, settings.steps_per_interval, hold=hold, seed=seed), png)
     click.echo(f"{png}: {series.name}, held for {hold} steps")
+
+
+@images_command.command(
+    "provoke",
+    short_help="The smallest change of the start that breaks the outcome.",
+    epilog=examples(
+        "pdenca images provoke runs/pictures pictures.hdf5 --png changed.png",
+        "pdenca images provoke runs/pictures pictures.hdf5 --hold 200 --threshold 0.05 --png changed.png",
+    ),
+)
+@RUN
+@FILE
+@click.option(
+    "--hold",
+    type=click.IntRange(min=0),
+    default=0,
+    show_default=True,
+    metavar="N",
+    help="Steps after the last frame's time until the outcome is looked at.",
+)
+@click.option(
+    "--threshold",
+    type=click.FloatRange(0, min_open=True),
+    default=0.02,
+    show_default=True,
+    metavar="E",
+    help="Mean squared error above which the outcome is broken.",
+)
+@SEED
+@click.option(
+    "--png",
+    required=True,
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="A picture of the starts (also .pdf, .svg).",
+)
+def provoke_images_command(run: Path, file: Path, hold: int, threshold: float, seed: int, png: Path) -> None:
+    """Look by gradients for the start that is changed least and breaks the outcome, and for the one that is
+    changed most and does not.
+
+    Sizes are relative to the norm of the true start. The outcome is judged with the firing masks that the
+    search knew, with others, and beside random changes of the same size.
+    """
+    from pdenca import plots
+    from pdenca.tasks.images import GOALS, find_change, load_image_run, read_series_file
+
+    if png.suffix.removeprefix(".").lower() not in plots.FORMATS:
+        raise BadArgument(f"{png.name!r} ends in {png.suffix!r}; expected .png, .pdf or .svg")
+    series = read_series_file(file)
+    model, settings = load_image_run(run, series)
+    found = []
+    for goal in GOALS:
+        with Progress(goal, "sizes") as bar:
+            found.append(
+                find_change(
+                    model,
+                    series,
+                    settings.steps_per_interval,
+                    goal,
+                    hold=hold,
+                    threshold=threshold,
+                    seed=seed,
+                    progress=lambda done, total: bar.update(done, total),
+                )
+            )
+    click.echo("| change | size | error | other firing | random change |")
+    click.echo("|---|---:|---:|---:|---:|")
+    names = {"break": "smallest that breaks", "keep": "largest that does not"}
+    for item in found:
+        numbers = (item.size, item.error, item.again, item.random)
+        click.echo(f"| {names[item.goal]} | " + " | ".join(f"{number:.3g}" for number in numbers) + " |")
+    starts = [series.frames[0, 0], *(item.start for item in found)]
+    notes = ["", *(f"changed by {item.size:.3g}" for item in found)]
+    figure = plots.film_strip({"start": starts}, ["true", *(names[item.goal] for item in found)], notes=notes)
+    plots.save(figure, png)
+    click.echo(f"{png}: the true start and both changed ones")

@@ -6,12 +6,12 @@ from dataclasses import replace
 from pathlib import Path
 
 from pdenca.automaton import Finer
-from pdenca.core import Emulator
+from pdenca.core import BadInputError, Emulator
 from pdenca.evaluation import EvaluationSettings, Results, evaluate
 
 from .models import NeuralEmulator, load_run
 from .regime_switch import as_one
-from .rivals import baseline_rows, most_rivals, tuned_rows
+from .rivals import TUNED, baseline_rows, most_rivals, tuned_rows
 from .splits import count_cases, expand_splits, list_splits, load_cases
 from .training_data import measure_scales
 
@@ -26,8 +26,9 @@ def evaluate_runs(
     out: Path | None = None,
     progress: Callable[[str, int, int], None] | None = None,
     max_trajectories: int | None = None,
-    with_baselines: bool = True,
+    with_baselines: bool | Sequence[str] = True,
     finer: Finer = "substeps",
+    regimes: Sequence[str] | None = None,
 ) -> Results:
     """Score trained runs and all baselines on some splits.
 
@@ -39,12 +40,17 @@ def evaluate_runs(
         out: where to save rows, curves and examples; nowhere by default.
         progress: called with (text, frames done, frames in all).
         max_trajectories: at most this many trajectories of each file.
-        with_baselines: whether the rows of :func:`baseline_rows` and :func:`tuned_rows` join in.
+        with_baselines: whether the rows of :func:`baseline_rows` and :func:`tuned_rows` join in; or the names
+            of those that do, as far as these data have them. Without runs they may be all that is scored.
         finer: how automata work on finer cells than they were trained on, see
             :func:`~pdenca.automaton.bind_anywhere`.
+        regimes: score on these regimes only; all by default.
 
     Returns:
         The results.
+
+    Raises:
+        BadInputError: for a baseline, a split or a regime that there is not.
     """
     settings = settings or EvaluationSettings()
     members: list[NeuralEmulator] = []
@@ -57,11 +63,19 @@ def evaluate_runs(
         members += loaded
         models[name] = as_one(loaded)
     chosen = expand_splits(data, splits) if splits else list_splits(data)
-    cases = load_cases(data, chosen, None, max_trajectories, settings)
+    cases = load_cases(data, chosen, regimes, max_trajectories, settings)
     rivals: dict[str, Emulator] = {}
     if with_baselines:
         scales = measure_scales(data)
-        rivals = {**baseline_rows(members, scales), **tuned_rows(data, scales)}
+        rivals = baseline_rows(members, scales)
+        names = (*rivals, *TUNED) if isinstance(with_baselines, bool) else tuple(with_baselines)
+        for name in names:
+            if name not in (*rivals, *TUNED):
+                known = ", ".join((*rivals, *TUNED))
+                raise BadInputError(f"there is no baseline {name!r}; expected some of {known}")
+        if set(names) & set(TUNED):  # the tuning takes its time
+            rivals |= tuned_rows(data, scales)
+        rivals = {name: rivals[name] for name in names if name in rivals}
     results = evaluate(cases, {**models, **rivals}, settings, progress)
     if out is not None:
         results.save(out)

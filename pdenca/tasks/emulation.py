@@ -33,6 +33,7 @@ __all__ = [
     "TrainingProgress",
     "Validation",
     "baseline_rows",
+    "continues",
     "environment",
     "evaluate_runs",
     "learned_kernels",
@@ -87,7 +88,7 @@ def train_emulator(
                 f"{run} already holds a training run; usual cure: --resume to continue it, or another --out"
             )
         before = read_run(run)
-        if not _continues(before[0], settings) or before[1] != scales:
+        if not continues(before[0], settings) or before[1] != scales:
             raise BadInputError(
                 f"{run} was made with other settings or data; usual cure: resume with the same ones, or "
                 "another --out"
@@ -121,8 +122,11 @@ def train_emulator(
     return run
 
 
-def _continues(before: EmulationSettings, settings: EmulationSettings) -> bool:
-    """Return whether these are the settings of before, perhaps with another budget and further stages."""
+def continues(before: EmulationSettings, settings: EmulationSettings) -> bool:
+    """Return whether these are the settings of before, perhaps with another budget and further stages.
+
+    If so, :func:`train_emulator` with ``resume`` goes on with a run of before.
+    """
     further = settings.stages[: len(before.stages)] == before.stages
     return further and before.replace(max_seconds=settings.max_seconds, stages=settings.stages) == settings
 

@@ -1,5 +1,6 @@
 """Reading the TOML files of experiments, with single settings put in other places of them."""
 
+import copy
 import difflib
 import tomllib
 from collections.abc import Mapping
@@ -10,15 +11,15 @@ from pdenca.core import BadInputError
 
 
 def read_experiment(
-    known: Mapping[str, Path], name_or_path: str | Path, overrides: Mapping[str, str] | None = None
+    known: Mapping[str, Path], name_or_path: str | Path, overrides: Mapping[str, Any] | None = None
 ) -> dict[str, Any]:
     """Read the table of an experiment, not validated yet.
 
     Arguments:
         known: name -> TOML file.
         name_or_path: one of these names, or a TOML file.
-        overrides: dotted place -> value as text, e.g. ``{"model.radius": "2", "stages.0.num_steps": "10"}``;
-            values are read as TOML, text that is no TOML value stands for itself.
+        overrides: dotted place -> value, e.g. ``{"model.radius": 2, "stages.0.num_steps": "10"}``; a text is
+            read as TOML, and stands for itself if it is no TOML value.
 
     Returns:
         The table with the overrides in place.
@@ -36,8 +37,9 @@ def read_experiment(
         hint = f"did you mean {near[0]!r}?" if near else f"expected one of {', '.join(known)} or a TOML file"
         reason = "" if isinstance(error, FileNotFoundError) else f" ({type(error).__name__})"
         raise BadInputError(f"no experiment {str(name_or_path)!r}{reason}: {hint}") from None
-    for place, text in (overrides or {}).items():
-        _put(table, place, _toml_value(text))
+    for place, value in (overrides or {}).items():
+        # a copy, since a later place may lie within this value
+        _put(table, place, _toml_value(value) if isinstance(value, str) else copy.deepcopy(value))
     return table
 
 

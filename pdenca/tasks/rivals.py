@@ -31,6 +31,7 @@ from .validation import NUM_GIVEN, Validation
 RESOLUTION_FLOOR = "equations, spectral (resolution floor)"
 LARGEST_STEP = "equations, spectral, largest step"
 SPARSE_FIT = "polynomial sparse fit"
+TUNED = (LARGEST_STEP, SPARSE_FIT)
 
 HIGHEST_ORDER = 12
 FIT_WINDOWS = 96
@@ -126,7 +127,7 @@ def tuned_rows(data: Path, scales: DataScales) -> dict[str, Emulator]:
 
 def most_rivals(data: Path) -> int:
     """Return how many rows the two functions above make at most for a dataset, without making them."""
-    tuned = (LARGEST_STEP, SPARSE_FIT) if "valid" in splits_of(data) else ()
+    tuned = TUNED if "valid" in splits_of(data) else ()
     return len(baseline_rows([], measure_scales(data))) + len(tuned)
 
 

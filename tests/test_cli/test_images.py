@@ -43,6 +43,26 @@ def test_a_strip_is_drawn(call, made, tmp_path):
     assert png.is_file()
 
 
+def test_starts_are_provoked(call, made, tmp_path):
+    file, run = made
+    png = tmp_path / "changed.png"
+    result = call("images", "provoke", run, file, "--threshold", "0.6", "--png", png)
+    assert result.exit_code == 0, result.output
+    assert "| smallest that breaks |" in result.stdout
+    assert "| largest that does not |" in result.stdout
+    assert png.is_file()
+    result = call("images", "provoke", run, file, "--threshold", "1e-9", "--png", png)
+    assert result.exit_code == 2
+    assert "no outcome to break" in result.stderr
+
+
+def test_without_its_weights_a_rule_does_nothing(call, made):
+    file, run = made
+    told = call("images", "evaluate", run, file, "--prune", "1", "--trials", "0", "--hold", "10", "--json")
+    errors = json.loads(told.stdout)["course"]["errors"]
+    assert len(set(errors[1:])) == 1, "the start stays as it is"
+
+
 def test_bad_input_is_told_in_a_sentence(call, made, tmp_path):
     file, run = made
     for arguments, message in (

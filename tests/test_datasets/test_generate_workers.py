@@ -11,7 +11,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from pdenca.core import BadInputError, IncompleteError, NonFiniteError, StorageError
+from pdenca.core import BadInputError, IncompleteError, NonFiniteError, StorageError, helpers
 from pdenca.datasets import GrayScottRecipe, check, generate
 from pdenca.datasets.generation import crew, processes
 
@@ -121,7 +121,7 @@ def test_workers_that_cannot_be_had(small, tmp_path):
 
 def test_num_cores_respects_the_affinity(monkeypatch):
     monkeypatch.setattr(os, "sched_getaffinity", lambda pid: {4, 5, 6}, raising=False)
-    assert processes.num_cores() == 3
+    assert helpers.num_cores() == 3
 
 
 @pytest.mark.slow

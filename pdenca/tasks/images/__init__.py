@@ -1,8 +1,10 @@
 """Series of images: one rule that passes through the frames at their times and holds the last one."""
 
+from .adversary import GOALS, Change, find_change
 from .course import Course, follow
 from .draw import DRAWINGS, draw_series
 from .pictures import draw_strip
+from .pruning import pruned
 from .regrowth import DAMAGES, Regrowth, regrow
 from .series import Series, read_series_file
 from .settings import EXPERIMENTS, ImageRuleSettings, ImageSettings, load_image_experiment
@@ -12,6 +14,8 @@ __all__ = [
     "DAMAGES",
     "DRAWINGS",
     "EXPERIMENTS",
+    "GOALS",
+    "Change",
     "Course",
     "ImageRuleSettings",
     "ImageSettings",
@@ -20,9 +24,11 @@ __all__ = [
     "build_image_rule",
     "draw_series",
     "draw_strip",
+    "find_change",
     "follow",
     "load_image_experiment",
     "load_image_run",
+    "pruned",
     "read_series_file",
     "regrow",
     "train_images",
