@@ -253,6 +253,7 @@ def test_plot_refuses(refused, runs, results, tmp_path):
     assert not (tmp_path / "x.png").exists()
 
 
+@pytest.mark.slow
 def test_report_and_moved_data(call, refused, results, data, tmp_path):
     moved = shutil.copytree(results, tmp_path / "moved" / "results")
     words = refused("report", moved)

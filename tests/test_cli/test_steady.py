@@ -84,6 +84,7 @@ def test_from_the_last_frames_the_search_begins_at_the_target(call, run, data, t
     assert 0 < row["error"] < 0.2
 
 
+@pytest.mark.slow
 def test_turned_starts_settle_in_the_turned_patterns(call, refused, run, data, tmp_path):
     told = {}
     for split in ("test", "ood_rotation_90"):

@@ -12,6 +12,7 @@ from pdenca.solvers.verification import pypde as module
 pytest.importorskip("pde")
 
 
+@pytest.mark.slow
 def test_rates_and_solutions_are_those_of_pypde():
     found = list(compare_with_pypde())
     assert len(found) == 2 * len(SHARED_CASES)

@@ -82,6 +82,7 @@ def test_where_cells_see_the_image_each_has_an_end_of_its_own(digits, judge):
     assert found.returned[0.6] == (1.0, 0.0)
 
 
+@pytest.mark.slow
 def test_the_same_seed_takes_the_same_census(digits, judge):
     model = build_restorer(RestorerSettings.parse({"kind": "ca", **SMALL})).eval()
     first, again, other = (census(model, digits, judge, seed=seed) for seed in (1, 1, 2))

@@ -22,6 +22,7 @@ from pdenca.tasks.training_data import measure_scales
 from pdenca.tasks.validation import Validation
 
 
+@pytest.mark.slow
 def test_tuned_rows_hold_what_they_promise(dataset):
     scales = measure_scales(dataset)
     rows = tuned_rows(dataset, scales)

@@ -125,6 +125,7 @@ def test_a_saddle_is_no_answer():
     torch.testing.assert_close(longer.state[0, 1], torch.ones(8, 8, dtype=torch.float64), rtol=0, atol=1e-5)
 
 
+@pytest.mark.slow
 def test_a_homogeneous_state_that_a_pattern_grows_from_is_not_dead():
     # at first nothing moves: implicit steps jump to the homogeneous state, which is an equilibrium
     start = 0.7 + 1e-5 * PATTERN.expand(1, 2, 8, 8)

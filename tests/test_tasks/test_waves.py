@@ -183,7 +183,9 @@ def test_large_grids_keep_their_waves(monkeypatch, field):
     assert step.preconditioner(states).products.tolist() == [2, 2, 2]
 
 
-@pytest.mark.parametrize("boundaries", BOUNDARIES)
+@pytest.mark.parametrize(
+    "boundaries", [BOUNDARIES[0], *(pytest.param(pair, marks=pytest.mark.slow) for pair in BOUNDARIES[1:])]
+)
 def test_patterns_are_found_with_fewer_products_and_are_the_same(boundaries, field):
     step = bind(Brusselating(time=50), boundaries, {"supply": 0.5 + field}, diffusion=(5.0, 15.0))
     helped = CellStep(step)

@@ -20,6 +20,7 @@ def settled(regime, state, max_time):
     return settle(step, state, SettleSettings(first_time=200.0, max_time=max_time))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("regime", ["gliders", "spirals"])
 def test_a_rule_reports_no_steady_pattern_where_nothing_settles(regime):
     grid = Grid.uniform(48, 1 / 64)
@@ -30,6 +31,7 @@ def test_a_rule_reports_no_steady_pattern_where_nothing_settles(regime):
     assert (found.rates[[name == "unsettled" for name in found.verdicts]] > 1e-5).all()
 
 
+@pytest.mark.slow
 def test_a_rule_reports_a_start_that_dies_out():
     state = torch.tensor([1.0, 0.0], dtype=torch.float64).view(1, 2, 1, 1).expand(1, 2, 32, 32).clone()
     state[:, 1, 10:14, 10:14] = 0.05

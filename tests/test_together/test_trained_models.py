@@ -65,6 +65,7 @@ def test_all_models_and_their_rivals_are_scored_alike(trained, dataset, tmp_path
     assert len(seen) == 2 * 8 * len(models)
 
 
+@pytest.mark.slow
 def test_several_runs_under_one_name_are_a_network_per_regime(dataset, smaller, tmp_path):
     settings = smaller("founding-paper", **{"stages.0.num_steps": "2"})
     folders = {

@@ -36,6 +36,7 @@ def table(folder):
     return [{key: value for key, value in row.items() if key != "seconds"} for row in rows]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
 def test_the_same_seed_gives_the_same_model(name, trained, dataset, smaller, tmp_path):
     first = trained(name)
