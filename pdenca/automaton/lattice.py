@@ -158,15 +158,29 @@ def first_differences(
     Along its own axis the kernel is [-1, 0, 1] / 2, across every other axis [1, 2, 1] / 4; it approximates
     h ∂/∂x to second order. Not invariant under rotations: the components form a vector.
     """
-    padded = pad(state, grid, 1, channels_last=True)
-    components = []
-    for along in range(grid.num_dims):
-        view = padded
-        for axis, cells in enumerate(grid.shape, start=1):
-            before, centre, after = (view.narrow(axis, start, cells) for start in range(3))
-            view = (after - before) / 2 if axis - 1 == along else (before + 2 * centre + after) / 4
-        components.append(view)
-    return tuple(components)
+    return differences_and_mean(state, grid)[0]
+
+
+def differences_and_mean(
+    state: Float[Tensor, "batch *space channel"], grid: Grid
+) -> tuple[tuple[Float[Tensor, "batch *space channel"], ...], Float[Tensor, "batch *space channel"]]:
+    """Return :func:`first_differences`, and the mean with the weights [1, 2, 1] / 4 along all axes.
+
+    Both in one sweep, axis by axis: what is smoothed along one serves all others.
+    """
+    mean = pad(state, grid, 1, channels_last=True)
+    components: list[Tensor] = []
+    for axis, cells in enumerate(grid.shape, start=1):
+        smoothed = [_smoothed(component, axis, cells) for component in components]
+        difference = (mean.narrow(axis, 2, cells) - mean.narrow(axis, 0, cells)) / 2
+        components = [*smoothed, difference]
+        mean = _smoothed(mean, axis, cells)
+    return tuple(components), mean
+
+
+def _smoothed(values: Tensor, axis: int, cells: int) -> Tensor:
+    outer = values.narrow(axis, 0, cells) + values.narrow(axis, 2, cells)
+    return torch.add(values.narrow(axis, 1, cells) / 2, outer, alpha=0.25)
 
 
 def common_spacing(grid: Grid) -> float:

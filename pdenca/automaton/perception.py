@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from pdenca.core import BadInputError
 from pdenca.solvers.grid import Grid
 
-from .lattice import Lattice, common_spacing, first_differences, shell_sums, shells
+from .lattice import Lattice, common_spacing, differences_and_mean, shell_sums
 from .moments import (
     UNIT,
     ParameterWeights,
@@ -107,16 +107,14 @@ class FixedKernels(Perception):
     def gather(self, state: Float[Tensor, "batch *space channel"], grid: Grid) -> Gathered:
         """Apply every kernel to every channel."""
         parts: list[Tensor] = []
-        needs_gradient = {"gradient", "gradient-norm"} & set(self.kernels)
-        components = first_differences(state, grid) if needs_gradient else ()
+        alone = set(self.kernels) == {"identity"}
+        components, mean = ((), state) if alone else differences_and_mean(state, grid)
         for name in self.kernels:
             if name == "identity":
                 parts.append(state)
             elif name == "laplacian":
-                # 5-point Laplacian plus a quarter of the mixed difference gives [1 2 1; 2 -12 2; 1 2 1] / 4
-                sums = shell_sums(state, grid, 2)
-                corners = sums[shells(2, 2).index((1, 1))]
-                parts.append(corners / 4 + sums[1] / 2 - 3 * state)
+                # [1 2 1; 2 4 2; 1 2 1] / 16 is the mean; four times what it adds is the kernel
+                parts.append(4 * (mean - state))
             elif name == "gradient":
                 parts += components
             else:
