@@ -149,6 +149,7 @@ def test_the_page_says_what_was_measured():
         ),
     ]
     text = page(results, facts)
+    assert "Not measured yet: learning." in text
     assert "| 4-10-3 | yes | 2 | 95.00 | 95.00 [90.00, 100.00] | 90.0 | 10.00 % | 0.500 |" in text
     assert "| irises | no codes | 33.3 |" in text
     assert "| irises | 12 | 2 | 90.0 | 91.0 | 10.0 |" in text

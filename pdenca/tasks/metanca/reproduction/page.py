@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ...measuring import Measured, of_part, spread
-from .plan import BETWEEN, BY_ADAM, COPIED, FOLLOWED, NUM_ZERO_OUTS
+from .plan import BETWEEN, BY_ADAM, COPIED, FOLLOWED, NUM_ZERO_OUTS, PARTS
 
 
 def page(results: Sequence[Measured], facts: Mapping[str, Any]) -> str:
@@ -29,8 +29,14 @@ def page(results: Sequence[Measured], facts: Mapping[str, Any]) -> str:
         *_robustness(of_part(results, "robustness")),
         *_architectures(of_part(results, "architectures")),
         *_learning(of_part(results, "learning")),
+        *_missing(results),
     ]
     return "\n".join(lines).rstrip() + "\n"
+
+
+def _missing(results: Sequence[Measured]) -> list[str]:
+    missing = [part for part in PARTS if not of_part(results, part)]
+    return [f"Not measured yet: {', '.join(missing)}."] if missing else []
 
 
 def _folds(own: Sequence[Measured]) -> list[str]:
