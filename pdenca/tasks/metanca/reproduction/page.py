@@ -113,7 +113,7 @@ def _stability(own: Sequence[Measured]) -> list[str]:
             f"| {spread([100 * item['accuracy'][-1] for item in group], '{:.1f}')} "
             f"| {spread([100 * item['lowest_accuracy'][-1] for item in group], '{:.1f}')} |"
         )
-    return [*lines, ""]
+    return [*lines, "", "![accuracy and cross-entropy over local updates](metanca-stability.png)", ""]
 
 
 def _robustness(own: Sequence[Measured]) -> list[str]:
@@ -139,7 +139,7 @@ def _robustness(own: Sequence[Measured]) -> list[str]:
             last.append(right[-1])
         cells = [spread(values, "{:.1f}") for values in (before, hurt, back, last)]
         lines.append(f"| {name} | " + " | ".join(cells) + " |")
-    return [*lines, ""]
+    return [*lines, "", "![accuracy and cross-entropy over zero-outs](metanca-robustness.png)", ""]
 
 
 def _architectures(own: Sequence[Measured]) -> list[str]:
@@ -170,6 +170,8 @@ def _architectures(own: Sequence[Measured]) -> list[str]:
         f"*{BY_ADAM}*: every network is trained for itself; its 196-10 is the linear classifier. *{COPIED}*: "
         "the one of the four networks that Adam trained best, its weights put into all others wherever they "
         "have such a weight. *alone*: weights hear no neighbours, a hypernetwork told by position codes.",
+        "",
+        "![accuracy by network and rule](metanca-architectures.png)",
         "",
     ]
 
