@@ -83,8 +83,9 @@ def test_states_are_put_back_to_the_truth(frames):
     series.pool += 7.0
     starts = series.starts(series.batch(3))
     entries, _ = series.batch(3)
-    assert torch.equal(starts, series.truth[entries])
-    assert not bool(starts[:, :, 1:].any()), "hidden channels are empty"
+    assert torch.equal(starts[:, :-1], series.truth[entries, :-1])
+    assert not bool(starts[:, :-1, 1:].any()), "hidden channels are empty"
+    assert torch.equal(starts[:, -1], series.pool[entries, -1]), "what is held is left to grow old"
 
 
 def test_held_states_are_damaged_and_observed_channels_are_noisy(frames):

@@ -52,8 +52,8 @@ class ImageSettings(FitSettings):
         num_copies: of every series, in the pool.
         batch_size: copies per training step; each brings all its transitions.
         distance: between what is found and what is wanted.
-        arrival: chance that what is held next is what has just arrived.
-        reset: chance of a state to be put back to the truth.
+        arrival: chance that what is held next is what has just arrived; the smaller, the older what is held.
+        reset: chance of a state, but the held one, to be put back to the truth.
         noise: standard deviation of noise on every start (units of the images).
         num_damaged: held states that lose a disc, per training step ...
         most_damage: ... of at most this share of what there is to see.
@@ -71,7 +71,7 @@ class ImageSettings(FitSettings):
     num_copies: pydantic.PositiveInt = 8
     batch_size: pydantic.PositiveInt = 2
     distance: DistanceSettings = DistanceSettings(name="mean-squared")
-    arrival: float = pydantic.Field(default=0.3, ge=0, le=1)
+    arrival: float = pydantic.Field(default=0.05, ge=0, le=1)
     reset: float = pydantic.Field(default=0.1, ge=0, le=1)
     noise: float = pydantic.Field(default=0.02, ge=0)
     num_damaged: pydantic.NonNegativeInt = 1

@@ -42,8 +42,9 @@ class SequenceMatching:
         num_copies: entries per series.
         batch_size: entries per training step; each brings all its transitions.
         hold_steps: the held state takes from half as many to as many steps; 0: nothing is held.
-        arrival: chance that the held state is taken from what has just arrived, not from what was held.
-        reset: chance of every state of a used entry to be put back to the truth.
+        arrival: chance that the held state is taken from what has just arrived, not from what was held; the
+            smaller, the older it grows.
+        reset: chance of every state of a used entry, but the held one, to be put back to the truth.
         noise: standard deviation of noise added to what is observed of every start (units of the frames).
         num_damaged: held states of a training step that are damaged.
         most_damage: largest share of the live cells that a damage takes.
@@ -74,7 +75,7 @@ class SequenceMatching:
         num_copies: int = 4,
         batch_size: int = 2,
         hold_steps: int = 64,
-        arrival: float = 0.3,
+        arrival: float = 0.05,
         reset: float = 0.1,
         noise: float = 0.0,
         num_damaged: int = 0,
@@ -131,6 +132,8 @@ class SequenceMatching:
         states, truth = self.pool[entries].clone(), self.truth[entries]
         again = torch.rand(states.shape[:2], generator=generator) < self.reset
         again[:, 0] = True
+        if self.hold_steps:  # which arrivals renew: what is to be held for long has to grow old
+            again[:, -1] = False
         states[again] = truth[again]
         if self.num_damaged:
             shares = self.most_damage * torch.rand(self.num_damaged, generator=generator, dtype=torch.float64)
