@@ -8,6 +8,7 @@ import click
 
 from .door import Assignment, KnownName, on_interrupt
 from .progress import Progress, training_course
+from .training import ADVICE, overrides_of, tell_trained, use_threads
 
 
 def families() -> Iterable[str]:
@@ -108,26 +109,13 @@ def train_on_digits(
         next_command: without RUN.
         data, data_dir, out, model, seed, assignments, resume, sample, threads: the flags.
     """
-    import torch
-
     from pdenca.datasets.digits.families import load_family
-    from pdenca.tasks.training_record import kept_score
 
-    if threads is not None:
-        torch.set_num_threads(threads)
-    overrides = dict(assignments)
-    if seed is not None:
-        overrides["seed"] = str(seed)
-    settings = load(model, overrides)
+    use_threads(threads)
+    settings = load(model, overrides_of(assignments, seed))
     digits = load_family(data, "train", data_dir, sample=sample)
-    with (
-        on_interrupt("run the same command with --resume to go on where it stopped"),
-        Progress("train") as bar,
-    ):
+    with on_interrupt(ADVICE), Progress("train") as bar:
         run = train(digits, out, settings, resume=resume, progress=training_course(bar))
-    score, untrained = kept_score(run)
-    remark = ", that of the untrained model: no step made it better" if untrained else ""
-    click.echo(f"{run}: trained, best {score_name} on held-out digits {score:.3g}{remark}")
     which = "" if data == MNIST else f" --data {data}"
     where = " --sample" if sample else "" if data_dir is None else f" --data-dir {data_dir}"
-    click.echo(f"next: {next_command} {run}{which}{where}")
+    tell_trained(run, f"{score_name} on held-out digits", f"{next_command} {run}{which}{where}", "model")

@@ -6,8 +6,9 @@ from pathlib import Path
 import click
 
 from .digit_training import THREADS
-from .door import Assignment, BadArgument, KnownName, Names, examples, on_interrupt
+from .door import Assignment, BadArgument, KnownName, Names, examples, on_interrupt, require_picture
 from .progress import Progress, training_course
+from .training import ADVICE, overrides_of, tell_trained, use_threads
 
 FILE = click.argument("file", type=click.Path(path_type=Path), metavar="FILE")
 RUN = click.argument("run", type=click.Path(path_type=Path), metavar="RUN")
@@ -126,25 +127,14 @@ def train_images_command(
     RUN becomes a folder with the settings, the course of the training (metrics.csv), the last and the best
     parameters (safetensors) and the environment.
     """
-    import torch
-
     from pdenca.tasks.images import load_image_experiment, read_series_file, train_images
-    from pdenca.tasks.training_record import kept_score
 
-    if threads is not None:
-        torch.set_num_threads(threads)
-    overrides = dict(assignments)
-    if seed is not None:
-        overrides["seed"] = str(seed)
-    settings = load_image_experiment(model, overrides)
+    use_threads(threads)
+    settings = load_image_experiment(model, overrides_of(assignments, seed))
     series = read_series_file(file)
-    advice = "run the same command with --resume to go on where it stopped"
-    with on_interrupt(advice), Progress("train") as bar:
+    with on_interrupt(ADVICE), Progress("train") as bar:
         run = train_images(series, out, settings, resume=resume, progress=training_course(bar))
-    score, untrained = kept_score(run)
-    remark = ", that of the untrained rule: no step made it better" if untrained else ""
-    click.echo(f"{run}: trained, best mean squared error on the way and held {score:.3g}{remark}")
-    click.echo(f"next: pdenca images evaluate {run} {file}")
+    tell_trained(run, "mean squared error on the way and held", f"pdenca images evaluate {run} {file}")
 
 
 @images_command.command(
@@ -215,7 +205,8 @@ def evaluate_images_command(
     seed: int,
     as_json: bool,
 ) -> None:
-    """Follow the best rule of RUN from the first frame of FILE, hold the last one, damage it again and again.
+    """Follow the best rule of RUN from the first frame of FILE, hold the last one, damage it again and again,
+    each time what it is ten intervals after the last frame's time.
 
     Errors are mean squares over the smallest box around what is seen in the wanted frame.
     """
@@ -303,8 +294,7 @@ def show_images_command(run: Path, file: Path, hold: int, seed: int, png: Path) 
     from pdenca import plots
     from pdenca.tasks.images import draw_strip, load_image_run, read_series_file
 
-    if png.suffix.removeprefix(".").lower() not in plots.FORMATS:
-        raise BadArgument(f"{png.name!r} ends in {png.suffix!r}; expected .png, .pdf or .svg")
+    require_picture(png)
     series = read_series_file(file)
     model, settings = load_image_run(run, series)
     plots.save(draw_strip(model, series, settings.steps_per_interval, hold=hold, seed=seed), png)
@@ -355,8 +345,7 @@ def provoke_images_command(run: Path, file: Path, hold: int, threshold: float, s
     from pdenca import plots
     from pdenca.tasks.images import GOALS, find_change, load_image_run, read_series_file
 
-    if png.suffix.removeprefix(".").lower() not in plots.FORMATS:
-        raise BadArgument(f"{png.name!r} ends in {png.suffix!r}; expected .png, .pdf or .svg")
+    require_picture(png)
     series = read_series_file(file)
     model, settings = load_image_run(run, series)
     found = []

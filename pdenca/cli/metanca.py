@@ -6,8 +6,9 @@ from pathlib import Path
 import click
 
 from .digit_training import SAMPLE, THREADS
-from .door import Assignment, BadArgument, Names, examples, on_interrupt
+from .door import Assignment, BadArgument, Names, examples, on_interrupt, require_picture
 from .progress import Progress, training_course
+from .training import ADVICE, overrides_of, tell_trained, use_threads
 
 DATA_DIR = click.option(
     "--data-dir",
@@ -93,29 +94,19 @@ def train_meta_command(
     RUN becomes a folder with the settings, the course of the training (metrics.csv), the last and the best
     parameters (safetensors) and the environment.
     """
-    import torch
-
     from pdenca.tasks.metanca import load_meta, train_meta
     from pdenca.tasks.metanca.data import load_examples
-    from pdenca.tasks.training_record import kept_score
 
-    if threads is not None:
-        torch.set_num_threads(threads)
-    overrides = dict(assignments)
-    if seed is not None:
-        overrides["seed"] = str(seed)
+    use_threads(threads)
+    overrides = overrides_of(assignments, seed)
     if networks is not None:
         overrides["networks"] = json.dumps(networks)
     settings = load_meta(model, overrides)
     own = load_examples(settings, "train", data_dir, sample=sample)
-    advice = "run the same command with --resume to go on where it stopped"
-    with on_interrupt(advice), Progress("train") as bar:
+    with on_interrupt(ADVICE), Progress("train") as bar:
         run = train_meta(own, out, settings, resume=resume, progress=training_course(bar))
-    score, untrained = kept_score(run)
-    remark = ", that of the untrained rule: no step made it better" if untrained else ""
-    click.echo(f"{run}: trained, best cross-entropy on held-out examples {score:.3g}{remark}")
     where = " --sample" if sample else "" if data_dir is None else f" --data-dir {data_dir}"
-    click.echo(f"next: pdenca metanca evaluate {run}{where}")
+    tell_trained(run, "cross-entropy on held-out examples", f"pdenca metanca evaluate {run}{where}")
 
 
 @metanca_command.command(
@@ -349,8 +340,7 @@ def show_meta_command(
     from pdenca.tasks.metanca.model import writer
     from pdenca.tasks.metanca.training import check_networks, load_meta_run
 
-    if png.suffix.removeprefix(".").lower() not in plots.FORMATS:
-        raise BadArgument(f"{png.name!r} ends in {png.suffix!r}; expected .png, .pdf or .svg")
+    require_picture(png)
     if num_zero_outs and num_zero_outs >= num_updates:
         raise BadArgument(f"{num_zero_outs} zero-outs do not fit in {num_updates} updates")
     model, settings, scale = load_meta_run(run)

@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from .digit_training import DATA, DATA_DIR, SAMPLE, families, train_on_digits, training_options
-from .door import BadArgument, KnownName, examples
+from .door import BadArgument, KnownName, examples, require_picture
 from .progress import Progress
 
 _TRY = "--sample --model memory --set num_steps=40 --set validate_every=20 --set num_valid=200 --out runs/try"
@@ -231,8 +231,7 @@ def show_restorer_command(
     from pdenca.datasets.digits.families import load_family
     from pdenca.tasks.digits.restoration import film_strip, load_restorer
 
-    if png.suffix.removeprefix(".").lower() not in plots.FORMATS:
-        raise BadArgument(f"{png.name!r} ends in {png.suffix!r}; expected .png, .pdf or .svg")
+    require_picture(png)
     model, settings = load_restorer(run)
     digits = load_family(data, "test", data_dir, sample=sample)
     plots.save(film_strip(model, digits, settings.damage, num_digits), png, 200)

@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from .digit_training import DATA, DATA_DIR, SAMPLE
-from .door import BadArgument, examples
+from .door import examples, require_picture
 from .progress import Progress
 
 
@@ -73,8 +73,7 @@ def landscape_command(
     from pdenca.tasks.digits.restoration.landscape import landscape, landscape_figure
     from pdenca.tasks.digits.restoration.pictures import cells_of
 
-    if png.suffix.removeprefix(".").lower() not in plots.FORMATS:
-        raise BadArgument(f"{png.name!r} ends in {png.suffix!r}; expected .png, .pdf or .svg")
+    require_picture(png)
     model, settings = load_restorer(run)
     cells_of(model)  # a wrong RUN is told before anything is fetched
     digits = load_family(data, "test", data_dir, sample=sample)

@@ -6,7 +6,6 @@ from typing import Final, Literal
 
 import pydantic
 
-from pdenca.automaton.rule import ACTIVATIONS
 from pdenca.core import Settings
 from pdenca.training.distances import DistanceSettings
 
@@ -33,12 +32,6 @@ class ImageRuleSettings(Settings):
     activation: Literal["tanh", "relu", "silu"] = "relu"
     spread: float = pydantic.Field(default=0.1, gt=0)
     fire_rate: float = pydantic.Field(default=0.5, gt=0, le=1)
-
-    @pydantic.field_validator("activation")
-    @classmethod
-    def _is_known(cls, name: str) -> str:
-        assert name in ACTIVATIONS, "the choices are those of the rule"
-        return name
 
 
 class ImageSettings(FitSettings):

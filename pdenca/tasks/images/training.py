@@ -18,7 +18,6 @@ from pdenca.training import (
     step_generator,
 )
 from pdenca.training.distances import within
-from pdenca.training.loop import LAST
 
 from ..runs import RunKind, build_fitter
 from .course import follow
@@ -110,9 +109,7 @@ def train_images(
         )
         return course.mean_error
 
-    Training(model, [stage], error, run, progress, checkpoint_seconds, settings.max_seconds).run(
-        resume and (run / LAST).is_file()
-    )
+    Training(model, [stage], error, run, progress, checkpoint_seconds, settings.max_seconds).run(resume)
     return run
 
 
