@@ -1,5 +1,6 @@
 """The default experiment on data of any recipe: trained with every seed, scored beside all baselines."""
 
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 
@@ -9,9 +10,28 @@ from pdenca.datasets import Recipe, generate
 from pdenca.evaluation import EvaluationSettings, load_rows
 from pdenca.tasks.emulation import evaluate_runs, load_experiment, train_emulator
 
+PIECES: Mapping[str, str] = {
+    "stages.0.num_windows": "108",
+    "stages.0.num_steps": "100",
+    "stages.0.validate_every": "100",
+    "stages.1.num_windows": "108",
+    "stages.1.crop": "48",
+    "stages.1.crop_margin": "6",
+    "stages.2.num_windows": "108",
+    "stages.2.crop": "48",
+    "stages.2.crop_margin": "6",
+    "stages.2.num_steps": "4",
+}
+"""Settings for data of 128 x 128 cells: pieces of many frames instead of few whole ones."""
+
 
 def train_and_score(
-    recipe: Recipe, settings: EvaluationSettings, seeds: list[int], folder: Path, clock: Clock
+    recipe: Recipe,
+    settings: EvaluationSettings,
+    seeds: list[int],
+    folder: Path,
+    clock: Clock,
+    overrides: Mapping[str, str] | None = None,
 ) -> list[Scored]:
     """Make a dataset, train the default experiment on it with every seed, return all rows.
 
@@ -21,13 +41,14 @@ def train_and_score(
         seeds: of the training.
         folder: of data, runs and scores.
         clock: remembers what is done.
+        overrides: settings of the experiment that are not those of its file.
     """
     name, data = recipe.name, folder / "data"
     clock.once(f"generate {name}", lambda: generate(recipe, data))
     rows: list[Scored] = []
     for seed in seeds:
         run, scores = folder / f"seed-{seed}" / "mlp", folder / "scores" / f"mlp-{seed}"
-        experiment = load_experiment("mlp", {"seed": str(seed)})
+        experiment = load_experiment("mlp", {**(overrides or {}), "seed": str(seed)})
         clock.once(f"train {name}, seed {seed}", partial(train_emulator, data, run, experiment, resume=True))
         score = partial(evaluate_runs, {"mlp": run}, data, None, settings, scores, with_baselines=False)
         clock.once(f"score {name}, seed {seed}", score)

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from default_rule import PIECES
 from emulation_page import page
 from study import RESULTS, Clock, Committed, Scored, hardware, write_rows
 
@@ -32,19 +33,6 @@ from pdenca.tasks.rivals import RESOLUTION_FLOOR
 from pdenca.tasks.splits import expand_splits
 from pdenca.tasks.training_data import measure_scales
 
-# the frames are large and the sets of parameters many: pieces of many frames instead of few whole ones
-PIECES = {
-    "stages.0.num_windows": "108",
-    "stages.0.num_steps": "100",
-    "stages.0.validate_every": "100",
-    "stages.1.num_windows": "108",
-    "stages.1.crop": "48",
-    "stages.1.crop_margin": "6",
-    "stages.2.num_windows": "108",
-    "stages.2.crop": "48",
-    "stages.2.crop_margin": "6",
-    "stages.2.num_steps": "4",
-}
 MODELS: Mapping[str, Mapping[str, str]] = {
     "mlp": PIECES,
     "polynomial": PIECES,
@@ -153,10 +141,9 @@ class Study:
         self.clock = Clock(out / "seconds.json")
 
     def make_data(self) -> None:
-        """Generate the splits that are stored."""
-        stored = [
-            name for name in GrayScottWellRecipe.available_splits if name in (*SPLITS, "train", "valid")
-        ]
+        """Generate the splits that are stored; the others are made of the test split when they are read."""
+        wanted = ("train", "valid", "test", *self.splits)
+        stored = [name for name in GrayScottWellRecipe.available_splits if name in wanted]
         recipe = GrayScottWellRecipe(**DATA, splits=tuple(stored))
         self.clock.once("generate", lambda: generate(recipe, self.data))
 

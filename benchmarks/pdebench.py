@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from default_rule import train_and_score
+from default_rule import PIECES, train_and_score
 from study import RESULTS, Clock, Scored, choose, table, write_rows
 
 from pdenca.core import write_text
@@ -47,12 +47,12 @@ def main() -> None:
     seeds = [int(text) for text in options.seeds.split(",")]
     clock = Clock(options.out / "seconds.json")
     recipe = RECIPES["fitzhugh-nagumo-pdebench"].parse({**DATA, "splits": ("train", "valid", "test")})
-    rows = train_and_score(recipe, SETTINGS, seeds, options.out, clock)
+    rows = train_and_score(recipe, SETTINGS, seeds, options.out, clock, PIECES)
     facts = {
         "command": "python benchmarks/pdebench.py",
         "seeds": seeds,
         "data": DATA,
-        "settings": json.loads(load_experiment("mlp").to_json()),
+        "settings": json.loads(load_experiment("mlp", PIECES).to_json()),
         "seconds": clock.seconds,
         **environment(),
     }

@@ -54,12 +54,8 @@ def require_cuttable(grid: Grid, num_cells: int) -> None:
     """Refuse pieces of so many cells along each side that cannot be cut out of frames on this grid.
 
     Raises:
-        BadInputError: if the pieces are larger than the frames, or the frames have walls.
+        BadInputError: if the pieces are larger than the frames.
     """
-    if not grid.is_periodic:
-        raise BadInputError(
-            f"pieces are cut out of periodic frames, got boundaries {grid.boundaries}; usual cure: no crop"
-        )
     if num_cells > min(grid.shape):
         raise BadInputError(
             f"pieces of {num_cells} cells cannot be cut out of frames of {min(grid.shape)}; usual cure: a "
@@ -74,10 +70,12 @@ def cut_at_random(
     num_cells: int,
     generator: torch.Generator,
 ) -> tuple[Float[Tensor, "window time channel *cut"], dict[str, Tensor]]:
-    """Cut a smaller square (cube) out of every window, each at a random place of the periodic box.
+    """Cut a smaller square (cube) out of every window, each at a random place.
 
     Large frames hold more of the same; many small pieces of different trajectories teach more for the same
     number of cells. What flows in through the cut edges is unknown, so a strip along them must not be scored.
+    Along a periodic axis a piece may lie across the edge of the frame; between walls it lies inside, and a
+    wall it touches counts as one of its cut edges.
 
     Arguments:
         frames: windows of periodic frames.
@@ -87,12 +85,15 @@ def cut_at_random(
         generator: chooses the places.
 
     Raises:
-        BadInputError: if the pieces are larger than the frames, or the frames have walls, across which
-            pieces would be put together of what does not belong together.
+        BadInputError: if the pieces are larger than the frames.
     """
     require_cuttable(grid, num_cells)
     space = frames.shape[3:]
-    places = [[int(torch.randint(cells, (1,), generator=generator)) for cells in space] for _ in frames]
+    num_places = [
+        cells if boundary == "periodic" else cells - num_cells + 1
+        for cells, boundary in zip(space, grid.boundaries, strict=True)
+    ]
+    places = [[int(torch.randint(count, (1,), generator=generator)) for count in num_places] for _ in frames]
 
     def cut(values: Tensor) -> Tensor:
         axes = tuple(range(-len(space), 0))

@@ -31,11 +31,21 @@ def test_pieces_are_pieces(generator):
         cut_at_random(frames, context, grid, 9, generator)
 
 
-def test_nothing_is_cut_or_turned_across_walls(generator):
+def test_between_walls_pieces_lie_inside(generator):
+    frames = torch.arange(8.0 * 8.0).view(1, 1, 1, 8, 8)
+    channel = Grid((8, 8), (1.0, 1.0), ("periodic", "no-flux"))
+    corners = set()
+    for _ in range(200):
+        piece = cut_at_random(frames, {}, channel, 5, generator)[0][0, 0, 0]
+        assert torch.equal(piece[0], torch.arange(5.0) + piece[0, 0])  # never put together across the wall
+        corners.add(divmod(int(piece[0, 0]), 8))
+    assert {row for row, _ in corners} == set(range(8))
+    assert {column for _, column in corners} == set(range(4))
+
+
+def test_nothing_is_turned_across_walls(generator):
     frames = torch.rand(2, 3, 1, 8, 8, generator=generator)
     channel = Grid((8, 8), (1.0, 1.0), ("periodic", "no-flux"))
-    with pytest.raises(BadInputError, match="pieces are cut out of periodic frames"):
-        cut_at_random(frames, {}, channel, 5, generator)
     with pytest.raises(BadInputError, match="exchange axes of different spacing or boundary"):
         turned_at_random(frames, {}, channel, D4, generator)
     assert turned_at_random(frames, {}, channel, D2, generator)[0].shape == frames.shape
