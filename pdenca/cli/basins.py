@@ -6,7 +6,8 @@ from pathlib import Path
 import click
 
 from .digit_training import DATA, DATA_DIR, SAMPLE
-from .door import BadArgument, examples
+from .door import examples
+from .options import AS_JSON, PNG, RUN, seed_of
 from .progress import Progress
 
 
@@ -18,7 +19,7 @@ from .progress import Progress
         "pdenca digits restore basins runs/memory --judge runs/digits --starts 300 --png basins.png",
     ),
 )
-@click.argument("run", type=click.Path(path_type=Path), metavar="RUN")
+@RUN
 @DATA
 @DATA_DIR
 @SAMPLE
@@ -47,9 +48,9 @@ from .progress import Progress
     metavar="N",
     help="How far each is followed: steps, or with a gate from one of its corrections to the next.",
 )
-@click.option("--seed", type=int, default=0, show_default=True, metavar="N", help="Of starts and damage.")
-@click.option("--png", type=click.Path(path_type=Path), metavar="FILE", help="A picture (also .pdf, .svg).")
-@click.option("--json", "as_json", is_flag=True, help="Print the numbers as JSON.")
+@seed_of("starts and damage")
+@PNG
+@AS_JSON
 def basins_command(
     run: Path,
     data: str,
@@ -72,8 +73,6 @@ def basins_command(
     from pdenca.tasks.digits.judging import check_classes
     from pdenca.tasks.digits.restoration import census_figure, describe_census, load_restorer, take_census
 
-    if png is not None and png.suffix.removeprefix(".").lower() not in plots.FORMATS:
-        raise BadArgument(f"{png.name!r} ends in {png.suffix!r}; expected .png, .pdf or .svg")
     model, settings = load_restorer(run)
     reader = load_classifier(judge)
     digits = load_family(data, "test", data_dir, sample=sample)

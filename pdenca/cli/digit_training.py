@@ -6,7 +6,8 @@ from typing import Any
 
 import click
 
-from .door import Assignment, KnownName, on_interrupt
+from .door import KnownName, on_interrupt
+from .options import RESUME, RUN_OUT, THREADS, Decorator, all_of, setting
 from .progress import Progress, training_course
 from .training import ADVICE, overrides_of, tell_trained, use_threads
 
@@ -39,13 +40,9 @@ SAMPLE = click.option(
     is_flag=True,
     help="Use the 1,000 training and 500 test digits that come with pdenca, or 520 and 260 letters.",
 )
-THREADS = click.option(
-    "--threads", type=click.IntRange(min=1), metavar="N", help="Threads of the processor; default: all."
-)
-Command = Callable[..., None]
 
 
-def training_options(*, model: str, models: str, seeds: str, example: str) -> Callable[[Command], Command]:
+def training_options(*, model: str, models: str, seeds: str, example: str) -> Decorator:
     """Return the options of a training on digits.
 
     Arguments:
@@ -54,34 +51,17 @@ def training_options(*, model: str, models: str, seeds: str, example: str) -> Ca
         seeds: what the seed decides.
         example: of another setting.
     """
-    options = (
+    return all_of(
         DATA,
         DATA_DIR,
-        click.option(
-            "--out", required=True, type=click.Path(path_type=Path), metavar="RUN", help="Folder of the run."
-        ),
+        RUN_OUT,
         click.option("--model", default=model, show_default=True, metavar="NAME", help=models),
         click.option("--seed", type=int, metavar="N", help=seeds),
-        click.option(
-            "--set",
-            "assignments",
-            type=Assignment(),
-            multiple=True,
-            help=f"Any other setting, e.g. {example}.",
-        ),
-        click.option(
-            "--resume", is_flag=True, help="Continue the run in RUN; the result is the same bit for bit."
-        ),
+        setting(example),
+        RESUME,
         SAMPLE,
         THREADS,
     )
-
-    def decorate(command: Command) -> Command:
-        for option in reversed(options):
-            command = option(command)
-        return command
-
-    return decorate
 
 
 def train_on_digits(

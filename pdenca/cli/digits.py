@@ -8,6 +8,7 @@ import click
 
 from .digit_training import DATA, DATA_DIR, SAMPLE, train_on_digits, training_options
 from .door import examples
+from .options import AS_JSON, RUN
 from .progress import Progress
 
 if TYPE_CHECKING:
@@ -85,7 +86,7 @@ def train_classifier_command(**flags: Any) -> None:  # noqa: ANN401  # those of 
         "pdenca digits classify evaluate runs/digits --data-dir mnist --json",
     ),
 )
-@click.argument("run", type=click.Path(path_type=Path), metavar="RUN")
+@RUN
 @DATA
 @DATA_DIR
 @SAMPLE
@@ -97,7 +98,7 @@ def train_classifier_command(**flags: Any) -> None:  # noqa: ANN401  # those of 
     metavar="N",
     help="Find the spectral radius at the equilibria of so many digits.",
 )
-@click.option("--json", "as_json", is_flag=True, help="Print the numbers as JSON.")
+@AS_JSON
 def evaluate_classifier_command(
     run: Path, data: str, data_dir: Path | None, sample: bool, spectra: int, as_json: bool
 ) -> None:

@@ -175,14 +175,6 @@ def find_modules_here() -> None:
         sys.path.append(here)
 
 
-def require_picture(path: Path) -> None:
-    """Refuse a picture of a kind that cannot be written, before any work is done for it."""
-    from pdenca.plots import FORMATS
-
-    if path.suffix.removeprefix(".").lower() not in FORMATS:
-        raise BadArgument(f"{path.name!r} ends in {path.suffix!r}; expected .png, .pdf or .svg")
-
-
 def unknown(what: str, name: str, known: Iterable[str]) -> str:
     """Say that a name is unknown, which one is nearest and which there are."""
     names = list(known)

@@ -5,6 +5,7 @@ from pathlib import Path
 import click
 
 from .door import BadArgument, examples
+from .options import PictureFile, seed_of
 from .progress import console
 
 
@@ -34,11 +35,11 @@ from .progress import console
     metavar="SHARE",
     help="What is left of a rate below this share is not worth another term.",
 )
-@click.option("--seed", type=int, default=0, show_default=True, metavar="N", help="Of the choice of cells.")
+@seed_of("the choice of cells")
 @click.option("--json", "json_file", type=click.Path(path_type=Path), metavar="FILE", help="Write all of it.")
 @click.option(
     "--figure",
-    type=click.Path(path_type=Path),
+    type=PictureFile(),
     metavar="FILE",
     help="Kernels and their errors, .png/.pdf/.svg.",
 )
@@ -59,15 +60,13 @@ def explain_command(
     """
     from pdenca.core import write_text
     from pdenca.evaluation import ResultsTable
-    from pdenca.plots import FORMATS, save
+    from pdenca.plots import save
     from pdenca.tasks.explanation import data_of, describe, draw, explain, single_run, to_json
     from pdenca.tasks.models import load_run
     from pdenca.tasks.pretrained import load_pretrained
 
     if (run is None) == (pretrained is None):
         raise BadArgument("expected either RUN or --pretrained NAME, and not both")
-    if figure is not None and figure.suffix.removeprefix(".").lower() not in FORMATS:
-        raise BadArgument(f"{figure.name!r} ends in {figure.suffix!r}; expected .png, .pdf or .svg")
     if pretrained is not None:
         emulator = load_pretrained(pretrained)
     else:

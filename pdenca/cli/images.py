@@ -5,13 +5,12 @@ from pathlib import Path
 
 import click
 
-from .digit_training import THREADS
-from .door import Assignment, BadArgument, KnownName, Names, examples, on_interrupt, require_picture
+from .door import BadArgument, KnownName, Names, examples, on_interrupt
+from .options import AS_JSON, REQUIRED_PNG, RESUME, RUN, RUN_OUT, THREADS, seed_of, setting
 from .progress import Progress, training_course
 from .training import ADVICE, overrides_of, tell_trained, use_threads
 
 FILE = click.argument("file", type=click.Path(path_type=Path), metavar="FILE")
-RUN = click.argument("run", type=click.Path(path_type=Path), metavar="RUN")
 HOLD = click.option(
     "--hold",
     type=click.IntRange(min=1),
@@ -20,9 +19,7 @@ HOLD = click.option(
     metavar="N",
     help="Steps for which the last frame is held.",
 )
-SEED = click.option(
-    "--seed", type=int, default=0, show_default=True, metavar="N", help="Of firing and of damage."
-)
+SEED = seed_of("firing and of damage")
 
 
 def _drawings() -> list[str]:
@@ -69,9 +66,7 @@ def images_command() -> None:
     metavar="N",
     help="Along each side.",
 )
-@click.option(
-    "--seed", type=int, default=0, show_default=True, metavar="N", help="Of the pattern; the first picture."
-)
+@seed_of("the pattern; the first picture")
 def draw_command(name: str, out: Path, num_frames: int, num_cells: int, seed: int) -> None:
     """Draw pictures that turn into each other, the same after a single cell (sprout), a branching pattern
     that grows, or the same with the noise and the drift of a microscope.
@@ -93,9 +88,7 @@ def draw_command(name: str, out: Path, num_frames: int, num_cells: int, seed: in
     ),
 )
 @FILE
-@click.option(
-    "--out", required=True, type=click.Path(path_type=Path), metavar="RUN", help="Folder of the run."
-)
+@RUN_OUT
 @click.option(
     "--model",
     default="pictures",
@@ -104,14 +97,8 @@ def draw_command(name: str, out: Path, num_frames: int, num_cells: int, seed: in
     help="pictures or growth; or a TOML file like theirs.",
 )
 @click.option("--seed", type=int, metavar="N", help="Of the rule, pool, noise, damage and firing.")
-@click.option(
-    "--set",
-    "assignments",
-    type=Assignment(),
-    multiple=True,
-    help="Any other setting, e.g. rule.fire_rate=1.0 or steps_per_interval=48.",
-)
-@click.option("--resume", is_flag=True, help="Continue the run in RUN; the result is the same bit for bit.")
+@setting("rule.fire_rate=1.0 or steps_per_interval=48")
+@RESUME
 @THREADS
 def train_images_command(
     file: Path,
@@ -192,7 +179,7 @@ def train_images_command(
     help="Without the smallest share P of its weights.",
 )
 @SEED
-@click.option("--json", "as_json", is_flag=True, help="Print the numbers as JSON.")
+@AS_JSON
 def evaluate_images_command(
     run: Path,
     file: Path,
@@ -282,19 +269,12 @@ def evaluate_images_command(
 @FILE
 @HOLD
 @SEED
-@click.option(
-    "--png",
-    required=True,
-    type=click.Path(path_type=Path),
-    metavar="FILE",
-    help="A picture (also .pdf, .svg).",
-)
+@REQUIRED_PNG
 def show_images_command(run: Path, file: Path, hold: int, seed: int, png: Path) -> None:
     """Draw the frames of FILE above what the best rule of RUN shows at their times, and while it holds."""
     from pdenca import plots
     from pdenca.tasks.images import draw_strip, load_image_run, read_series_file
 
-    require_picture(png)
     series = read_series_file(file)
     model, settings = load_image_run(run, series)
     plots.save(draw_strip(model, series, settings.steps_per_interval, hold=hold, seed=seed), png)
@@ -328,13 +308,7 @@ def show_images_command(run: Path, file: Path, hold: int, seed: int, png: Path) 
     help="Mean squared error above which the outcome is broken.",
 )
 @SEED
-@click.option(
-    "--png",
-    required=True,
-    type=click.Path(path_type=Path),
-    metavar="FILE",
-    help="A picture of the starts (also .pdf, .svg).",
-)
+@REQUIRED_PNG
 def provoke_images_command(run: Path, file: Path, hold: int, threshold: float, seed: int, png: Path) -> None:
     """Look by gradients for the start that is changed least and breaks the outcome, and for the one that is
     changed most and does not.
@@ -345,7 +319,6 @@ def provoke_images_command(run: Path, file: Path, hold: int, threshold: float, s
     from pdenca import plots
     from pdenca.tasks.images import GOALS, find_change, load_image_run, read_series_file
 
-    require_picture(png)
     series = read_series_file(file)
     model, settings = load_image_run(run, series)
     found = []

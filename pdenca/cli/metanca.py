@@ -5,8 +5,9 @@ from pathlib import Path
 
 import click
 
-from .digit_training import SAMPLE, THREADS
-from .door import Assignment, BadArgument, Names, examples, on_interrupt, require_picture
+from .digit_training import SAMPLE
+from .door import BadArgument, Names, examples, on_interrupt
+from .options import AS_JSON, REQUIRED_PNG, RESUME, RUN, RUN_OUT, THREADS, seed_of, setting
 from .progress import Progress, training_course
 from .training import ADVICE, overrides_of, tell_trained, use_threads
 
@@ -29,9 +30,7 @@ SAMPLES = click.option(
 STEPS = click.option(
     "--steps", "num_steps", type=click.IntRange(min=1), metavar="N", help="Local steps; default: as trained."
 )
-SEED = click.option(
-    "--seed", type=int, default=0, show_default=True, metavar="N", help="Of starts and firing."
-)
+SEED = seed_of("starts and firing")
 
 
 @click.group(
@@ -55,9 +54,7 @@ def metanca_command() -> None:
         "pdenca metanca train --model mnist-14 --sample --set num_steps=40 --out runs/try",
     ),
 )
-@click.option(
-    "--out", required=True, type=click.Path(path_type=Path), metavar="RUN", help="Folder of the run."
-)
+@RUN_OUT
 @click.option(
     "--model",
     default="iris",
@@ -67,14 +64,8 @@ def metanca_command() -> None:
 )
 @click.option("--networks", type=Names("network"), metavar="A,B", help="Trained on these, e.g. 784-30-10.")
 @click.option("--seed", type=int, metavar="N", help="Of the rule, held-out examples, starts and batches.")
-@click.option(
-    "--set",
-    "assignments",
-    type=Assignment(),
-    multiple=True,
-    help="Any other setting, e.g. num_steps=2000 or rule.num_hidden=16.",
-)
-@click.option("--resume", is_flag=True, help="Continue the run in RUN; the result is the same bit for bit.")
+@setting("num_steps=2000 or rule.num_hidden=16")
+@RESUME
 @DATA_DIR
 @SAMPLE
 @THREADS
@@ -118,7 +109,7 @@ def train_meta_command(
         "pdenca metanca evaluate runs/learner --taught iris",
     ),
 )
-@click.argument("run", type=click.Path(path_type=Path), metavar="RUN")
+@RUN
 @click.option(
     "--networks", type=Names("network"), metavar="A,B", help="To write; default: those of the training."
 )
@@ -141,7 +132,7 @@ def train_meta_command(
 @SEED
 @DATA_DIR
 @SAMPLE
-@click.option("--json", "as_json", is_flag=True, help="Print the numbers as JSON.")
+@AS_JSON
 def evaluate_meta_command(
     run: Path,
     networks: tuple[str, ...] | None,
@@ -217,7 +208,7 @@ def evaluate_meta_command(
     short_help="Write networks to a file.",
     epilog=examples("pdenca metanca sample runs/iris 4-15-3 --out networks.safetensors"),
 )
-@click.argument("run", type=click.Path(path_type=Path), metavar="RUN")
+@RUN
 @click.argument("network")
 @click.option(
     "--samples",
@@ -282,7 +273,7 @@ def sample_meta_command(
         "pdenca metanca show runs/iris 4-10-3 --updates 300 --zero-outs 10 --png recovery.png",
     ),
 )
-@click.argument("run", type=click.Path(path_type=Path), metavar="RUN")
+@RUN
 @click.argument("network")
 @click.option(
     "--updates",
@@ -314,13 +305,7 @@ def sample_meta_command(
 @SEED
 @DATA_DIR
 @SAMPLE
-@click.option(
-    "--png",
-    required=True,
-    type=click.Path(path_type=Path),
-    metavar="FILE",
-    help="A picture (also .pdf, .svg).",
-)
+@REQUIRED_PNG
 def show_meta_command(
     run: Path,
     network: str,
@@ -340,7 +325,6 @@ def show_meta_command(
     from pdenca.tasks.metanca.model import writer
     from pdenca.tasks.metanca.training import check_networks, load_meta_run
 
-    require_picture(png)
     if num_zero_outs and num_zero_outs >= num_updates:
         raise BadArgument(f"{num_zero_outs} zero-outs do not fit in {num_updates} updates")
     model, settings, scale = load_meta_run(run)

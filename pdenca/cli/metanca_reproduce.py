@@ -5,9 +5,9 @@ from typing import Literal, cast
 
 import click
 
-from .door import examples, on_interrupt
-from .progress import Progress
-from .studies import study_options, study_settings
+from .door import examples
+from .studies import run_study, study_options, study_settings
+from .training import use_threads
 
 QUICK = {
     "seeds": [0],
@@ -48,27 +48,15 @@ def reproduce_meta_command(
     What is in DIR already is kept, so the same command goes on with what was cut short. At the end, and after
     every part, DIR has metanca.md, a page, metanca.json with all numbers, and pictures of long courses.
     """
-    import torch
-
     from pdenca.datasets.tables import Examples
     from pdenca.tasks.metanca import MetaSettings
     from pdenca.tasks.metanca.data import load_examples
     from pdenca.tasks.metanca.reproduction import MetaReproductionSettings, reproduce_meta
 
-    if threads is not None:
-        torch.set_num_threads(threads)
+    use_threads(threads)
     settings = MetaReproductionSettings.parse(study_settings(QUICK if quick else None, seeds, parts=parts))
 
     def load(about: MetaSettings, split: str) -> Examples:
         return load_examples(about, cast(Literal["train", "test"], split), data_dir, sample=sample)
 
-    with on_interrupt("run the same command again to go on where it stopped"), Progress("reproduce") as bar:
-        page = reproduce_meta(
-            out,
-            settings,
-            load,
-            keep=keep,
-            progress=lambda phase, done, total, message: bar.update(done, total, f"{phase} {message}"),
-        )
-    click.echo(page.read_text(encoding="utf-8"), nl=False)
-    click.echo(f"\n{page}")
+    run_study(lambda tell: reproduce_meta(out, settings, load, keep=keep, progress=tell))

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import click
 
-from .door import BadArgument, KnownName, examples
+from .door import KnownName, examples
+from .options import PictureFile
 from .progress import Progress
 
 FIGURES = ("frames", "errors", "spectra", "kernels", "symmetry", "training")
@@ -33,7 +34,7 @@ _moved = click.option(
     "-o",
     "--output",
     required=True,
-    type=click.Path(path_type=Path),
+    type=PictureFile(),
     metavar="FILE",
     help="Ends in .png, .pdf or .svg.",
 )
@@ -60,11 +61,9 @@ def plot_command(
 
     All but `kernels` and `training` need an evaluated RUN (`pdenca evaluate`).
     """
-    from pdenca.plots import FORMATS, save
+    from pdenca.plots import save
     from pdenca.tasks.figures import Choice, Subject, draw
 
-    if output.suffix.removeprefix(".").lower() not in FORMATS:  # before the work, not after it
-        raise BadArgument(f"{output.name!r} ends in {output.suffix!r}; expected .png, .pdf or .svg")
     save(draw(figure, Subject(run, data), Choice(split, regime, field, model)), output, dpi)
     click.echo(f"{output}: {figure}")
 

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import click
 
-from .door import Names, examples, on_interrupt
-from .progress import Progress
-from .studies import study_options, study_settings
+from .door import Names, examples
+from .studies import run_study, study_options, study_settings
+from .training import use_threads
 
 
 @click.command(
@@ -45,14 +45,11 @@ def reproduce_command(
     every part, DIR has digits-restore.md, a page with the published numbers and claims beside ours, and
     digits-restore.json with all numbers.
     """
-    import torch
-
     from pdenca.datasets.digits import Digits
     from pdenca.datasets.digits.families import load_family
     from pdenca.tasks.digits.reproduction import ReproductionSettings, reproduce
 
-    if threads is not None:
-        torch.set_num_threads(threads)
+    use_threads(threads)
     told = study_settings(QUICK if quick else None, seeds, parts=parts, models=models)
     settings = ReproductionSettings.parse(told)
     folders = {"mnist": data_dir, "letters": letters_dir}
@@ -60,16 +57,7 @@ def reproduce_command(
     def load(family: str, split: str) -> Digits:
         return load_family(family, split, folders[family], sample=sample)
 
-    with on_interrupt("run the same command again to go on where it stopped"), Progress("reproduce") as bar:
-        page = reproduce(
-            out,
-            settings,
-            load,
-            keep=keep,
-            progress=lambda phase, done, total, message: bar.update(done, total, f"{phase} {message}"),
-        )
-    click.echo(page.read_text(encoding="utf-8"), nl=False)
-    click.echo(f"\n{page}")
+    run_study(lambda tell: reproduce(out, settings, load, keep=keep, progress=tell))
 
 
 QUICK = {

@@ -8,7 +8,8 @@ from typing import Any
 import click
 
 from .digit_training import DATA, DATA_DIR, SAMPLE, families, train_on_digits, training_options
-from .door import BadArgument, KnownName, examples, require_picture
+from .door import BadArgument, KnownName, examples
+from .options import AS_JSON, REQUIRED_PNG, RUN
 from .progress import Progress
 
 _TRY = "--sample --model memory --set num_steps=40 --set validate_every=20 --set num_valid=200 --out runs/try"
@@ -124,7 +125,7 @@ def train_restorer_command(
 @click.option(
     "--steps", type=click.IntRange(min=1), metavar="N", help="Run models made of cells for N steps."
 )
-@click.option("--json", "as_json", is_flag=True, help="Print the numbers as JSON.")
+@AS_JSON
 def evaluate_restorers_command(
     runs: tuple[Path, ...],
     data: str,
@@ -203,7 +204,7 @@ def evaluate_restorers_command(
     short_help="Draw how digits are restored.",
     epilog=examples("pdenca digits restore show runs/memory --png film.png"),
 )
-@click.argument("run", type=click.Path(path_type=Path), metavar="RUN")
+@RUN
 @DATA
 @DATA_DIR
 @SAMPLE
@@ -216,13 +217,7 @@ def evaluate_restorers_command(
     metavar="N",
     help="The first N test digits.",
 )
-@click.option(
-    "--png",
-    required=True,
-    type=click.Path(path_type=Path),
-    metavar="FILE",
-    help="A picture (also .pdf, .svg).",
-)
+@REQUIRED_PNG
 def show_restorer_command(
     run: Path, data: str, data_dir: Path | None, sample: bool, num_digits: int, png: Path
 ) -> None:
@@ -231,7 +226,6 @@ def show_restorer_command(
     from pdenca.datasets.digits.families import load_family
     from pdenca.tasks.digits.restoration import film_strip, load_restorer
 
-    require_picture(png)
     model, settings = load_restorer(run)
     digits = load_family(data, "test", data_dir, sample=sample)
     plots.save(film_strip(model, digits, settings.damage, num_digits), png, 200)

@@ -5,7 +5,8 @@ from pathlib import Path
 import click
 
 from .digit_training import DATA, DATA_DIR, SAMPLE
-from .door import examples, require_picture
+from .door import examples
+from .options import REQUIRED_PNG, RUN
 from .progress import Progress
 
 
@@ -17,7 +18,7 @@ from .progress import Progress
         "pdenca digits restore landscape runs/memory --digits 0 1 2 --points 65 --png landscape.pdf",
     ),
 )
-@click.argument("run", type=click.Path(path_type=Path), metavar="RUN")
+@RUN
 @DATA
 @DATA_DIR
 @SAMPLE
@@ -45,13 +46,7 @@ from .progress import Progress
     metavar="N",
     help="After so many rounds, each up to a correction by the gate, a path ends.",
 )
-@click.option(
-    "--png",
-    required=True,
-    type=click.Path(path_type=Path),
-    metavar="FILE",
-    help="A picture (also .pdf, .svg).",
-)
+@REQUIRED_PNG
 def landscape_command(
     run: Path,
     data: str,
@@ -73,7 +68,6 @@ def landscape_command(
     from pdenca.tasks.digits.restoration.landscape import landscape, landscape_figure
     from pdenca.tasks.digits.restoration.pictures import cells_of
 
-    require_picture(png)
     model, settings = load_restorer(run)
     cells_of(model)  # a wrong RUN is told before anything is fetched
     digits = load_family(data, "test", data_dir, sample=sample)
@@ -101,7 +95,7 @@ def landscape_command(
         "pdenca digits restore regrow runs/memory --wound 0.5 --steps 60 --digits 6 --movie regrow.mp4",
     ),
 )
-@click.argument("run", type=click.Path(path_type=Path), metavar="RUN")
+@RUN
 @DATA
 @DATA_DIR
 @SAMPLE

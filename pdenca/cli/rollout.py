@@ -6,6 +6,7 @@ from typing import Any
 import click
 
 from .door import Assignment, BadArgument, examples, numbers, on_interrupt, plain_value
+from .options import PNG, PictureFile
 from .progress import Progress
 
 ENDINGS = (".hdf5", ".h5", ".npz")
@@ -84,11 +85,9 @@ OF_MADE = (
     help="An option of the initial state.",
 )
 @click.option("--truth", is_flag=True, help="Solve the reference beside it and print the errors.")
-@click.option("--png", type=click.Path(path_type=Path), metavar="FILE", help="A picture (also .pdf, .svg).")
+@PNG
 @click.option("--movie", type=click.Path(path_type=Path), metavar="FILE", help="Ends in .mp4, .gif or .webp.")
-@click.option(
-    "--kymograph", type=click.Path(path_type=Path), metavar="FILE", help="The middle line over time."
-)
+@click.option("--kymograph", type=PictureFile(), metavar="FILE", help="The middle line over time.")
 def rollout_command(
     run: Path | None,
     pretrained: str | None,
@@ -154,16 +153,13 @@ def _roll_out_freely(
 ) -> None:
     import torch
 
-    from pdenca.plots import FORMATS, movie_format
+    from pdenca.plots import movie_format
     from pdenca.tasks.explanation import single_run
     from pdenca.tasks.free_rollout import DEFAULT_FRAMES, free_rollout
     from pdenca.tasks.models import load_run
     from pdenca.tasks.pretrained import load_pretrained
 
     png, movie, kymograph = values["png"], values["movie"], values["kymograph"]
-    for path in (png, kymograph):
-        if path is not None and path.suffix.removeprefix(".").lower() not in FORMATS:
-            raise BadArgument(f"{path.name!r} ends in {path.suffix!r}; expected .png, .pdf or .svg")
     if movie is not None:
         movie_format(movie)
     parameters = numbers(values["assignments"])

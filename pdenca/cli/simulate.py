@@ -16,6 +16,7 @@ from .door import (
     on_interrupt,
     plain_value,
 )
+from .options import PNG, PictureFile, seed_of
 from .progress import Progress
 
 
@@ -102,12 +103,10 @@ def _list_equations(context: click.Context, parameter: click.Parameter, value: b
     metavar="N",
     help="Of the processor; more pay from about 512 x 512 cells.",
 )
-@click.option("--seed", type=int, default=0, show_default=True, metavar="N", help="Of the initial state.")
-@click.option("--png", type=click.Path(path_type=Path), metavar="FILE", help="A picture (also .pdf, .svg).")
+@seed_of("the initial state")
+@PNG
 @click.option("--movie", type=click.Path(path_type=Path), metavar="FILE", help="Ends in .mp4, .gif or .webp.")
-@click.option(
-    "--kymograph", type=click.Path(path_type=Path), metavar="FILE", help="The middle line over time."
-)
+@click.option("--kymograph", type=PictureFile(), metavar="FILE", help="The middle line over time.")
 @click.option(
     "-o", "--output", type=click.Path(path_type=Path), metavar="FILE", help="A .hdf5 file like a dataset's."
 )
@@ -134,16 +133,13 @@ def simulate_command(
     """
     import torch
 
-    from pdenca.plots import FORMATS, movie_format
+    from pdenca.plots import movie_format
     from pdenca.tasks.simulation import CHOOSES_STEPS, run_simulation, starting_values
 
     if time_step is not None and method in CHOOSES_STEPS:
         raise BadArgument(f"--method {method} picks its own steps; --time-step goes with the other methods")
     if tolerance is not None and method not in CHOOSES_STEPS:
         raise BadArgument(f"--method {method} has fixed steps; --tolerance goes with auto and adaptive")
-    for path in (png, kymograph):
-        if path is not None and path.suffix.removeprefix(".").lower() not in FORMATS:
-            raise BadArgument(f"{path.name!r} ends in {path.suffix!r}; expected .png, .pdf or .svg")
     if movie is not None:
         movie_format(movie)
     if output is not None and output.suffix not in (".hdf5", ".h5"):

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from .door import Assignment, BadArgument, Names, examples, find_modules_here, numbers, on_interrupt
+from .options import PNG
 from .progress import Progress
 
 if TYPE_CHECKING:
@@ -71,7 +72,7 @@ OF_EQUATION = ("preset", "assignments", "num_cells", "spacing", "boundary", "sta
     "-o", "--output", type=click.Path(path_type=Path), metavar="FILE", help="The patterns, as .npz."
 )
 @click.option("--json", "table", type=click.Path(path_type=Path), metavar="FILE", help="All numbers.")
-@click.option("--png", type=click.Path(path_type=Path), metavar="FILE", help="A picture (also .pdf, .svg).")
+@PNG
 def steady_command(
     what: str,
     output: Path | None,
@@ -89,10 +90,6 @@ def steady_command(
     """
     if output is not None and output.suffix != ".npz":
         raise BadArgument(f"{output.name!r} ends in {output.suffix!r}; expected .npz")
-    from pdenca.plots import FORMATS
-
-    if png is not None and png.suffix.removeprefix(".").lower() not in FORMATS:
-        raise BadArgument(f"{png.name!r} ends in {png.suffix!r}; expected .png, .pdf or .svg")
     is_run = Path(what).is_dir()
     for parameter in click.get_current_context().command.params:
         misplaced = parameter.name in (OF_EQUATION if is_run else OF_RUN)

@@ -6,13 +6,16 @@ from typing import Any
 
 import click
 
-from .digit_training import SAMPLE, THREADS
-from .door import BadArgument, Names
+from .digit_training import SAMPLE
+from .door import BadArgument, Names, on_interrupt
+from .options import THREADS, Decorator, all_of
+from .progress import Progress
 
-Command = Callable[..., None]
+Tell = Callable[[str, float | int, float | int, str], None]
+"""Told the phase, how far it is, of how much, and what else there is to say."""
 
 
-def study_options(*, parts: str, table: str, sample: str | None = None) -> Callable[[Command], Command]:
+def study_options(*, parts: str, table: str, sample: str | None = None) -> Decorator:
     """Return the options of a study.
 
     Arguments:
@@ -21,7 +24,7 @@ def study_options(*, parts: str, table: str, sample: str | None = None) -> Calla
         sample: what --sample uses; by default what it does for digits.
     """
     path = click.Path(path_type=Path)
-    options = (
+    return all_of(
         click.option("--out", required=True, type=path, metavar="DIR", help="Folder of runs and results."),
         click.option("--seeds", type=Names("seed"), metavar="0,1,2", help="Of training; default: 0,1,2."),
         click.option("--parts", type=Names("part"), metavar="A,B", help=f"Some of {parts}; default: all."),
@@ -46,13 +49,6 @@ def study_options(*, parts: str, table: str, sample: str | None = None) -> Calla
         THREADS,
     )
 
-    def decorate(command: Command) -> Command:
-        for option in reversed(options):
-            command = option(command)
-        return command
-
-    return decorate
-
 
 def study_settings(
     quick: dict[str, Any] | None, seeds: tuple[str, ...] | None, **names: tuple[str, ...] | None
@@ -74,3 +70,15 @@ def study_settings(
             raise BadArgument(f"got the seeds {','.join(seeds)}; expected whole numbers, e.g. 0,1,2")
         told["seeds"] = [int(seed) for seed in seeds]
     return told
+
+
+def run_study(work: Callable[[Tell], Path]) -> None:
+    """Do a study and print its page.
+
+    Arguments:
+        work: takes whom to tell how far it is, and returns the page's file.
+    """
+    with on_interrupt("run the same command again to go on where it stopped"), Progress("reproduce") as bar:
+        page = work(lambda phase, done, total, message: bar.update(done, total, f"{phase} {message}"))
+    click.echo(page.read_text(encoding="utf-8"), nl=False)
+    click.echo(f"\n{page}")

@@ -4,8 +4,10 @@ from pathlib import Path
 
 import click
 
-from .door import Assignment, BadArgument, Names, examples, on_interrupt
+from .door import BadArgument, Names, examples, on_interrupt
+from .options import RESUME, RUN_OUT, THREADS, setting
 from .progress import Progress, training_course
+from .training import ADVICE, overrides_of, tell_trained, use_threads
 
 MODES = {"rollout": "mlp", "equilibrium": "steady"}
 """Mode -> the model that is trained if none is named."""
@@ -23,9 +25,7 @@ MODES = {"rollout": "mlp", "equilibrium": "steady"}
     ),
 )
 @click.argument("data", type=click.Path(path_type=Path), metavar="DIR")
-@click.option(
-    "--out", required=True, type=click.Path(path_type=Path), metavar="RUN", help="Folder of the run."
-)
+@RUN_OUT
 @click.option(
     "--mode",
     type=click.Choice(tuple(MODES)),
@@ -41,17 +41,9 @@ MODES = {"rollout": "mlp", "equilibrium": "steady"}
 )
 @click.option("--seed", type=int, metavar="N", help="Of initial weights, windows, noise and masks.")
 @click.option("--regimes", type=Names("regime"), metavar="A,B", help="Train on these only; default: all.")
-@click.option(
-    "--set",
-    "assignments",
-    type=Assignment(),
-    multiple=True,
-    help="Any other setting, e.g. model.radius=2 or stages.0.num_steps=20.",
-)
-@click.option("--resume", is_flag=True, help="Continue the run in RUN; the result is the same bit for bit.")
-@click.option(
-    "--threads", type=click.IntRange(min=1), metavar="N", help="Threads of the processor; default: all."
-)
+@setting("model.radius=2 or stages.0.num_steps=20")
+@RESUME
+@THREADS
 @click.option(
     "--compile",
     "compile_steps",
@@ -75,26 +67,16 @@ def train_command(
     RUN becomes a folder with the settings, the course of the training (metrics.csv), the last and the best
     parameters (safetensors) and the environment.
     """
-    import torch
-
     from pdenca.tasks.emulation import load_experiment, train_emulator
-    from pdenca.tasks.training_record import kept_score
 
-    if threads is not None:
-        torch.set_num_threads(threads)
-    overrides = dict(assignments)
-    if seed is not None:
-        overrides["seed"] = str(seed)
-    settings = load_experiment(model or MODES[mode or "rollout"], overrides)
+    use_threads(threads)
+    settings = load_experiment(model or MODES[mode or "rollout"], overrides_of(assignments, seed))
     if mode is not None and settings.validation != mode:
         raise BadArgument(
             f"--mode {mode} with --model {model}, whose best model is chosen by its {settings.validation}; "
             f"expected --mode {settings.validation}, or --set validation={mode}"
         )
-    with (
-        on_interrupt("run the same command with --resume to go on where it stopped"),
-        Progress("train") as bar,
-    ):
+    with on_interrupt(ADVICE), Progress("train") as bar:
         run = train_emulator(
             data,
             out,
@@ -104,8 +86,5 @@ def train_command(
             progress=training_course(bar),
             compile_steps=compile_steps,
         )
-    score, untrained = kept_score(run)
-    remark = ", that of the untrained model: no step made it better" if untrained else ""
-    click.echo(f"{run}: trained, best validation score {score:.3g}{remark}")
     command = "steady" if settings.validation == "equilibrium" else "evaluate"
-    click.echo(f"next: pdenca {command} {run} --data {data}")
+    tell_trained(run, "validation score", f"pdenca {command} {run} --data {data}", "model")
