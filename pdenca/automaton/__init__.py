@@ -27,7 +27,7 @@ from .rule import (
     Standardised,
     TransportReaction,
 )
-from .update import Increment, Replace, Saturate, Update
+from .update import Increment, Leaky, Replace, Saturate, Update
 from .vector_kernels import GatedRule, VectorKernels
 from .weight_perception import WeightAttention, WeightPerception
 
@@ -55,6 +55,7 @@ __all__ = [
     "LayeredMLP",
     "Lesson",
     "LessonPerception",
+    "Leaky",
     "LocalRule",
     "NormalisedMixing",
     "ParameterAffineMLP",

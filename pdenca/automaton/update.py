@@ -54,6 +54,34 @@ class Increment(Update):
         return state + (change if mask is None else change * mask)
 
 
+class Leaky(Update):
+    """next = (1 - leak) · state + time_step · proposal where the cell fires, the old state elsewhere.
+
+    What no proposal renews decays. With bounded proposals the state stays within ``1 / leak`` times their
+    bound for ever, and it rests where ``leak · state = time_step · proposal``.
+
+    Arguments:
+        leak: share of the state that a step forgets, in (0, 1]; 1 with a time step of 1 is :class:`Replace`.
+        fire_rate: as everywhere.
+
+    Raises:
+        BadInputError: if one of them is out of range.
+
+    Source: Jaeger et al., Neural Networks 20 (2007) 335, eq. 4, where the units are called leaky integrators.
+    """
+
+    def __init__(self, leak: float, fire_rate: float = 1.0) -> None:
+        super().__init__(fire_rate)
+        if not 0 < leak <= 1:
+            raise BadInputError(f"the leak must be above 0 and at most 1, got {leak}")
+        self.leak = leak
+
+    def forward(self, state: Tensor, proposal: Tensor, mask: Tensor | None, time_step: float) -> Tensor:
+        """Return the next state."""
+        change = proposal * time_step - self.leak * state
+        return state + (change if mask is None else change * mask)
+
+
 class Replace(Update):
     """next = proposal where the cell fires, the old state elsewhere; the time step plays no role."""
 

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from pdenca.automaton import Increment, Replace, Saturate
+from pdenca.automaton import Increment, Leaky, Replace, Saturate
 from pdenca.core import BadInputError
 from pdenca.solvers import Grid
 
@@ -23,6 +23,22 @@ def test_replace_takes_the_proposal_where_a_cell_fires():
     mask = (torch.rand(1, 4, 4, 1) < 0.5).float()
     assert torch.equal(Replace()(state, proposal, None, 0.25), proposal)
     assert torch.equal(Replace(0.5)(state, proposal, mask, 9.0), torch.where(mask > 0, proposal, state))
+
+
+def test_a_leaky_state_forgets_and_stays_bounded():
+    state, proposal = torch.randn(2, 1, 4, 4, 3, dtype=torch.float64)
+    mask = (torch.rand(1, 4, 4, 1) < 0.5).double()
+    torch.testing.assert_close(Leaky(0.2)(state, proposal, None, 0.5), 0.8 * state + 0.5 * proposal)
+    found = Leaky(0.2, 0.5)(state, proposal, mask, 0.5)
+    torch.testing.assert_close(found, torch.where(mask > 0, 0.8 * state + 0.5 * proposal, state))
+    torch.testing.assert_close(Leaky(1.0)(state, proposal, None, 1.0), Replace()(state, proposal, None, 1.0))
+    driven = 100 * state
+    for _ in range(200):
+        driven = Leaky(0.2)(driven, proposal.tanh(), None, 1.0)
+    torch.testing.assert_close(driven, proposal.tanh() / 0.2)
+    for leak in (0.0, 1.5):
+        with pytest.raises(BadInputError, match="leak must be above 0 and at most 1"):
+            Leaky(leak)
 
 
 def test_saturated_states_stay_within_one_and_remember_a_sign():

@@ -12,6 +12,7 @@ from pdenca.automaton import (
     FeedForward,
     HiddenChannels,
     Increment,
+    Leaky,
     LayeredMLP,
     Lesson,
     LessonPerception,
@@ -161,7 +162,7 @@ def build_rule(settings: WeightRuleSettings, image_shape: tuple[int, ...], seed:
     return Automaton(
         perception,
         rule,
-        Increment(settings.fire_rate),
+        Leaky(settings.leak, settings.fire_rate) if settings.leak else Increment(settings.fire_rate),
         HiddenChannels(1, settings.num_hidden),
         context_names=names,
     )

@@ -36,6 +36,8 @@ class WeightRuleSettings(Settings):
         units: of the rule's hidden layers.
         activation: of the rule, ``tanh``, ``relu`` or ``silu``.
         output: ``linear``, or ``tanh``, which bounds what one step can do.
+        leak: share of its state that a weight forgets whenever it is updated, so that only what the rule
+            renews lasts and nothing can grow for ever; 0: none.
         fire_rate: chance of a weight to be updated in a step.
         num_steps: local steps that write a network.
         biases: whether the networks have any.
@@ -56,6 +58,7 @@ class WeightRuleSettings(Settings):
     units: tuple[pydantic.PositiveInt, ...] = pydantic.Field(default=(32, 32), min_length=1)
     activation: Literal["tanh", "relu", "silu"] = "silu"
     output: Literal["linear", "tanh"] = "tanh"
+    leak: float = pydantic.Field(default=0.0, ge=0, le=1)
     fire_rate: float = pydantic.Field(default=0.8, gt=0, le=1)
     num_steps: pydantic.PositiveInt = 10
     biases: bool = True
