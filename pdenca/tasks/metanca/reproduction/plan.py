@@ -13,6 +13,9 @@ Part = Literal["folds", "signals", "stability", "robustness", "architectures", "
 PARTS: Final[tuple[Part, ...]] = get_args(Part)
 
 POOL: Final = {"pool_size": "32", "num_samples": "8"}
+LEAK: Final = {"rule.leak": "0.5"}
+AGEING: Final = {**POOL, **LEAK, "fresh_share": "0.125"}
+"""Fewer samples begin anew, so that states grow older."""
 MODELS: Final[Mapping[str, tuple[str, Mapping[str, str]]]] = {
     "irises": ("iris", {}),
     "irises, alone": ("iris", {"rule.perception": "alone"}),
@@ -20,6 +23,9 @@ MODELS: Final[Mapping[str, tuple[str, Mapping[str, str]]]] = {
     "irises, no codes": ("iris", {"rule.codes": "none", "rule.hidden_spread": "1.0"}),
     "irises, pool": ("iris", POOL),
     "irises, pool, zeroed": ("iris", {**POOL, "num_damaged": "3"}),
+    "irises, leak": ("iris", LEAK),
+    "irises, leak, pool": ("iris", AGEING),
+    "irises, leak, pool, zeroed": ("iris", {**AGEING, "num_damaged": "3"}),
     "one network": ("mnist-14", {"networks": '["196-30-10"]'}),
     "two networks": ("mnist-14", {"networks": '["196-10", "196-30-10"]'}),
     "four networks": ("mnist-14", {}),
@@ -40,6 +46,9 @@ OF_RIVALS: Final = "four networks"
 LEARNER: Final = "learner"
 TAUGHT: Final[tuple[Data, ...]] = ("mnist-14", "letters-14", "iris")
 """What a rule of learning is shown; it was trained on the first, in other orders of pixels and classes."""
+
+LASTING: Final = tuple(name for name in MODELS if name == "irises" or "pool" in name or "leak" in name)
+"""Rules that go on for long: with a pool and without, with weights that forget and without."""
 
 UNSEEN: Final = ("4-15-3", "4-10-5-3", "4-10-10-10-3")
 """Networks of irises that no rule is trained on: another width, another order, another depth."""

@@ -28,6 +28,7 @@ from .plan import (
     BETWEEN,
     COPIED,
     FOLLOWED,
+    LASTING,
     LEARNER,
     MODELS,
     NUM_ZERO_OUTS,
@@ -130,7 +131,7 @@ class _Work:
     def stability(self) -> None:
         """Go on with local updates for long."""
         for seed in self.settings.seeds:
-            for model in ("irises", "irises, pool", "irises, pool, zeroed"):
+            for model in LASTING:
                 key: Key = {"part": "stability", "model": model, "seed": seed}
                 every = max(1, self.settings.num_updates // LOOKS)
                 self._follow(key, self.run(model, seed), self.settings.num_updates, every, ())
@@ -139,7 +140,7 @@ class _Work:
         """Zero a layer and other weights again and again."""
         places = tuple(10 + BETWEEN * number for number in range(NUM_ZERO_OUTS))
         for seed in self.settings.seeds:
-            for model in ("irises", "irises, pool", "irises, pool, zeroed"):
+            for model in LASTING:
                 key: Key = {"part": "robustness", "model": model, "seed": seed}
                 self._follow(key, self.run(model, seed), places[-1] + BETWEEN, 1, places)
 
