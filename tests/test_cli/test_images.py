@@ -4,8 +4,9 @@ import json
 
 import pytest
 
-SMALL = ("rule.num_hidden=2", "rule.num_units=6", "steps_per_interval=3", "hold_steps=4", "num_copies=2")
-QUICK = ("num_steps=2", "validate_every=1", "validated_hold=4", *SMALL)
+RULE = ("rule.num_hidden=2", "rule.num_units=6", "rule.leak=0")
+SMALL = ("steps_per_interval=3", "hold_steps=4", "num_copies=2")
+QUICK = ("num_steps=2", "validate_every=1", "validated_hold=4", *RULE, *SMALL)
 SETTINGS = tuple(part for setting in QUICK for part in ("--set", setting))
 
 

@@ -158,7 +158,7 @@ def test_damage_is_done_where_something_is_seen(damage, series):
 
 
 def test_a_rule_that_does_nothing_does_not_grow_back(series):
-    rule = build_image_rule(load_image_experiment("pictures", QUICK), series)
+    rule = build_image_rule(load_image_experiment("pictures", {**QUICK, "rule.leak": "0"}), series)
     state = rule.codec.lift(series.frames[:, 2:])
     found = regrow(rule, series, state, num_trials=23, steps=(2, 4))
     assert found.before == 0

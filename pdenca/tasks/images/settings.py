@@ -23,6 +23,7 @@ class ImageRuleSettings(Settings):
         num_units: of the rule's hidden layer.
         activation: of that layer.
         spread: standard deviation of its weights at the start.
+        leak: share of its state that a cell forgets whenever it acts; keeps what is held from drifting; 0: none.
         fire_rate: chance of a cell to act in a step; 1: all cells, always.
     """
 
@@ -31,6 +32,7 @@ class ImageRuleSettings(Settings):
     num_units: pydantic.PositiveInt = 80
     activation: Literal["tanh", "relu", "silu"] = "relu"
     spread: float = pydantic.Field(default=0.1, gt=0)
+    leak: float = pydantic.Field(default=0.1, ge=0, le=1)
     fire_rate: float = pydantic.Field(default=0.5, gt=0, le=1)
 
 

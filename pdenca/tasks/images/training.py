@@ -6,7 +6,7 @@ from typing import Final
 
 import torch
 
-from pdenca.automaton import Automaton, FixedKernels, HiddenChannels, Increment, PointwiseMLP
+from pdenca.automaton import Automaton, FixedKernels, HiddenChannels, Increment, Leaky, PointwiseMLP
 from pdenca.core import BadInputError
 from pdenca.training import (
     Fitter,
@@ -28,7 +28,7 @@ KIND: Final = RunKind(ImageSettings, "a rule for a series of images", "pdenca im
 
 
 def build_image_rule(settings: ImageSettings, series: Series) -> Automaton:
-    """Build an automaton for these images, which does nothing yet.
+    """Build an automaton for these images, whose rule proposes nothing yet.
 
     Arguments:
         settings: of the rule, and the seed.
@@ -53,7 +53,7 @@ def build_image_rule(settings: ImageSettings, series: Series) -> Automaton:
     return Automaton(
         perception,
         local,
-        Increment(rule.fire_rate),
+        Leaky(rule.leak, rule.fire_rate) if rule.leak else Increment(rule.fire_rate),
         HiddenChannels(observed, rule.num_hidden),
         steps_per_frame=settings.steps_per_interval,
     )
