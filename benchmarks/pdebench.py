@@ -26,6 +26,13 @@ from pdenca.tasks.emulation import environment, load_experiment
 
 DATA = {"num_trajectories": 9, "num_valid_trajectories": 2, "num_test_trajectories": 32}
 SETTINGS = EvaluationSettings(num_given=10, windows=((1, 1), (6, 12), (13, 30), (1, 91)), example_frames=())
+EXPERIMENT: Mapping[str, str] = {
+    **PIECES,
+    # the truth was made on these very cells: there are no shorter waves that noise would have to guard
+    # against. Chosen by validation after derivative matching: noise .001 gives .0034, .0001 gives .00059,
+    # none .00041 (seed 0)
+    **{f"stages.{number}.noise": "0" for number in range(3)},
+}
 WINDOWS = tuple(window_label(*window) for window in SETTINGS.windows)
 PUBLISHED = {
     "U-Net, as PDEBench trained it": 0.84,
@@ -47,12 +54,12 @@ def main() -> None:
     seeds = [int(text) for text in options.seeds.split(",")]
     clock = Clock(options.out / "seconds.json")
     recipe = RECIPES["fitzhugh-nagumo-pdebench"].parse({**DATA, "splits": ("train", "valid", "test")})
-    rows = train_and_score(recipe, SETTINGS, seeds, options.out, clock, PIECES)
+    rows = train_and_score(recipe, SETTINGS, seeds, options.out, clock, EXPERIMENT)
     facts = {
         "command": "python benchmarks/pdebench.py",
         "seeds": seeds,
         "data": DATA,
-        "settings": json.loads(load_experiment("mlp", PIECES).to_json()),
+        "settings": json.loads(load_experiment("mlp", EXPERIMENT).to_json()),
         "seconds": clock.seconds,
         **environment(),
     }
@@ -69,10 +76,10 @@ def page(rows: list[Scored], facts: Mapping[str, Any]) -> str:
         f"Made by `{facts['command']}` from `pdebench.csv`; {facts['processor']}, {facts['threads']} thread, "
         f"torch {facts['torch']}; {sum(facts['seconds'].values()) / 60:.0f} minutes of work.",
         "",
-        f"The default experiment on {facts['data']['num_trajectories']} trajectories, tested on "
-        f"{facts['data']['num_test_trajectories']} others; ten frames given, 91 predicted. nRMSE, mean over "
-        "trajectories, fields and frames; median over the training seeds, in brackets the smallest and "
-        "largest.",
+        f"The default experiment without noise, on {facts['data']['num_trajectories']} trajectories, "
+        f"tested on {facts['data']['num_test_trajectories']} others; ten frames given, 91 predicted. "
+        "nRMSE, mean over trajectories, fields and frames; median over the training seeds, in brackets the "
+        "smallest and largest.",
         "",
         *table(choose(rows, metric="pdebench_nrmse", regime="all"), WINDOWS),
         "",

@@ -11,7 +11,7 @@ from pdenca.tasks.metanca import load_meta
 from pdenca.tasks.metanca.data import load_examples
 from pdenca.tasks.metanca.reproduction import STEM, MetaReproductionSettings, reproduce_meta
 from pdenca.tasks.metanca.reproduction.page import page
-from pdenca.tasks.metanca.reproduction.plan import MODELS, RIVALS, TAUGHT, UNSEEN, architectures
+from pdenca.tasks.metanca.reproduction.plan import LASTING, MODELS, RIVALS, TAUGHT, UNSEEN, architectures
 
 QUICK = MetaReproductionSettings.parse(
     {
@@ -43,7 +43,7 @@ def test_parts_are_measured_and_told(made):
     assert "## Robustness" in text
     assert "4-10-3, updated 12 times" in text
     content = json.loads((made / f"{STEM}.json").read_text())
-    assert len(content["results"]) == 6
+    assert len(content["results"]) == 2 * len(LASTING)
     course = next(item["found"] for item in content["results"] if item["key"]["part"] == "robustness")
     assert course["updates"] == list(range(111))
     assert course["zero_outs"][:3] == [10, 15, 20]

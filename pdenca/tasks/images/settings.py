@@ -23,7 +23,8 @@ class ImageRuleSettings(Settings):
         num_units: of the rule's hidden layer.
         activation: of that layer.
         spread: standard deviation of its weights at the start.
-        leak: share of its state that a cell forgets whenever it acts; keeps what is held from drifting; 0: none.
+        leak: share of its state that a cell forgets whenever it acts, which keeps what is held from
+            drifting; 0: none.
         fire_rate: chance of a cell to act in a step; 1: all cells, always.
     """
 

@@ -99,7 +99,8 @@ def _stability(own: Sequence[Measured]) -> list[str]:
         "",
         f"{FOLLOWED}, updated {longest:,} times: after how many updates the test cross-entropy is least, how "
         "many more it stays within 10 % of that (medians of the samples), and accuracy after 10 updates, and "
-        "at the end.",
+        "at the end. *pool*: samples begin where earlier ones ended; *zeroed*: some of them damaged; *leak*: "
+        "a weight forgets half of its state whenever it is updated, which the published rule does not.",
         "",
         "| rule | least after | within 10 % for | accuracy, % | at the end | worst sample at the end |",
         "|---|---:|---:|---:|---:|---:|",

@@ -12,18 +12,19 @@ from ..settings import Data
 Part = Literal["folds", "signals", "stability", "robustness", "architectures", "learning"]
 PARTS: Final[tuple[Part, ...]] = get_args(Part)
 
-POOL: Final = {"pool_size": "32", "num_samples": "8"}
-LEAK: Final = {"rule.leak": "0.5"}
-AGEING: Final = {**POOL, **LEAK, "fresh_share": "0.125"}
+PUBLISHED: Final = {"rule.leak": "0.0"}
+"""The abstract's weights forget nothing."""
+POOL: Final = {**PUBLISHED, "pool_size": "32", "num_samples": "8"}
+AGEING: Final = {"pool_size": "32", "num_samples": "8", "fresh_share": "0.125"}
 """Fewer samples begin anew, so that states grow older."""
 MODELS: Final[Mapping[str, tuple[str, Mapping[str, str]]]] = {
-    "irises": ("iris", {}),
-    "irises, alone": ("iris", {"rule.perception": "alone"}),
-    "irises, attention": ("iris", {"rule.perception": "attention"}),
-    "irises, no codes": ("iris", {"rule.codes": "none", "rule.hidden_spread": "1.0"}),
+    "irises": ("iris", PUBLISHED),
+    "irises, alone": ("iris", {**PUBLISHED, "rule.perception": "alone"}),
+    "irises, attention": ("iris", {**PUBLISHED, "rule.perception": "attention"}),
+    "irises, no codes": ("iris", {**PUBLISHED, "rule.codes": "none", "rule.hidden_spread": "1.0"}),
     "irises, pool": ("iris", POOL),
     "irises, pool, zeroed": ("iris", {**POOL, "num_damaged": "3"}),
-    "irises, leak": ("iris", LEAK),
+    "irises, leak": ("iris", {}),
     "irises, leak, pool": ("iris", AGEING),
     "irises, leak, pool, zeroed": ("iris", {**AGEING, "num_damaged": "3"}),
     "one network": ("mnist-14", {"networks": '["196-30-10"]'}),
