@@ -15,6 +15,7 @@ from .evaluate import evaluate_command
 from .explain import explain_command
 from .generate import generate_command
 from .images import images_command
+from .images_reproduce import reproduce_images_command
 from .import_images import import_images_command
 from .letters import letters_command
 from .metanca import metanca_command
@@ -75,6 +76,7 @@ restore_command.add_command(regrow_command)
 restore_command.add_command(basins_command)
 digits_command.add_command(reproduce_command)
 metanca_command.add_command(reproduce_meta_command)
+images_command.add_command(reproduce_images_command)
 
 
 def main() -> None:

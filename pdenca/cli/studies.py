@@ -15,15 +15,25 @@ Tell = Callable[[str, float | int, float | int, str], None]
 """Told the phase, how far it is, of how much, and what else there is to say."""
 
 
-def study_options(*, parts: str, table: str, sample: str | None = None) -> Decorator:
+def study_options(*, parts: str, table: str, sample: str | None = None, mnist: bool = True) -> Decorator:
     """Return the options of a study.
 
     Arguments:
         parts: names of the parts, for the help.
         table: name of the file with all numbers.
         sample: what --sample uses; by default what it does for digits.
+        mnist: whether it needs MNIST at all.
     """
     path = click.Path(path_type=Path)
+    data = (
+        click.option(
+            "--data-dir",
+            type=path,
+            metavar="DIR",
+            help="Folder with MNIST's four IDX files; default: the variable PDENCA_DATA, or else the cache.",
+        ),
+        SAMPLE if sample is None else click.option("--sample", is_flag=True, help=sample),
+    )
     return all_of(
         click.option("--out", required=True, type=path, metavar="DIR", help="Folder of runs and results."),
         click.option("--seeds", type=Names("seed"), metavar="0,1,2", help="Of training; default: 0,1,2."),
@@ -39,13 +49,7 @@ def study_options(*, parts: str, table: str, sample: str | None = None) -> Decor
             is_flag=True,
             help="A few steps and starts: to see that all works, not to measure.",
         ),
-        click.option(
-            "--data-dir",
-            type=path,
-            metavar="DIR",
-            help="Folder with MNIST's four IDX files; default: the variable PDENCA_DATA, or else the cache.",
-        ),
-        SAMPLE if sample is None else click.option("--sample", is_flag=True, help=sample),
+        *(data if mnist else ()),
         THREADS,
     )
 

@@ -1,7 +1,19 @@
 """Long studies made of measurements: each is made once and kept, tables can be carried on elsewhere."""
 
+from .in_parts import in_parts
 from .measured import Key, Measured, of_part, spread
 from .measuring import Measuring, by_count
 from .table import NOTHING, Table, read_table
 
-__all__ = ["NOTHING", "Key", "Measured", "Measuring", "Table", "by_count", "of_part", "read_table", "spread"]
+__all__ = [
+    "NOTHING",
+    "Key",
+    "Measured",
+    "Measuring",
+    "Table",
+    "by_count",
+    "in_parts",
+    "of_part",
+    "read_table",
+    "spread",
+]

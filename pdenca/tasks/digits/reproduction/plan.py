@@ -73,7 +73,7 @@ class ReproductionSettings(Settings):
         judge_overrides: settings of every judge, likewise.
     """
 
-    parts: tuple[Part, ...] = PARTS
+    parts: tuple[Part, ...] = pydantic.Field(default=PARTS, min_length=1)
     seeds: tuple[int, ...] = pydantic.Field((0, 1, 2), min_length=1)
     models: tuple[str, ...] = tuple(MODELS)
     num_starts: int = pydantic.Field(default=1000, ge=6)

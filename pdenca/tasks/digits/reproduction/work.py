@@ -9,7 +9,7 @@ from pdenca.core import BadInputError
 from pdenca.datasets.digits import Digits
 from pdenca.training.loop import LAST
 
-from ...measuring import NOTHING, Key, Measuring, Table, by_count, read_table
+from ...measuring import NOTHING, Key, Measuring, Table, by_count, in_parts, read_table
 from ...phases import Progress, Tell, tell_training
 from ..classifier import DigitClassifier
 from ..classify import load_classifier, train_classifier, with_classes_of
@@ -80,11 +80,8 @@ def reproduce(
         NonFiniteError: if training keeps diverging.
     """
     kept = NOTHING if keep is None else read_table(keep, courses())
-    path, work = out / f"{STEM}.md", _Work(out, settings, load, kept, progress)
-    for part in settings.parts:
-        work.parts[part]()
-        path = work.write()
-    return path
+    work = _Work(out, settings, load, kept, progress)
+    return in_parts(work.parts, settings.parts, work.write)
 
 
 class _Work:

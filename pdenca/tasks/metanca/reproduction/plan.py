@@ -85,7 +85,7 @@ class MetaReproductionSettings(Settings):
         overrides: settings of every rule, for a shorter course: dotted place -> value as text.
     """
 
-    parts: tuple[Part, ...] = PARTS
+    parts: tuple[Part, ...] = pydantic.Field(default=PARTS, min_length=1)
     seeds: tuple[int, ...] = pydantic.Field(default=(0, 1, 2), min_length=1)
     fold_seeds: tuple[int, ...] = pydantic.Field(default=tuple(range(10)), min_length=1)
     num_samples: int = pydantic.Field(default=100, ge=2)

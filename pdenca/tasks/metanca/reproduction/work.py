@@ -13,7 +13,7 @@ from pdenca.core import BadInputError
 from pdenca.datasets.tables import Examples, Standardising
 from pdenca.training.loop import LAST
 
-from ...measuring import NOTHING, Key, Measuring, Table, by_count, read_table
+from ...measuring import NOTHING, Key, Measuring, Table, by_count, in_parts, read_table
 from ...phases import Progress, Tell, tell_training
 from ..baselines import train_by_gradients
 from ..course import Course, follow
@@ -79,11 +79,8 @@ def reproduce_meta(
         NonFiniteError: if training keeps diverging.
     """
     kept = NOTHING if keep is None else read_table(keep, courses())
-    path, work = out / f"{STEM}.md", _Work(out, settings, load, kept, progress)
-    for part in settings.parts:
-        work.parts[part]()
-        path = work.write()
-    return path
+    work = _Work(out, settings, load, kept, progress)
+    return in_parts(work.parts, settings.parts, work.write)
 
 
 class _Work:

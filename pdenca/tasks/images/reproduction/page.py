@@ -1,0 +1,224 @@
+"""The page of what was measured, with the goals beside."""
+
+import statistics
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from ...measuring import Measured, of_part, spread
+from .plan import BACK, CHANGES, HELD, LOOKS, MODELS, PARTS, REACHED, SHARE
+
+
+def page(results: Sequence[Measured], facts: Mapping[str, Any]) -> str:
+    """Return the page as markdown."""
+    seeds = sorted({item.key["seed"] for item in results})
+    cells = facts["settings"]["num_cells"]
+    lines = [
+        "# Series of images",
+        "",
+        f"Made by `{facts['command']}`; every number stands in `image-series.json`. {facts['processor']}, "
+        f"{facts['threads']} thread, torch {facts['torch']}; {sum(facts['seconds'].values()) / 60:.0f} "
+        f"minutes of work. Training seeds: {', '.join(map(str, seeds))}.",
+        "",
+        f"One rule passes through the frames of a series on {cells} x {cells} cells and holds the last one. "
+        "Errors are mean squares over the smallest box around what is seen in the wanted frame; firing masks "
+        "are not those of training. Of seeds the median [smallest, largest].",
+        "",
+        *_courses(of_part(results, "courses"), facts),
+        *_regrowth(of_part(results, "regrowth")),
+        *_symmetry(of_part(results, "symmetry")),
+        *_starts(of_part(results, "starts")),
+        *_changes(of_part(results, "changes")),
+        *_pruning(of_part(results, "pruning")),
+        *_missing(results),
+    ]
+    return "\n".join(lines).rstrip() + "\n"
+
+
+def _missing(results: Sequence[Measured]) -> list[str]:
+    missing = [part for part in PARTS if not of_part(results, part)]
+    return [f"Not measured yet: {', '.join(missing)}."] if missing else []
+
+
+def _by_model(own: Sequence[Measured]) -> dict[str, list[Mapping[str, Any]]]:
+    """Return what was found of every rule, in the order of the plan."""
+    found: dict[str, list[Mapping[str, Any]]] = {}
+    for item in sorted(own, key=lambda item: list(MODELS).index(item.key["model"])):
+        found.setdefault(item.key["model"], []).append(item.found)
+    return found
+
+
+def _courses(own: Sequence[Measured], facts: Mapping[str, Any]) -> list[str]:
+    if not own:
+        return []
+    lines = [
+        "## Reach and hold",
+        "",
+        "Largest error of the frames at their times, and of the last one while it is held; beside them what "
+        "the first frame would score if nothing were done. *Reached*: seeds whose frames all are within "
+        f"{REACHED:g} at their times; *held*: those whose last frame stays within {HELD:g}.",
+        "",
+        "| rule | parameters | minutes | at the frames' times | held | longest hold, steps | nothing done "
+        "| reached | held |",
+        "|---|---:|---:|---:|---:|---:|---:|---:|---:|",
+    ]
+    for name, group in _by_model(own).items():
+        reached = [max(_at_times(item)) for item in group]
+        held = [max(_held(item)) for item in group]
+        still = [max(item["nothing_done"]) for item in group]
+        minutes = [
+            seconds / 60
+            for phase, seconds in facts["seconds"].items()
+            if phase.startswith("train ") and phase.removeprefix("train ").rpartition("-")[0] == name
+        ]
+        longest = group[0]["steps"][-1] - group[0]["steps"][len(_at_times(group[0])) - 1]
+        lines.append(
+            f"| {name} | {group[0]['parameters']:,} | {spread(minutes, '{:.1f}')} "
+            f"| {spread(reached, '{:.2g}')} | {spread(held, '{:.2g}')} | {longest:,} "
+            f"| {statistics.median(still):.2g} | {_share(reached, REACHED)} | {_share(held, HELD)} |"
+        )
+    strips = [
+        f"![{name}](image-series-{name.replace(', ', '-').replace(' ', '-')}.png)" for name in _by_model(own)
+    ]
+    return [*lines, "", "Above what should be seen, below what is:", "", *_spaced(strips)]
+
+
+def _at_times(found: Mapping[str, Any]) -> list[float]:
+    """Return the errors at the frames' own times."""
+    last = max(found["wanted"])
+    return [float(error) for error in found["errors"][:last]]
+
+
+def _held(found: Mapping[str, Any]) -> list[float]:
+    """Return the errors of the last frame from its time on."""
+    last = max(found["wanted"])
+    return [float(error) for error in found["errors"][last - 1 :]]
+
+
+def _share(errors: Sequence[float], limit: float) -> str:
+    return f"{sum(error <= limit for error in errors)} of {len(errors)}"
+
+
+def _spaced(blocks: Sequence[str]) -> list[str]:
+    return [line for block in blocks for line in (block, "")]
+
+
+def _regrowth(own: Sequence[Measured]) -> list[str]:
+    if not own:
+        return []
+    lines = [
+        "## Regrowth",
+        "",
+        f"A disc with {100 * SHARE:g} % of what is seen is damaged at random places and random times of the "
+        f"hold. Errors before and after, medians of the trials; *back*: share of them below {BACK:g} after "
+        f"{LOOKS[-1]} steps.",
+        "",
+        "| rule | damage | trials | before, worst | right after | after "
+        + " | ".join(map(str, LOOKS))
+        + " | back, % |",
+        "|---|---|---:|---:|---:|" + "---:|" * len(LOOKS) + "---:|",
+    ]
+    damages = dict.fromkeys(item.key["damage"] for item in own)
+    for damage in damages:
+        for name, group in _by_model([item for item in own if item.key["damage"] == damage]).items():
+            looks = zip(*(item["errors"] for item in group), strict=True)
+            cells = [
+                str(group[0]["trials"]),
+                spread([item["before"] for item in group], "{:.2g}"),
+                spread([item["hurt"] for item in group], "{:.2g}"),
+                *(f"{statistics.median(errors):.2g}" for errors in looks),
+                spread([100 * item["back"] for item in group], "{:.0f}"),
+            ]
+            lines.append(f"| {name} | {damage} | " + " | ".join(cells) + " |")
+    return [*lines, "", "![error after damage](image-series-regrowth.png)", ""]
+
+
+def _symmetry(own: Sequence[Measured]) -> list[str]:
+    if not own:
+        return []
+    groups = _by_model(own)
+    lines = [
+        "## Turned, mirrored, shifted",
+        "",
+        "The first frame is moved, and errors are counted from frames moved alike: largest at the frames' "
+        "times; after 1,000 steps of holding. Rules were trained on frames as they are. *isotropic*: a rule "
+        "that sees the length of gradients only, and so looks the same turned and mirrored.",
+        "",
+        "| first frame | " + " | ".join(f"{name}: times | held" for name in groups) + " |",
+        "|---|" + "---:|---:|" * len(groups),
+    ]
+    first = next(iter(groups.values()))[0]
+    at_times = max(first["wanted"])
+    for moved in first["errors"]:
+        cells = []
+        for group in groups.values():
+            cells.append(spread([max(item["errors"][moved][:at_times]) for item in group], "{:.2g}"))
+            cells.append(spread([item["errors"][moved][-1] for item in group], "{:.2g}"))
+        lines.append(f"| {moved} | " + " | ".join(cells) + " |")
+    return [*lines, "", "![error of moved frames](image-series-symmetry.png)", ""]
+
+
+def _starts(own: Sequence[Measured]) -> list[str]:
+    if not own:
+        return []
+    lines = [
+        "## Other starts",
+        "",
+        "Rules of pictures know one outcome: its error after 1,000 steps of holding. Rules of growth begin "
+        "with other series of their kind and are compared with what these become. *Nothing done*: the start "
+        "itself.",
+        "",
+        "| rule | start | error | nothing done |",
+        "|---|---|---:|---:|",
+    ]
+    for name, group in _by_model(own).items():
+        for start in group[0]["starts"]:
+            found = [item["starts"][start] for item in group]
+            lines.append(
+                f"| {name} | {start} | {spread([item['end'] for item in found], '{:.2g}')} "
+                f"| {spread([item['nothing_done'] for item in found], '{:.2g}')} |"
+            )
+    return [*lines, ""]
+
+
+def _changes(own: Sequence[Measured]) -> list[str]:
+    told = [item for item in own if "refused" not in item.found]
+    if not own:
+        return []
+    lines = [
+        "## The smallest change that breaks",
+        "",
+        "Looked for by gradients, so neither is proven the smallest or largest there is. Sizes are relative "
+        "to the first frame; errors of the outcome with the firing that the search knew, with other firing, "
+        "and after a random change of that size.",
+        "",
+        "| rule | change | size | error | other firing | random change |",
+        "|---|---|---:|---:|---:|---:|",
+    ]
+    for name, group in _by_model(told).items():
+        for goal, words in CHANGES.items():
+            cells = [
+                spread([item[goal][number] for item in group], "{:.2g}")
+                for number in ("size", "error", "again", "random")
+            ]
+            lines.append(f"| {name} | {words} | " + " | ".join(cells) + " |")
+    refused = len(own) - len(told)
+    note = [f"Of {refused} seeds the outcome is not reached, so that there is nothing to break.", ""]
+    return [*lines, "", *(note if refused else [])]
+
+
+def _pruning(own: Sequence[Measured]) -> list[str]:
+    if not own:
+        return []
+    shares = own[0].found["shares"]
+    lines = [
+        "## Fewer weights",
+        "",
+        "Mean error on the way and held for 100 steps, without the smallest weights.",
+        "",
+        "| rule | " + " | ".join(f"{100 * share:g} %" for share in shares) + " |",
+        "|---|" + "---:|" * len(shares),
+    ]
+    for name, group in _by_model(own).items():
+        errors = zip(*(item["errors"] for item in group), strict=True)
+        lines.append(f"| {name} | " + " | ".join(spread(list(values), "{:.2g}") for values in errors) + " |")
+    return [*lines, "", "![error of pruned rules](image-series-pruning.png)", ""]

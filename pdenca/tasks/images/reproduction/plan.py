@@ -1,0 +1,98 @@
+"""What is trained and measured."""
+
+from collections.abc import Mapping
+from typing import Final, Literal, NamedTuple, get_args
+
+import pydantic
+
+from pdenca.core import Settings
+
+from ..adversary import Goal
+from ..regrowth import DAMAGES
+
+Part = Literal["courses", "regrowth", "symmetry", "starts", "changes", "pruning"]
+PARTS: Final[tuple[Part, ...]] = get_args(Part)
+
+
+class Rule(NamedTuple):
+    """A rule and what it is trained on.
+
+    Arguments:
+        drawing: a key of :data:`~pdenca.tasks.images.DRAWINGS`.
+        num_frames: of the series.
+        experiment: a key of :data:`~pdenca.tasks.images.EXPERIMENTS`.
+        told: settings that are not those of the experiment.
+    """
+
+    drawing: str
+    num_frames: int
+    experiment: str
+    told: Mapping[str, str]
+
+
+ISOTROPIC: Final = {"rule.kernels": '["identity", "gradient-norm", "laplacian"]'}
+MODELS: Final[Mapping[str, Rule]] = {
+    "pictures": Rule("pictures", 3, "pictures", {}),
+    "pictures, no leak": Rule("pictures", 3, "pictures", {"rule.leak": "0.0"}),
+    "pictures, isotropic": Rule("pictures", 3, "pictures", ISOTROPIC),
+    "pictures, never damaged": Rule("pictures", 3, "pictures", {"num_damaged": "0"}),
+    "sprout": Rule("sprout", 3, "pictures", {}),
+    "branching": Rule("branching", 6, "growth", {}),
+    "microscopy": Rule("microscopy", 6, "growth", {}),
+}
+"""Name -> rule."""
+
+OURS: Final = "pictures"
+DAMAGED: Final = tuple(name for name in MODELS if name.startswith("pictures") or name == "sprout")
+TURNED: Final = ("pictures", "pictures, isotropic")
+GROWING: Final = ("branching", "microscopy")
+"""Whose starts are of a kind: other series of that kind have an outcome of their own."""
+STARTS: Final = ("noise", "half of it", "another picture", "nothing")
+"""Given to rules of pictures, which know one outcome only."""
+NUM_OTHERS: Final = 3
+"""Other series of the same kind."""
+SHARE: Final = 0.25
+AGES: Final = 5
+"""Times of damage, drawn at random from the first thousand steps of holding."""
+OLDEST: Final = 1000
+LOOKS: Final = (16, 32, 64, 128, 256, 512)
+"""Steps after a damage."""
+PRUNED: Final = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
+SHIFT: Final = 0.08
+"""Of the lattice, along both axes."""
+REACHED, HELD, BACK = 1e-3, 2e-3, 3e-3
+"""Mean squared errors that count as a frame reached, held and grown back."""
+DAMAGE_NAMES: Final = tuple(DAMAGES)
+CHANGES: Final[Mapping[Goal, str]] = {"break": "smallest that breaks", "keep": "largest that does not"}
+
+
+def courses() -> dict[str, dict[str, str]]:
+    """Return what decides how every rule is trained."""
+    return {
+        name: {
+            "series": f"{rule.drawing}, {rule.num_frames} frames",
+            "experiment": rule.experiment,
+            **rule.told,
+        }
+        for name, rule in MODELS.items()
+    }
+
+
+class ImageReproductionSettings(Settings):
+    """How much of it.
+
+    Arguments:
+        parts: which of :data:`PARTS`.
+        seeds: of training.
+        num_cells: along each side of the lattice.
+        hold: steps for which the last frame is held.
+        num_trials: of every damage.
+        overrides: settings of every rule, for a shorter course: dotted place -> value as text.
+    """
+
+    parts: tuple[Part, ...] = pydantic.Field(default=PARTS, min_length=1)
+    seeds: tuple[int, ...] = pydantic.Field(default=(0, 1, 2), min_length=1)
+    num_cells: int = pydantic.Field(default=64, ge=16)
+    hold: int = pydantic.Field(default=10_000, ge=1)
+    num_trials: int = pydantic.Field(default=100, ge=AGES)
+    overrides: dict[str, str] = pydantic.Field(default_factory=dict)

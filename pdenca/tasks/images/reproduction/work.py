@@ -1,0 +1,341 @@
+"""Doing it: every piece is done once and kept, so that what was cut short goes on."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import replace
+from functools import cache
+from pathlib import Path
+from typing import Any, Final
+
+import torch
+from torch import Tensor
+
+from pdenca.automaton import Automaton
+from pdenca.core import BadInputError
+from pdenca.symmetry import D4, act
+from pdenca.training import step_generator
+from pdenca.training.loop import LAST
+
+from ...measuring import NOTHING, Key, Measuring, Table, by_count, in_parts, of_part, read_table
+from ...phases import Progress, Tell, tell_training
+from ..adversary import GOALS, find_change
+from ..course import Course, follow
+from ..draw import draw_series
+from ..pruning import pruned
+from ..regrowth import DAMAGES, regrow
+from ..series import Series, cut, read_series_file
+from ..settings import ImageSettings, load_image_experiment
+from ..training import KIND, load_image_run, train_images
+from .figures import draw, draw_strips
+from .page import page
+from .plan import (
+    AGES,
+    BACK,
+    DAMAGED,
+    GROWING,
+    LOOKS,
+    MODELS,
+    NUM_OTHERS,
+    OLDEST,
+    OURS,
+    PRUNED,
+    SHARE,
+    SHIFT,
+    STARTS,
+    TURNED,
+    ImageReproductionSettings,
+    courses,
+)
+
+STEM: Final = "image-series"
+COMMAND: Final = "pdenca images reproduce"
+LATER: Final = 1000
+"""Steps of holding after which the outcome of another start is looked at."""
+
+
+def reproduce_images(
+    out: Path,
+    settings: ImageReproductionSettings,
+    *,
+    keep: Path | None = None,
+    progress: Progress | None = None,
+) -> Path:
+    """Draw all series, train all rules, measure them, and write table, pictures and page.
+
+    Arguments:
+        out: folder of series, runs and results. What is there already is kept.
+        settings: how much of it. May be changed between two sittings as long as the courses stay the same.
+        keep: table of another folder: what it has is taken from there.
+        progress: told the phase and how far it is.
+
+    Returns:
+        The page, beside the table with all numbers.
+
+    Raises:
+        BadInputError: if the folder holds runs, or the table results, of another course.
+        FormatError: if a file in it is damaged.
+        NonFiniteError: if training keeps diverging.
+    """
+    kept = NOTHING if keep is None else read_table(keep, courses())
+    work = _Work(out, settings, kept, progress)
+    return in_parts(work.parts, settings.parts, work.write)
+
+
+class _Work:
+    """The pieces and where they lie."""
+
+    def __init__(
+        self, out: Path, settings: ImageReproductionSettings, kept: Table, progress: Progress | None
+    ) -> None:
+        self.out, self.settings = out, settings
+        self.series = cache(self._series)
+        self.measuring = Measuring(out, kept, progress)
+        self.parts: Mapping[str, Callable[[], None]] = {
+            "courses": self.courses,
+            "regrowth": self.regrowth,
+            "symmetry": self.symmetry,
+            "starts": self.starts,
+            "changes": self.changes,
+            "pruning": self.pruning,
+        }
+
+    def courses(self) -> None:
+        """Go through the frames and hold the last one for long."""
+        for name, seed in self._each(MODELS):
+            self._measure("courses", name, seed, self._course)
+
+    def regrowth(self) -> None:
+        """Damage what is held, at several ages and many places."""
+        for name, seed in self._each(DAMAGED):
+            for damage in DAMAGES:
+                self._measure("regrowth", name, seed, self._damage, damage=damage)
+
+    def symmetry(self) -> None:
+        """Turn, mirror and shift the first frame: the outcome should be turned, mirrored and shifted."""
+        for name, seed in self._each(TURNED):
+            self._measure("symmetry", name, seed, self._turned)
+
+    def starts(self) -> None:
+        """Begin with what no rule was trained on."""
+        for name, seed in self._each((OURS, *GROWING)):
+            self._measure("starts", name, seed, self._grown if name in GROWING else self._begun)
+
+    def changes(self) -> None:
+        """Find the smallest change of the start that breaks the outcome, and the largest that keeps it."""
+        for name, seed in self._each((OURS,)):
+            self._measure("changes", name, seed, self._provoked)
+
+    def pruning(self) -> None:
+        """Take the smallest weights away."""
+        for name, seed in self._each((OURS,)):
+            self._measure("pruning", name, seed, self._thinned)
+
+    def _each(self, names: Iterable[str]) -> Iterator[tuple[str, int]]:
+        """Yield (model, seed), seed by seed."""
+        for seed in self.settings.seeds:
+            yield from ((name, seed) for name in names)
+
+    def _measure(
+        self,
+        part: str,
+        name: str,
+        seed: int,
+        find: Callable[..., Mapping[str, Any]],
+        **told: str,
+    ) -> None:
+        run, series = self.run(name, seed), self.series(name)
+
+        def work(tell: Tell) -> Mapping[str, Any]:
+            model, settings = load_image_run(run, series)
+            return find(model, series, settings, tell, **told)
+
+        key: Key = {"part": part, "model": name, **told, "seed": seed}
+        self.measuring.measure(key, work, run)
+
+    def _course(
+        self, model: Automaton, series: Series, settings: ImageSettings, tell: Tell
+    ) -> Mapping[str, Any]:
+        looks = self._looks(self.settings.hold)
+        course = _follow(model, series, settings, looks, by_count(tell))
+        last = series.frames.shape[1] - 1
+        still = [_error(series, series.frames[:, 0], min(frame, last)) for frame in course.wanted]
+        seen = [float(series.seen(frame).double().mean()) for frame in range(last + 1)]
+        return {**course.to_dict(), "nothing_done": still, "seen": seen, "parameters": model.num_parameters}
+
+    @staticmethod
+    def _looks(hold: int) -> tuple[int, ...]:
+        return tuple(sorted({min(hold, 10**power) for power in range(1, len(str(hold)) + 1)}))
+
+    def _damage(
+        self, model: Automaton, series: Series, settings: ImageSettings, tell: Tell, damage: str
+    ) -> Mapping[str, Any]:
+        generator = step_generator(settings.seed, "ages")
+        ages = torch.randint(1, OLDEST + 1, (AGES,), generator=generator).tolist()
+        count = self.settings.num_trials // AGES
+        found = []
+        for number, age in enumerate(ages):
+            held = _follow(model, series, settings, (age,)).state[:1]
+            found.append(
+                regrow(
+                    model, series, held, damage, SHARE,
+                    num_trials=count, steps=LOOKS, threshold=BACK, seed=number,
+                )
+            )  # fmt: skip
+            tell(number + 1, AGES, f"damage: {damage}")
+        errors = torch.cat([item.errors for item in found])
+        return {
+            "ages": ages,
+            "trials": len(errors),
+            "steps": list(LOOKS),
+            "before": max(item.before for item in found),
+            "hurt": float(torch.cat([item.hurt for item in found]).median()),
+            "errors": errors.median(0).values.tolist(),
+            "upper": errors.quantile(0.95, 0).tolist(),
+            "back": float((errors[:, -1] < BACK).double().mean()),
+        }
+
+    @staticmethod
+    def _turned(model: Automaton, series: Series, settings: ImageSettings, tell: Tell) -> Mapping[str, Any]:
+        shift = round(SHIFT * series.grid.shape[0])
+        moved: dict[str, Tensor] = {
+            element.name: act(element, series.frames.flatten(0, 1)).view_as(series.frames) for element in D4
+        }
+        moved["shift"] = series.frames.roll((shift, shift), (-2, -1))
+        found = {}
+        for number, (name, frames) in enumerate(moved.items()):
+            course = _follow(model, replace(series, frames=frames), settings, (100, LATER))
+            found[name] = list(course.errors)
+            tell(number + 1, len(moved), name)
+        return {"errors": found, "steps": list(course.steps), "wanted": list(course.wanted)}
+
+    def _begun(
+        self, model: Automaton, series: Series, settings: ImageSettings, tell: Tell
+    ) -> Mapping[str, Any]:
+        first = series.frames[:, 0]
+        half = first.clone()
+        half[..., : series.grid.shape[-1] // 2] = 0
+        others = self._drawn(MODELS[OURS].drawing, 2, 1).frames[:, 0]
+        noise = torch.rand(first.shape, generator=step_generator(settings.seed, "starts"))
+        kinds = dict(zip(STARTS, (noise, half, others, torch.zeros_like(first)), strict=True))
+        found = {}
+        for number, (name, start) in enumerate({"the first frame": first, **kinds}.items()):
+            course = _follow(model, series, settings, (LATER,), start=start)
+            last = series.frames.shape[1] - 1
+            found[name] = {"end": course.errors[-1], "nothing_done": _error(series, start, last)}
+            tell(number + 1, 1 + len(kinds), name)
+        return {"starts": found}
+
+    def _grown(
+        self, model: Automaton, series: Series, settings: ImageSettings, tell: Tell
+    ) -> Mapping[str, Any]:
+        rule = next(item for item in MODELS.values() if item.drawing == series.name)
+        found = {}
+        for number in range(NUM_OTHERS + 1):
+            own = self._drawn(rule.drawing, rule.num_frames, number) if number else series
+            course = _follow(model, own, settings, ())
+            last = own.frames.shape[1] - 1
+            name = f"series {number}" if number else "the series itself"
+            found[name] = {"end": course.errors[-1], "nothing_done": _error(own, own.frames[:, 0], last)}
+            tell(number + 1, NUM_OTHERS + 1, name)
+        return {"starts": found}
+
+    @staticmethod
+    def _provoked(model: Automaton, series: Series, settings: ImageSettings, tell: Tell) -> Mapping[str, Any]:
+        found: dict[str, Any] = {}
+        for goal in GOALS:
+            try:
+                change = find_change(
+                    model,
+                    series,
+                    settings.steps_per_interval,
+                    goal,
+                    seed=settings.seed,
+                    progress=by_count(tell),
+                )
+            except BadInputError as error:  # the outcome is not reached: there is nothing to break
+                return {"refused": str(error)}
+            found[goal] = {name: getattr(change, name) for name in ("size", "error", "again", "random")}
+        return found
+
+    @staticmethod
+    def _thinned(model: Automaton, series: Series, settings: ImageSettings, tell: Tell) -> Mapping[str, Any]:
+        errors = []
+        for number, share in enumerate(PRUNED):
+            course = _follow(pruned(model, share), series, settings, (100,))
+            errors.append(course.mean_error)
+            tell(number + 1, len(PRUNED), "")
+        return {"shares": list(PRUNED), "errors": errors}
+
+    def _drawn(self, drawing: str, num_frames: int, number: int) -> Series:
+        """Return a series of a drawing, which is drawn when it is first asked for."""
+        path = self.out / "series" / f"{drawing}-{num_frames}-{number}" / f"{drawing}.hdf5"
+        if not path.is_file():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            draw_series(drawing, path, num_frames=num_frames, num_cells=self.settings.num_cells, seed=number)
+        return read_series_file(path)
+
+    def _series(self, name: str) -> Series:
+        rule = MODELS[name]
+        return self._drawn(rule.drawing, rule.num_frames, 0)
+
+    def run(self, name: str, seed: int) -> Path:
+        """Return the folder of a rule, which is trained when it is measured."""
+        rule, run = MODELS[name], self.out / "runs" / f"{name}-{seed}"
+        settings = load_image_experiment(
+            rule.experiment, {**rule.told, **self.settings.overrides, "seed": str(seed)}
+        )
+
+        def train(tell: Tell) -> None:
+            train_images(
+                self.series(name),
+                run,
+                settings,
+                resume=(run / LAST).is_file(),
+                progress=lambda now: tell_training(tell, now),
+            )
+
+        def ready() -> None:
+            if KIND.read(run) != settings:
+                raise BadInputError(
+                    f"{run} was trained with other settings; usual cure: another --out, or the settings of "
+                    "before"
+                )
+
+        return self.measuring.needs(run, train, ready)
+
+    def write(self) -> Path:
+        """Write table, pictures and page of what is there by now; return the page."""
+        results = self.measuring.results()
+        draw(results, self.out)
+        first = self.settings.seeds[0]
+        told = {item.key["model"] for item in of_part(results, "courses") if item.key["seed"] == first}
+        runs = {name: self.out / "runs" / f"{name}-{first}" for name in MODELS if name in told}
+        shown = {name: (run, self.series(name)) for name, run in runs.items() if run.is_dir()}
+        draw_strips(shown, self.out, hold=self.settings.hold)
+        return self.measuring.write(STEM, COMMAND, self.settings, courses(), page)
+
+
+def _follow(
+    model: Automaton,
+    series: Series,
+    settings: ImageSettings,
+    hold: tuple[int, ...],
+    progress: Callable[[int, int], None] | None = None,
+    *,
+    start: Tensor | None = None,
+) -> Course:
+    """Follow with firing masks that are neither those of training nor those of validation."""
+    return follow(
+        model,
+        series,
+        settings.steps_per_interval,
+        start=start,
+        hold=hold,
+        generator=step_generator(settings.seed, "study"),
+        progress=progress,
+    )
+
+
+def _error(series: Series, shown: Tensor, frame: int) -> float:
+    """Return the mean squared error over the box of what is seen in a frame."""
+    box = series.box(frame)
+    return float((cut(shown[0], box) - cut(series.frames[0, frame], box)).square().mean())

@@ -1,0 +1,104 @@
+"""The study of image series: its parts, kept results, the page."""
+
+import json
+
+import pytest
+
+from pdenca.core import BadInputError
+from pdenca.tasks.images.reproduction import STEM, ImageReproductionSettings, reproduce_images
+from pdenca.tasks.images.reproduction import page as pages
+from pdenca.tasks.images.reproduction import work as working
+from pdenca.tasks.images.reproduction.plan import MODELS, PARTS, courses
+from pdenca.tasks.measuring import Measured
+
+QUICK = ImageReproductionSettings.parse(
+    {
+        "seeds": [0],
+        "num_cells": 18,
+        "hold": 5,
+        "num_trials": 5,
+        "overrides": {
+            "num_steps": "2", "validate_every": "1", "validated_hold": "2", "steps_per_interval": "2",
+            "hold_steps": "2", "num_copies": "2", "rule.num_hidden": "1", "rule.num_units": "4",
+        },
+    }
+)  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    out = tmp_path_factory.mktemp("images")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(working, "MODELS", {name: MODELS[name] for name in ("pictures", "branching")})
+        patch.setattr(working, "DAMAGED", ("pictures",))
+        patch.setattr(working, "TURNED", ("pictures",))
+        patch.setattr(working, "GROWING", ("branching",))
+        patch.setattr(working, "DAMAGES", {"erase": None})
+        for module in (working, pages):
+            patch.setattr(module, "LOOKS", (1, 3))
+        patch.setattr(working, "OLDEST", 4)
+        patch.setattr(working, "LATER", 101)
+        reproduce_images(out, QUICK)
+    return out
+
+
+def found(out, part):
+    results = json.loads((out / f"{STEM}.json").read_text())["results"]
+    return {item["key"]["model"]: item["found"] for item in results if item["key"]["part"] == part}
+
+
+def test_all_parts_are_measured_and_told(made):
+    text = (made / f"{STEM}.md").read_text()
+    assert "Not measured yet" not in text
+    for title in ("Reach and hold", "Regrowth", "Turned", "Other starts", "The smallest change", "Fewer"):
+        assert f"## {title}" in text
+    for name in ("regrowth", "symmetry", "pruning", "pictures", "branching"):
+        assert (made / f"{STEM}-{name}.png").is_file()
+        assert f"{STEM}-{name}.png" in text
+
+
+def test_what_is_measured_fits_together(made):
+    course = found(made, "courses")["pictures"]
+    assert course["wanted"] == [1, 2, 2]
+    assert course["steps"] == [2, 4, 9]
+    assert len(course["nothing_done"]) == 3
+    assert min(course["nothing_done"]) > 0.05
+    assert min(course["seen"]) > 0.1  # the goal's targets cover a tenth of the lattice
+    regrown = found(made, "regrowth")["pictures"]
+    assert regrown["trials"] == 5
+    assert len(regrown["ages"]) == 5
+    assert len(regrown["errors"]) == 2
+    turned = found(made, "symmetry")["pictures"]
+    assert len(turned["errors"]) == 9
+    grown = found(made, "starts")["branching"]["starts"]
+    assert len({item["nothing_done"] for item in grown.values()}) == 4
+    # nothing is broken where nothing was reached
+    assert "refused" in found(made, "changes")["pictures"]
+    assert "Of 1 seeds the outcome is not reached" in (made / f"{STEM}.md").read_text()
+
+
+def test_what_is_there_is_kept_and_another_course_is_refused(made, monkeypatch):
+    monkeypatch.setattr(working, "MODELS", {"pictures": MODELS["pictures"]})
+    before = (made / "runs" / "pictures-0" / "best.safetensors").stat().st_mtime_ns
+    reproduce_images(made, QUICK.replace(parts=("courses",)))
+    assert (made / "runs" / "pictures-0" / "best.safetensors").stat().st_mtime_ns == before
+    longer = QUICK.replace(parts=("courses",), overrides={**QUICK.overrides, "num_steps": "3"})
+    with pytest.raises(BadInputError, match="trained with other settings"):
+        reproduce_images(made, longer)
+
+
+def test_goals_are_counted_by_the_worst_frame():
+    def course(seed, errors):
+        told = {"steps": [2, 4, 14], "wanted": [1, 2, 2], "errors": errors, "nothing_done": [0.3, 0.4, 0.4]}
+        return Measured({"part": "courses", "model": "pictures", "seed": seed}, {**told, "parameters": 7})
+
+    results = [course(0, [9e-4, 8e-4, 1.9e-3]), course(1, [5e-4, 2e-3, 3e-3])]
+    facts = {
+        "command": "c", "processor": "p", "threads": 1, "torch": "t", "seconds": {"train pictures-0": 120.0},
+        "settings": {"num_cells": 64}, "courses": courses(),
+    }  # fmt: skip
+    text = pages.page(results, facts)
+    row = next(line for line in text.splitlines() if line.startswith("| pictures |"))
+    assert row.endswith("| 1 of 2 | 1 of 2 |")
+    assert "| 2.0 | 0.0014 [0.0009, 0.002] | 0.0024 [0.0019, 0.003] | 10 | 0.4 |" in row
+    assert f"Not measured yet: {', '.join(PARTS[1:])}." in text
