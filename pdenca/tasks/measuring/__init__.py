@@ -1,7 +1,7 @@
 """Long studies made of measurements: each is made once and kept, tables can be carried on elsewhere."""
 
 from .in_parts import in_parts
-from .measured import Key, Measured, of_part, spread
+from .measured import Key, Measured, by_model, of_part, spread
 from .measuring import Measuring, by_count
 from .table import NOTHING, Table, read_table
 
@@ -12,6 +12,7 @@ __all__ = [
     "Measuring",
     "Table",
     "by_count",
+    "by_model",
     "in_parts",
     "of_part",
     "read_table",

@@ -35,3 +35,16 @@ def spread(values: Sequence[int | float], form: str) -> str:
     if len(values) == 1:
         return middle
     return f"{middle} [{form.format(min(values))}, {form.format(max(values))}]"
+
+
+def by_model(own: Sequence[Measured], order: Sequence[str]) -> dict[str, list[Mapping[str, Any]]]:
+    """Return what was found of every model.
+
+    Arguments:
+        own: the measurements.
+        order: of all models there may be.
+    """
+    found: dict[str, list[Mapping[str, Any]]] = {}
+    for item in sorted(own, key=lambda item: order.index(item.key["model"])):
+        found.setdefault(item.key["model"], []).append(item.found)
+    return found

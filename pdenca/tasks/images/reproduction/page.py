@@ -2,10 +2,12 @@
 
 import statistics
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
-from ...measuring import Measured, of_part, spread
+from ...measuring import Measured, by_model, of_part, spread
 from .plan import BACK, CHANGES, HELD, LOOKS, MODELS, PARTS, REACHED, SHARE
+
+ORDER: Final = tuple(MODELS)
 
 
 def page(results: Sequence[Measured], facts: Mapping[str, Any]) -> str:
@@ -39,14 +41,6 @@ def _missing(results: Sequence[Measured]) -> list[str]:
     return [f"Not measured yet: {', '.join(missing)}."] if missing else []
 
 
-def _by_model(own: Sequence[Measured]) -> dict[str, list[Mapping[str, Any]]]:
-    """Return what was found of every rule, in the order of the plan."""
-    found: dict[str, list[Mapping[str, Any]]] = {}
-    for item in sorted(own, key=lambda item: list(MODELS).index(item.key["model"])):
-        found.setdefault(item.key["model"], []).append(item.found)
-    return found
-
-
 def _courses(own: Sequence[Measured], facts: Mapping[str, Any]) -> list[str]:
     if not own:
         return []
@@ -61,7 +55,7 @@ def _courses(own: Sequence[Measured], facts: Mapping[str, Any]) -> list[str]:
         "| reached | held |",
         "|---|---:|---:|---:|---:|---:|---:|---:|---:|",
     ]
-    for name, group in _by_model(own).items():
+    for name, group in by_model(own, ORDER).items():
         reached = [max(_at_times(item)) for item in group]
         held = [max(_held(item)) for item in group]
         still = [max(item["nothing_done"]) for item in group]
@@ -77,7 +71,8 @@ def _courses(own: Sequence[Measured], facts: Mapping[str, Any]) -> list[str]:
             f"| {statistics.median(still):.2g} | {_share(reached, REACHED)} | {_share(held, HELD)} |"
         )
     strips = [
-        f"![{name}](image-series-{name.replace(', ', '-').replace(' ', '-')}.png)" for name in _by_model(own)
+        f"![{name}](image-series-{name.replace(', ', '-').replace(' ', '-')}.png)"
+        for name in by_model(own, ORDER)
     ]
     return [*lines, "", "Above what should be seen, below what is:", "", *_spaced(strips)]
 
@@ -119,7 +114,8 @@ def _regrowth(own: Sequence[Measured]) -> list[str]:
     ]
     damages = dict.fromkeys(item.key["damage"] for item in own)
     for damage in damages:
-        for name, group in _by_model([item for item in own if item.key["damage"] == damage]).items():
+        hurt = [item for item in own if item.key["damage"] == damage]
+        for name, group in by_model(hurt, ORDER).items():
             looks = zip(*(item["errors"] for item in group), strict=True)
             cells = [
                 str(group[0]["trials"]),
@@ -135,7 +131,7 @@ def _regrowth(own: Sequence[Measured]) -> list[str]:
 def _symmetry(own: Sequence[Measured]) -> list[str]:
     if not own:
         return []
-    groups = _by_model(own)
+    groups = by_model(own, ORDER)
     lines = [
         "## Turned, mirrored, shifted",
         "",
@@ -170,7 +166,7 @@ def _starts(own: Sequence[Measured]) -> list[str]:
         "| rule | start | error | nothing done |",
         "|---|---|---:|---:|",
     ]
-    for name, group in _by_model(own).items():
+    for name, group in by_model(own, ORDER).items():
         for start in group[0]["starts"]:
             found = [item["starts"][start] for item in group]
             lines.append(
@@ -194,7 +190,7 @@ def _changes(own: Sequence[Measured]) -> list[str]:
         "| rule | change | size | error | other firing | random change |",
         "|---|---|---:|---:|---:|---:|",
     ]
-    for name, group in _by_model(told).items():
+    for name, group in by_model(told, ORDER).items():
         for goal, words in CHANGES.items():
             cells = [
                 spread([item[goal][number] for item in group], "{:.2g}")
@@ -218,7 +214,7 @@ def _pruning(own: Sequence[Measured]) -> list[str]:
         "| rule | " + " | ".join(f"{100 * share:g} %" for share in shares) + " |",
         "|---|" + "---:|" * len(shares),
     ]
-    for name, group in _by_model(own).items():
+    for name, group in by_model(own, ORDER).items():
         errors = zip(*(item["errors"] for item in group), strict=True)
         lines.append(f"| {name} | " + " | ".join(spread(list(values), "{:.2g}") for values in errors) + " |")
     return [*lines, "", "![error of pruned rules](image-series-pruning.png)", ""]

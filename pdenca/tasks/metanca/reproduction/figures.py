@@ -8,7 +8,7 @@ from pdenca.plots import LinePanel, heat_map, line_panels, save
 
 from ...measuring import Measured, of_part
 from .page import by_network
-from .plan import RIVALS
+from .plan import MODELS, RIVALS
 
 LEFT_OUT: Final = 1
 """Looks before the first update, which a logarithmic axis has no place for."""
@@ -18,7 +18,7 @@ def draw(results: Sequence[Measured], out: Path) -> list[Path]:
     """Draw what was measured of stability, robustness and architectures; return the files."""
     made = _map(of_part(results, "architectures"), out)
     for part, scale in (("stability", "log"), ("robustness", "linear")):
-        own = of_part(results, part)
+        own = sorted(of_part(results, part), key=lambda item: list(MODELS).index(item.key["model"]))
         if not own:
             continue
         panels = {}

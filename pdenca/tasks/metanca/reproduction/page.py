@@ -4,8 +4,8 @@ import statistics
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ...measuring import Measured, of_part, spread
-from .plan import BETWEEN, BY_ADAM, COPIED, FOLLOWED, NUM_ZERO_OUTS, PARTS
+from ...measuring import Measured, by_model, of_part, spread
+from .plan import BETWEEN, BY_ADAM, COPIED, FOLLOWED, MODELS, NUM_ZERO_OUTS, PARTS
 
 
 def page(results: Sequence[Measured], facts: Mapping[str, Any]) -> str:
@@ -105,7 +105,7 @@ def _stability(own: Sequence[Measured]) -> list[str]:
         "| rule | least after | within 10 % for | accuracy, % | at the end | worst sample at the end |",
         "|---|---:|---:|---:|---:|---:|",
     ]
-    for name, group in _by_model(own).items():
+    for name, group in by_model(own, tuple(MODELS)).items():
         early = [100 * item["accuracy"][_at(item, 10)] for item in group]
         lines.append(
             f"| {name} | {spread([statistics.median(item['best_after']) for item in group], '{:.0f}')} "
@@ -130,7 +130,7 @@ def _robustness(own: Sequence[Measured]) -> list[str]:
         "| rule | before, % | worst after 1 update | worst after all | last |",
         "|---|---:|---:|---:|---:|",
     ]
-    for name, group in _by_model(own).items():
+    for name, group in by_model(own, tuple(MODELS)).items():
         before, hurt, back, last = ([] for _ in range(4))
         for item in group:
             places, right = item["zero_outs"], [100 * value for value in item["accuracy"]]
@@ -225,13 +225,6 @@ def by_network(own: Sequence[Measured]) -> dict[str, list[Mapping[str, Any]]]:
     for item in own:
         for network in item.found["networks"]:
             found.setdefault(network["network"], []).append(network)
-    return found
-
-
-def _by_model(own: Sequence[Measured]) -> dict[str, list[Mapping[str, Any]]]:
-    found: dict[str, list[Mapping[str, Any]]] = {}
-    for item in own:
-        found.setdefault(item.key["model"], []).append(item.found)
     return found
 
 
