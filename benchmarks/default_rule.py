@@ -6,9 +6,16 @@ from pathlib import Path
 
 from study import Clock, Scored
 
+from pdenca.core import BadInputError
 from pdenca.datasets import Recipe, generate
 from pdenca.evaluation import EvaluationSettings, load_rows
-from pdenca.tasks.emulation import evaluate_runs, load_experiment, train_emulator
+from pdenca.tasks.emulation import (
+    EmulationSettings,
+    evaluate_runs,
+    load_experiment,
+    load_run,
+    train_emulator,
+)
 
 PIECES: Mapping[str, str] = {
     "stages.0.num_windows": "108",
@@ -23,6 +30,13 @@ PIECES: Mapping[str, str] = {
     "stages.2.num_steps": "4",
 }
 """Settings for data of 128 x 128 cells: pieces of many frames instead of few whole ones."""
+
+
+def train_once(clock: Clock, name: str, data: Path, run: Path, experiment: EmulationSettings) -> None:
+    """Train a run unless that was done before; refuse one that was trained by other settings."""
+    clock.once(name, partial(train_emulator, data, run, experiment, resume=True))
+    if load_run(run).settings != experiment:
+        raise BadInputError(f"{run} was trained with other settings; usual cure: another --out")
 
 
 def train_and_score(
@@ -49,7 +63,7 @@ def train_and_score(
     for seed in seeds:
         run, scores = folder / f"seed-{seed}" / "mlp", folder / "scores" / f"mlp-{seed}"
         experiment = load_experiment("mlp", {**(overrides or {}), "seed": str(seed)})
-        clock.once(f"train {name}, seed {seed}", partial(train_emulator, data, run, experiment, resume=True))
+        train_once(clock, f"train {name}, seed {seed}", data, run, experiment)
         score = partial(evaluate_runs, {"mlp": run}, data, None, settings, scores, with_baselines=False)
         clock.once(f"score {name}, seed {seed}", score)
         rows += [(seed, row) for row in load_rows(scores / "rows.json")]

@@ -13,12 +13,11 @@ import argparse
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 import torch
-from default_rule import PIECES
+from default_rule import PIECES, train_once
 from emulation_page import page
 from study import RESULTS, Clock, Committed, Scored, hardware, write_rows
 
@@ -28,13 +27,14 @@ from pdenca.datasets.recipes.gray_scott_well import GrayScottWellRecipe
 from pdenca.evaluation import Case, EvaluationSettings, evaluate, load_rows
 from pdenca.evaluation.intervals import bind_to_interval
 from pdenca.tasks.comparison import baseline_rows, load_cases, tuned_rows
-from pdenca.tasks.emulation import load_experiment, load_run, train_emulator
+from pdenca.tasks.emulation import load_experiment, load_run
 from pdenca.tasks.rivals import RESOLUTION_FLOOR
 from pdenca.tasks.splits import expand_splits
 from pdenca.tasks.training_data import measure_scales
 
 MODELS: Mapping[str, Mapping[str, str]] = {
     "mlp": PIECES,
+    "mlp-far": {},
     "polynomial": PIECES,
     "cnn": {},
     "unet": {},
@@ -43,7 +43,7 @@ MODELS: Mapping[str, Mapping[str, str]] = {
 }
 """Experiment -> its settings for these data, where they are not those of its file."""
 
-RULES = ("mlp", "polynomial")
+RULES = ("mlp", "mlp-far", "polynomial")
 CANNOT = "cannot.txt"
 FINER = "ood_resolution_fine"
 DATA = {
@@ -145,7 +145,8 @@ class Study:
         wanted = ("train", "valid", "test", *self.splits)
         stored = [name for name in GrayScottWellRecipe.available_splits if name in wanted]
         recipe = GrayScottWellRecipe(**DATA, splits=tuple(stored))
-        self.clock.once("generate", lambda: generate(recipe, self.data))
+        # what is there already is kept
+        self.clock.once(f"generate {', '.join(stored)}", lambda: generate(recipe, self.data))
 
     def run(self, model: str, seed: int) -> Path:
         """Return the folder of a training run."""
@@ -156,9 +157,9 @@ class Study:
         for seed in self.seeds:
             for model in self.models:
                 experiment = load_experiment(model, {**MODELS[model], "seed": str(seed)})
-                work = partial(train_emulator, self.data, self.run(model, seed), experiment, resume=True)
-                if not self._is_kept(f"train {model}, seed {seed}"):
-                    self.clock.once(f"train {model}, seed {seed}", work)
+                name = f"train {model}, seed {seed}"
+                if not self._is_kept(name):
+                    train_once(self.clock, name, self.data, self.run(model, seed), experiment)
 
     def trained(self) -> Iterator[tuple[str, int]]:
         """Yield the models and seeds whose training is complete."""

@@ -63,6 +63,7 @@ def main() -> None:
     parser.add_argument(
         "--data", type=Path, default=Path("runs/gray-scott-well"), help="what they trained on"
     )
+    parser.add_argument("--model", default="mlp-far", help="which of their models")
     parser.add_argument("--seeds", default="0,1,2", help="training seeds")
     parser.add_argument("--page", action="store_true", help="only draw the page from the table again")
     options = parser.parse_args()
@@ -72,6 +73,7 @@ def main() -> None:
         write_text(RESULTS / "horizon.md", page(read_rows(RESULTS / "horizon.csv"), facts))
         return
     seeds = [int(text) for text in options.seeds.split(",")]
+    runs = {seed: options.rules / f"seed-{seed}" / options.model for seed in seeds}
     clock, data = Clock(options.out / "seconds.json"), options.out / "data"
     recipe = GrayScottWellRecipe(
         num_cells=NUM_CELLS,
@@ -87,12 +89,12 @@ def main() -> None:
     )
     clock.once("generate", lambda: generate(recipe, data))
     rows: list[Scored] = []
-    for seed, name, emulator in contestants(options.rules, options.data, seeds):
+    for seed, name, emulator in contestants(runs, options.data):
         for what, settings in (("patterns", PATTERNS), ("exponents", EXPONENTS)):
             label = f"{name}-{seed}" if seed is not None else name
             folder = options.out / what / label.replace(" ", "-").replace(",", "")
             exact = what == "exponents" and seed is not None
-            model = load_run(run_of(options.rules, seed), torch.float64) if exact else emulator
+            model = load_run(runs[seed], torch.float64) if exact else emulator
             clock.once(
                 f"{what} of {label}",
                 lambda model=model, name=name, settings=settings, folder=folder: evaluate(
@@ -115,17 +117,12 @@ def main() -> None:
     write_text(RESULTS / "horizon.md", page(read_rows(RESULTS / "horizon.csv"), facts))
 
 
-def run_of(rules: Path, seed: int) -> Path:
-    """Return the folder of the default rule of the emulation study with this seed."""
-    return rules / f"seed-{seed}" / "mlp"
-
-
-def contestants(rules: Path, data: Path, seeds: list[int]) -> Iterator[tuple[int | None, str, Emulator]]:
+def contestants(runs: Mapping[int, Path], data: Path) -> Iterator[tuple[int | None, str, Emulator]]:
     """Yield (training seed, name, emulator) of everything that predicts."""
-    members = [load_run(run_of(rules, seed), torch.float32) for seed in seeds]
-    for seed, member in zip(seeds, members, strict=True):
+    members = {seed: load_run(run, torch.float32) for seed, run in runs.items()}
+    for seed, member in members.items():
         yield seed, member.name, member
-    rivals = baseline_rows(members, measure_scales(data))
+    rivals = baseline_rows(list(members.values()), measure_scales(data))
     converged = next(name for name in rivals if name.endswith("evaluations")).rpartition(", ")[0]
     for name in (converged, RESOLUTION_FLOOR, "persistence"):
         yield None, name, rivals[name]

@@ -73,14 +73,17 @@ def main() -> None:
 
 def page(rows: list[Scored], facts: Mapping[str, Any]) -> str:
     """Return the page as markdown."""
+    last = facts["settings"]["stages"][-1]
+    windows, crop = last["num_windows"], last["crop"]
     lines = [
         "# PDEBench's diffusion-reaction",
         "",
         f"Made by `{facts['command']}` from `pdebench.csv`; {facts['processor']}, {facts['threads']} thread, "
         f"torch {facts['torch']}; {sum(facts['seconds'].values()) / 60:.0f} minutes of work.",
         "",
-        f"The default experiment without noise, on {facts['data']['num_trajectories']} trajectories, "
-        f"tested on {facts['data']['num_test_trajectories']} others; ten frames given, 91 predicted. "
+        f"The default experiment without noise and on {windows} pieces of {crop} x {crop} cells, of "
+        f"{facts['data']['num_trajectories']} trajectories; seeds {', '.join(map(str, facts['seeds']))}. "
+        f"Tested on {facts['data']['num_test_trajectories']} others; ten frames given, 91 predicted. "
         "nRMSE, mean over trajectories, fields and frames; median over the training seeds, in brackets the "
         "smallest and largest.",
         "",

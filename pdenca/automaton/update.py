@@ -57,8 +57,9 @@ class Increment(Update):
 class Leaky(Update):
     """next = (1 - leak) · state + time_step · proposal where the cell fires, the old state elsewhere.
 
-    What no proposal renews decays. With bounded proposals the state stays within ``1 / leak`` times their
-    bound for ever, and it rests where ``leak · state = time_step · proposal``.
+    What no proposal renews decays. With bounded proposals a state that begins within ``time_step / leak``
+    times their bound stays there, and one beyond decays towards it; it rests where
+    ``leak · state = time_step · proposal``.
 
     Arguments:
         leak: share of the state that a step forgets, in (0, 1]; 1 with a time step of 1 is :class:`Replace`.

@@ -192,14 +192,14 @@ def evaluate_images_command(
     seed: int,
     as_json: bool,
 ) -> None:
-    """Follow the best rule of RUN from the first frame of FILE, hold the last one, damage it again and again,
-    each time what it is ten intervals after the last frame's time.
+    """Follow the best rule of RUN from the first frame of FILE, hold the last one, and damage it: in every
+    trial anew, as it is ten intervals after the last frame's time.
 
     Errors are mean squares over the smallest box around what is seen in the wanted frame.
     """
     import torch
 
-    from pdenca.tasks.images import DAMAGES, follow, load_image_run, pruned, read_series_file, regrow
+    from pdenca.tasks.images import DAMAGES, decades, follow, load_image_run, pruned, read_series_file, regrow
 
     for name in damages:
         if name not in DAMAGES:
@@ -207,13 +207,12 @@ def evaluate_images_command(
     series = read_series_file(file)
     model, settings = load_image_run(run, series)
     model = pruned(model, prune)
-    looks = tuple(sorted({min(hold, 10**power) for power in range(1, len(str(hold)) + 1)}))
     with Progress("follow", "steps") as bar:
         course = follow(
             model,
             series,
             settings.steps_per_interval,
-            hold=looks,
+            hold=decades(hold),
             generator=torch.Generator().manual_seed(seed),
             progress=lambda done, total: bar.update(done, total),
         )

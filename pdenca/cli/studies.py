@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -11,8 +11,8 @@ from .door import BadArgument, Names, on_interrupt
 from .options import THREADS, Decorator, all_of
 from .progress import Progress
 
-Tell = Callable[[str, float | int, float | int, str], None]
-"""Told the phase, how far it is, of how much, and what else there is to say."""
+if TYPE_CHECKING:
+    from pdenca.tasks.phases import Progress as Told
 
 
 def study_options(*, parts: str, table: str, sample: str | None = None, mnist: bool = True) -> Decorator:
@@ -76,7 +76,7 @@ def study_settings(
     return told
 
 
-def run_study(work: Callable[[Tell], Path]) -> None:
+def run_study(work: "Callable[[Told], Path]") -> None:
     """Do a study and print its page.
 
     Arguments:

@@ -78,7 +78,7 @@ def cut_at_random(
     wall it touches counts as one of its cut edges.
 
     Arguments:
-        frames: windows of periodic frames.
+        frames: windows of frames.
         context: parameters of each window; those that vary in space are cut alike.
         grid: the domain.
         num_cells: cells along each side of the pieces.

@@ -33,7 +33,7 @@ class FitSettings(Settings):
 
     seed: int = pydantic.Field(default=0, ge=0)
     batch_size: pydantic.PositiveInt = 64
-    optimizer: Literal["adam", "nadam", "adamw", "sgd"] = "adamw"
+    optimizer: Literal["adam", "nadam", "adamw", "sgd", "soap"] = "adamw"
     learning_rate: float = pydantic.Field(default=5e-3, gt=0)
     schedule: Literal["constant", "cosine", "exponential", "one-cycle"] = "one-cycle"
     weight_decay: float = pydantic.Field(default=0.01, ge=0)
@@ -54,7 +54,7 @@ def build_fitter(model: nn.Module, num_steps: int, settings: FitSettings) -> Fir
         schedule=settings.schedule,
         num_steps=num_steps,
         gradient=settings.gradient,
-        weight_decay=settings.weight_decay if settings.optimizer == "adamw" else None,
+        weight_decay=settings.weight_decay if settings.optimizer in ("adamw", "soap") else None,
     )
 
 

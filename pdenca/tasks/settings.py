@@ -218,7 +218,7 @@ class StageSettings(Settings):
     map_steps: pydantic.PositiveInt = 20
     max_evaluations: pydantic.PositiveInt = 50
     jacobian_weight: float = pydantic.Field(default=0.0, ge=0)
-    optimizer: Literal["adam", "nadam", "adamw", "sgd"] = "adam"
+    optimizer: Literal["adam", "nadam", "adamw", "sgd", "soap"] = "adam"
     learning_rate: float = pydantic.Field(default=1e-3, gt=0)
     schedule: Literal["constant", "cosine", "exponential"] = "constant"
     gradient: Literal["plain", "normalise", "clip"] = "plain"
@@ -339,6 +339,7 @@ _FOLDER = Path(__file__).parent.parent / "experiments"
 
 EXPERIMENTS: Final[dict[str, Path]] = {
     "mlp": _FOLDER / "mlp.toml",
+    "mlp-far": _FOLDER / "mlp-far.toml",
     "polynomial": _FOLDER / "polynomial.toml",
     "founding-paper": _FOLDER / "founding-paper.toml",
     "steady": _FOLDER / "steady.toml",

@@ -1,4 +1,4 @@
-"""`pdenca digits reproduce`."""
+"""`pdenca digits reproduce` and `pdenca images reproduce`."""
 
 import pytest
 
@@ -38,3 +38,22 @@ def test_all_of_it_goes_through(call, tmp_path):
 def test_what_does_not_fit_is_told(refused, tmp_path, options, named):
     assert named in refused("digits", "reproduce", "--sample", "--out", tmp_path / "all", *options)
     assert not (tmp_path / "all").exists()
+
+
+def test_a_quick_study_of_images(call, tmp_path):
+    out = tmp_path / "images"
+    result = call("images", "reproduce", "--quick", "--seeds", "0", "--parts", "courses", "--out", out)
+    assert result.exit_code == 0, result.output
+    assert "## Reach and hold" in result.stdout
+    assert "| microscopy |" in result.stdout
+    assert "Not measured yet: regrowth, symmetry, starts, changes, pruning." in result.stdout
+    assert str(out / "image-series.md") in result.stdout
+    kept = ("--keep", out / "image-series.json", "--seeds", "0", "--parts", "courses")
+    other = tmp_path / "other"
+    assert "shorter courses" in call("images", "reproduce", *kept, "--out", other).stderr
+    assert not other.exists()
+
+
+def test_parts_of_a_study_of_images_that_are_not(refused, tmp_path):
+    words = refused("images", "reproduce", "--parts", "course", "--out", tmp_path / "images")
+    assert "'courses', 'regrowth'" in words

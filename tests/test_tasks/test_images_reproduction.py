@@ -1,14 +1,17 @@
 """The study of image series: its parts, kept results, the page."""
 
 import json
+from itertools import pairwise
 
 import pytest
+import torch
 
 from pdenca.core import BadInputError
+from pdenca.tasks.images import read_series_file
 from pdenca.tasks.images.reproduction import STEM, ImageReproductionSettings, reproduce_images
 from pdenca.tasks.images.reproduction import page as pages
 from pdenca.tasks.images.reproduction import work as working
-from pdenca.tasks.images.reproduction.plan import MODELS, PARTS, courses
+from pdenca.tasks.images.reproduction.plan import CHANGES, GROWN, MODELS, OTHER, PARTS, courses
 from pdenca.tasks.measuring import Measured
 
 QUICK = ImageReproductionSettings.parse(
@@ -37,7 +40,8 @@ def made(tmp_path_factory):
         for module in (working, pages):
             patch.setattr(module, "LOOKS", (1, 3))
         patch.setattr(working, "OLDEST", 4)
-        patch.setattr(working, "LATER", 101)
+        for module in (working, pages):
+            patch.setattr(module, "LATER", 101)
         reproduce_images(out, QUICK)
     return out
 
@@ -52,16 +56,16 @@ def test_all_parts_are_measured_and_told(made):
     assert "Not measured yet" not in text
     for title in ("Reach and hold", "Regrowth", "Turned", "Other starts", "The smallest change", "Fewer"):
         assert f"## {title}" in text
-    for name in ("regrowth", "symmetry", "pruning", "pictures", "branching"):
+    for name in ("regrowth", "symmetry", "pruning", "pictures-0", "branching-0"):
         assert (made / f"{STEM}-{name}.png").is_file()
         assert f"{STEM}-{name}.png" in text
 
 
 def test_what_is_measured_fits_together(made):
     course = found(made, "courses")["pictures"]
-    assert course["wanted"] == [1, 2, 2]
-    assert course["steps"] == [2, 4, 9]
-    assert len(course["nothing_done"]) == 3
+    assert course["wanted"] == [1, *6 * [2]]
+    assert course["steps"] == [2, 4, 5, 6, 7, 8, 9]
+    assert len(course["nothing_done"]) == 7
     assert min(course["nothing_done"]) > 0.05
     assert min(course["seen"]) > 0.1  # the goal's targets cover a tenth of the lattice
     regrown = found(made, "regrowth")["pictures"]
@@ -72,6 +76,14 @@ def test_what_is_measured_fits_together(made):
     assert len(turned["errors"]) == 9
     grown = found(made, "starts")["branching"]["starts"]
     assert len({item["nothing_done"] for item in grown.values()}) == 4
+    drawn = [read_series_file(path) for path in sorted(made.glob("series/branching-*/branching.hdf5"))]
+    begun = [series.frames[:, GROWN] for series in drawn]
+    assert len(drawn) == 4
+    assert all(not torch.equal(one, other) for one, other in pairwise(begun))
+    pictures = {path.parent.name: read_series_file(path) for path in made.glob("series/*/pictures.hdf5")}
+    other = pictures.pop(f"pictures-2-18-{OTHER}").frames[:, 0]
+    (trained,) = pictures.values()
+    assert not (trained.frames == other[:, None]).flatten(2).all(-1).any()
     # nothing is broken where nothing was reached
     assert "refused" in found(made, "changes")["pictures"]
     assert "Of 1 seeds the outcome is not reached" in (made / f"{STEM}.md").read_text()
@@ -87,18 +99,40 @@ def test_what_is_there_is_kept_and_another_course_is_refused(made, monkeypatch):
         reproduce_images(made, longer)
 
 
-def test_goals_are_counted_by_the_worst_frame():
-    def course(seed, errors):
-        told = {"steps": [2, 4, 14], "wanted": [1, 2, 2], "errors": errors, "nothing_done": [0.3, 0.4, 0.4]}
-        return Measured({"part": "courses", "model": "pictures", "seed": seed}, {**told, "parameters": 7})
+def course(seed, errors):
+    told = {"steps": [2, 4, 14], "wanted": [1, 2, 2], "errors": errors, "nothing_done": [0.3, 0.4, 0.4]}
+    return Measured({"part": "courses", "model": "pictures", "seed": seed}, {**told, "parameters": 7})
 
-    results = [course(0, [9e-4, 8e-4, 1.9e-3]), course(1, [5e-4, 2e-3, 3e-3])]
+
+def told(results):
     facts = {
         "command": "c", "processor": "p", "threads": 1, "torch": "t", "seconds": {"train pictures-0": 120.0},
-        "settings": {"num_cells": 64}, "courses": courses(),
+        "settings": {"num_cells": 64}, "courses": courses(64),
     }  # fmt: skip
-    text = pages.page(results, facts)
+    return pages.page(results, facts)
+
+
+def test_goals_are_counted_by_the_worst_frame():
+    text = told([course(0, [9e-4, 8e-4, 1.9e-3]), course(1, [5e-4, 2e-3, 3e-3])])
     row = next(line for line in text.splitlines() if line.startswith("| pictures |"))
     assert row.endswith("| 1 of 2 | 1 of 2 |")
     assert "| 2.0 | 0.0014 [0.0009, 0.002] | 0.0024 [0.0019, 0.003] | 10 | 0.4 |" in row
     assert f"Not measured yet: {', '.join(PARTS[1:])}." in text
+
+
+def test_what_diverges_is_never_kept():
+    text = told([course(seed, [9e-4, 8e-4, float("nan") if seed else 1e-3]) for seed in range(3)])
+    row = next(line for line in text.splitlines() if line.startswith("| pictures |"))
+    assert "| diverged [0.001, diverged] |" in row
+    assert row.endswith("| 3 of 3 | 1 of 3 |")
+
+
+def test_changes_are_told_with_their_sizes():
+    def change(seed, size):
+        found = {goal: {"size": size, "error": 0.03, "again": 0.04, "random": 0.01} for goal in CHANGES}
+        return Measured({"part": "changes", "model": "pictures", "seed": seed}, found)
+
+    text = told([change(0, 0.25), change(1, float("inf")), change(2, 0.5)])
+    for words in CHANGES.values():
+        assert f"| pictures | {words} | 0.5 [0.25, inf] | 0.03 [0.03, 0.03] |" in text
+    assert "not reached" not in text

@@ -152,7 +152,7 @@ def test_the_page_says_what_was_measured():
     assert "Not measured yet: learning." in text
     assert "| 4-10-3 | yes | 2 | 95.00 | 95.00 [90.00, 100.00] | 90.0 | 10.00 % | 0.500 |" in text
     assert "| irises | no codes | 33.3 |" in text
-    assert "| irises | 12 | 2 | 90.0 | 91.0 | 10.0 |" in text
+    assert "| irises | 12 | 2 | 30.0 | 91.0 | 10.0 |" in text
     assert "| irises | 90.0 | 20.0 | 88.0 | 91.0 |" in text
     assert "| 196-10 | 80.0 |" in text
     assert "| 196-30-10 | **90.0** |" in text

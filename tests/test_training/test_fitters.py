@@ -249,11 +249,11 @@ def test_a_restored_fitter_goes_on_bit_for_bit(name, two_tensors, hard_quadratic
     begin = parameters_of(two_tensors)
     fitter = make_fitter(name, two_tensors, hard_quadratic.hessian)
     assert isinstance(fitter, Fitter)
-    for _ in range(4):
+    for _ in range(8):
         fitter.step(hard_quadratic, None)
     saved = through_a_file(fitter.state(), tmp_path / "fitter.safetensors")
     middle = parameters_of(two_tensors)
-    reports = [fitter.step(hard_quadratic, None) for _ in range(4)]
+    reports = [fitter.step(hard_quadratic, None) for _ in range(8)]
     end = parameters_of(two_tensors)
     assert not torch.equal(end, middle)
 
@@ -261,7 +261,7 @@ def test_a_restored_fitter_goes_on_bit_for_bit(name, two_tensors, hard_quadratic
     other = make_fitter(name, two_tensors, hard_quadratic.hessian)
     assign(two_tensors, middle)
     other.load_state(saved)
-    assert [other.step(hard_quadratic, None) for _ in range(4)] == reports
+    assert [other.step(hard_quadratic, None) for _ in range(8)] == reports
     assert torch.equal(parameters_of(two_tensors), end)
     # without the memory it would have gone elsewhere
     assign(two_tensors, middle)

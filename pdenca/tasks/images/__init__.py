@@ -1,7 +1,7 @@
 """Series of images: one rule that passes through the frames at their times and holds the last one."""
 
 from .adversary import GOALS, Change, find_change
-from .course import Course, follow
+from .course import Course, decades, follow
 from .draw import DRAWINGS, draw_series
 from .pictures import draw_strip
 from .pruning import pruned
@@ -22,6 +22,7 @@ __all__ = [
     "Regrowth",
     "Series",
     "build_image_rule",
+    "decades",
     "draw_series",
     "draw_strip",
     "find_change",

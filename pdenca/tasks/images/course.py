@@ -45,6 +45,11 @@ class Course:
         return {name: told[name] for name in ("steps", "wanted", "errors", "whole")}
 
 
+def decades(hold: int) -> tuple[int, ...]:
+    """Return the powers of ten up to so many steps, and their end."""
+    return tuple(sorted({min(hold, 10**power) for power in range(1, len(str(hold)) + 1)}))
+
+
 @torch.no_grad()
 def follow(
     automaton: Automaton,

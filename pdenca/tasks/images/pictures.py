@@ -6,7 +6,7 @@ from pdenca import plots
 from pdenca.automaton import Automaton
 from pdenca.training import step_generator
 
-from .course import follow
+from .course import decades, follow
 from .series import Series
 
 
@@ -22,12 +22,11 @@ def draw_strip(
         hold: steps of holding; shown at their end and at powers of ten before.
         seed: of firing.
     """
-    looks = tuple(sorted({min(hold, 10**power) for power in range(1, len(str(hold)) + 1)}))
     course = follow(
         automaton,
         series,
         steps_per_interval,
-        hold=looks,
+        hold=decades(hold),
         generator=step_generator(seed, "strip"),
     )
     wanted = [series.frames[0, 0], *(series.frames[0, frame] for frame in course.wanted)]

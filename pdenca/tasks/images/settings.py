@@ -33,7 +33,7 @@ class ImageRuleSettings(Settings):
     num_units: pydantic.PositiveInt = 80
     activation: Literal["tanh", "relu", "silu"] = "relu"
     spread: float = pydantic.Field(default=0.1, gt=0)
-    leak: float = pydantic.Field(default=0.1, ge=0, le=1)
+    leak: float = pydantic.Field(default=0.0, ge=0, le=1)
     fire_rate: float = pydantic.Field(default=0.5, gt=0, le=1)
 
 
@@ -76,7 +76,7 @@ class ImageSettings(FitSettings):
     num_steps: pydantic.PositiveInt = 1500
     validate_every: pydantic.PositiveInt = 100
     validated_hold: pydantic.NonNegativeInt = 400
-    optimizer: Literal["adam", "nadam", "adamw", "sgd"] = "adam"
+    optimizer: Literal["adam", "nadam", "adamw", "sgd", "soap"] = "adam"
     learning_rate: float = pydantic.Field(default=2e-3, gt=0)
     schedule: Literal["constant", "cosine", "exponential", "one-cycle"] = "one-cycle"
     gradient: Literal["plain", "normalise", "clip"] = "normalise"

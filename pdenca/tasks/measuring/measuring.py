@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from pdenca.core import FormatError, Settings, write_text
+from pdenca.core import BadInputError, FormatError, Settings, write_text
 
 from ..emulation import environment
 from ..phases import Phases, Progress, Tell
@@ -35,17 +35,27 @@ class Measuring:
         self.out, self.kept = out, kept
         self.phases = Phases(out, progress)
         self._training: dict[Path, Callable[[Tell], None]] = {}
-        self._ready: dict[Path, Callable[[], None]] = {}
+        self._wanted: dict[Path, tuple[object, Callable[[Path], object]]] = {}
 
-    def needs(self, run: Path, train: Callable[[Tell], None], ready: Callable[[], None]) -> Path:
-        """Say how a run is trained, and how to make sure, once it is, that it is what was asked for."""
-        self._training[run], self._ready[run] = train, ready
+    def needs(
+        self, run: Path, train: Callable[[Tell], None], wanted: object, read: Callable[[Path], object]
+    ) -> Path:
+        """Say how a run is trained, what it is to have been trained by, and how to read by what it was."""
+        self._training[run], self._wanted[run] = train, (wanted, read)
         return run
 
     def trained(self, run: Path) -> Path:
-        """Train a run unless it was before."""
+        """Train a run unless it was before.
+
+        Raises:
+            BadInputError: if it was trained by something else than was asked for.
+        """
         self.phases.run(f"train {run.name}", self._training[run])
-        self._ready[run]()
+        wanted, read = self._wanted[run]
+        if read(run) != wanted:
+            raise BadInputError(
+                f"{run} was trained with other settings; usual cure: another --out, or the settings of before"
+            )
         return run
 
     def measure(self, key: Key, work: Callable[[Tell], Mapping[str, Any]], run: Path | None = None) -> None:

@@ -37,7 +37,7 @@ class WeightRuleSettings(Settings):
         activation: of the rule, ``tanh``, ``relu`` or ``silu``.
         output: ``linear``, or ``tanh``, which bounds what one step can do.
         leak: share of its state that a weight forgets whenever it is updated, so that only what the rule
-            renews lasts and nothing can grow for ever; 0: none.
+            renews lasts, and nothing grows for ever where ``output`` is ``tanh``; 0: none.
         fire_rate: chance of a weight to be updated in a step.
         num_steps: local steps that write a network.
         biases: whether the networks have any.
@@ -119,7 +119,7 @@ class MetaSettings(FitSettings):
     num_damaged: pydantic.NonNegativeInt = 0
     damage: float = pydantic.Field(default=0.3, ge=0, le=1)
     held_out: float = pydantic.Field(default=0.2, gt=0, lt=1)
-    optimizer: Literal["adam", "nadam", "adamw", "sgd"] = "adam"
+    optimizer: Literal["adam", "nadam", "adamw", "sgd", "soap"] = "adam"
     learning_rate: float = pydantic.Field(default=2e-3, gt=0)
     schedule: Literal["constant", "cosine", "exponential", "one-cycle"] = "one-cycle"
     gradient: Literal["plain", "normalise", "clip"] = "clip"

@@ -1,5 +1,6 @@
-"""First-order optimisers from torch, with the gradient treatments usual for cellular automata."""
+"""First-order optimisers of well-kept libraries, with the gradient treatments usual for cellular automata."""
 
+from collections.abc import Callable
 from typing import Any, Final
 
 import torch
@@ -11,31 +12,47 @@ from ..objectives import Objective
 from ..schedules import SCHEDULES
 from .base import FitReport, trainable
 
-OPTIMIZERS: Final[dict[str, type[torch.optim.Optimizer]]] = {
+
+def _soap(parameters: list[nn.Parameter], lr: float, weight_decay: float = 0.0) -> torch.optim.Optimizer:
+    # takes half a second, which most commands can do without
+    from pytorch_optimizer import SOAP
+
+    return SOAP(parameters, lr=lr, weight_decay=weight_decay)
+
+
+OPTIMIZERS: Final[dict[str, Callable[..., torch.optim.Optimizer]]] = {
     "adam": torch.optim.Adam,
     "nadam": torch.optim.NAdam,
     "adamw": torch.optim.AdamW,
     "sgd": torch.optim.SGD,
+    "soap": _soap,
 }
 GRADIENTS: Final = ("plain", "normalise", "clip")
 
 
 class FirstOrder:
-    """A torch optimiser.
+    """A first-order optimiser.
+
+    ``soap`` is Adam in the eigenbases of Shampoo's preconditioners: along the inputs and the outputs of every
+    layer together, not weight by weight. For the few thousand weights of a cellular automaton that is cheap
+    beside the steps of the lattice.
 
     Arguments:
         automaton: the model.
-        optimizer: ``adam``, ``nadam``, ``adamw`` or ``sgd``.
+        optimizer: ``adam``, ``nadam``, ``adamw``, ``sgd`` or ``soap``.
         learning_rate: at the start.
         schedule: how it changes over ``num_steps``: ``constant``, ``cosine``, ``exponential`` or
             ``one-cycle``.
         num_steps: length of the schedule.
-        weight_decay: of ``adamw``, decoupled; the optimiser's own by default.
+        weight_decay: of ``adamw`` and ``soap``, decoupled; by default the optimiser's own, none for ``soap``.
         gradient: ``plain``; ``normalise`` divides each tensor's gradient by its norm (g / (‖g‖ + 1e-8), the
             founding papers' treatment); ``clip`` bounds the norm of all gradients together by 1.
 
     Raises:
         BadInputError: for an unknown optimiser, schedule or treatment.
+
+    Source:
+        SOAP: Vyas et al., arXiv 2409.11321, algorithm 3.
     """
 
     def __init__(
@@ -57,7 +74,7 @@ class FirstOrder:
         self.taken = 0
         parameters = list(trainable(automaton).values())
         told: dict[str, Any] = {} if weight_decay is None else {"weight_decay": weight_decay}
-        self.optimizer: Any = OPTIMIZERS[optimizer](parameters, lr=learning_rate, **told)  # type: ignore[call-arg]
+        self.optimizer: Any = OPTIMIZERS[optimizer](parameters, lr=learning_rate, **told)
 
     def step(self, objective: Objective, batch: Any) -> FitReport:  # noqa: ANN401
         """Take one step; if the loss or a gradient is not finite, the parameters are left as they are."""
@@ -89,6 +106,8 @@ class FirstOrder:
         memory = self.optimizer.state_dict()["state"]
         return {
             "memory": {str(key): dict(value) for key, value in memory.items()},
+            # SOAP counts its steps beside the parameters' memory
+            "steps": [group.get("step") for group in self.optimizer.param_groups],
             "taken": self.taken,
             "learning_rate": self.learning_rate,
         }
@@ -103,4 +122,7 @@ class FirstOrder:
         self.optimizer.state.clear()
         for number, memory in state["memory"].items():
             self.optimizer.state[parameters[int(number)]] = dict(memory)
+        for group, step in zip(self.optimizer.param_groups, state["steps"], strict=True):
+            if step is not None:
+                group["step"] = step
         self.taken, self.learning_rate = int(state["taken"]), float(state["learning_rate"])

@@ -5,7 +5,6 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
-from pdenca.core import BadInputError
 from pdenca.datasets.digits import Digits
 from pdenca.training.loop import LAST
 
@@ -187,14 +186,7 @@ class _Work:
                 progress=lambda now: tell_training(tell, now),
             )
 
-        def ready() -> None:
-            if load_restorer(run)[1] != settings:
-                raise BadInputError(
-                    f"{run} was trained with other settings; usual cure: another --out, or the settings of "
-                    "before"
-                )
-
-        return self.measuring.needs(run, train, ready)
+        return self.measuring.needs(run, train, settings, lambda run: load_restorer(run)[1])
 
     def _judge_fills(self, damage: Damage | None = None) -> None:
         """Measure what needs no training: all of it, or on other damage the harmonic fill."""

@@ -1,15 +1,12 @@
 """The pictures of what was measured."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
 from pdenca.plots import LinePanel, heat_map, line_panels, save
 
 from ...measuring import Measured, of_part
-from ..pictures import draw_strip
-from ..series import Series
-from ..training import load_image_run
 
 PREFIX: Final = "image-series"
 
@@ -27,7 +24,9 @@ def draw(results: Sequence[Measured], out: Path) -> list[Path]:
                     found = item.found
                     steps = [1.0, *(float(step) for step in found["steps"])]
                     lines.setdefault(item.key["model"], []).append((steps, [found["hurt"], *found["errors"]]))
-            panels[damage] = LinePanel(lines, "steps after the damage", "error", scales=("log", "log"))
+            panels[damage] = LinePanel(
+                lines, "steps after the damage", "error", scales=("log", "log"), broken="diverged"
+            )
         made.append(save(line_panels(panels), out / f"{PREFIX}-regrowth.png"))
     turned = of_part(results, "symmetry")
     if turned:
@@ -43,22 +42,13 @@ def draw(results: Sequence[Measured], out: Path) -> list[Path]:
         for item in thinned:
             shares = [100 * share for share in item.found["shares"]]
             kept.setdefault(item.key["model"], []).append((shares, item.found["errors"]))
-        panel = LinePanel(kept, "smallest weights taken away", "error", across_unit="%", marks=True)
+        panel = LinePanel(
+            kept, "smallest weights taken away", "error", across_unit="%", marks=True, broken="diverged"
+        )
         made.append(save(line_panels({"pruning": panel}), out / f"{PREFIX}-pruning.png"))
     return made
 
 
-def draw_strips(runs: Mapping[str, tuple[Path, Series]], out: Path, *, hold: int) -> list[Path]:
-    """Draw what rules show beside what they should, each only once; return the files."""
-    made = []
-    for name, (run, series) in runs.items():
-        path = out / f"{PREFIX}-{name.replace(', ', '-').replace(' ', '-')}.png"
-        if not path.is_file():
-            model, settings = load_image_run(run, series)
-            save(
-                draw_strip(model, series, settings.steps_per_interval, hold=hold, seed=settings.seed),
-                path,
-                150,
-            )
-        made.append(path)
-    return made
+def strip_of(model: str, seed: int) -> str:
+    """Return the file name of the strip that shows a rule."""
+    return f"{PREFIX}-{model.replace(', ', '-').replace(' ', '-')}-{seed}.png"

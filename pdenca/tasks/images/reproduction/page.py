@@ -4,14 +4,35 @@ import statistics
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from ...measuring import Measured, by_model, of_part, spread
-from .plan import BACK, CHANGES, HELD, LOOKS, MODELS, PARTS, REACHED, SHARE
+from ...measuring import Measured, by_model, of_part, spread, worst
+from .plan import (
+    BACK,
+    BROKEN,
+    CHANGES,
+    GROWN,
+    HELD,
+    LATER,
+    LOOKS,
+    MODELS,
+    PARTS,
+    REACHED,
+    SHARE,
+    SOON,
+)
 
 ORDER: Final = tuple(MODELS)
 
 
-def page(results: Sequence[Measured], facts: Mapping[str, Any]) -> str:
-    """Return the page as markdown."""
+def page(
+    results: Sequence[Measured], facts: Mapping[str, Any], *, strips: Sequence[tuple[str, str]] = ()
+) -> str:
+    """Return the page as markdown.
+
+    Arguments:
+        results: what was measured.
+        facts: command, settings, hardware, seconds.
+        strips: (rule, file) of the pictures that show rules at work.
+    """
     seeds = sorted({item.key["seed"] for item in results})
     cells = facts["settings"]["num_cells"]
     lines = [
@@ -25,7 +46,7 @@ def page(results: Sequence[Measured], facts: Mapping[str, Any]) -> str:
         "Errors are mean squares over the smallest box around what is seen in the wanted frame; firing masks "
         "are not those of training. Of seeds the median [smallest, largest].",
         "",
-        *_courses(of_part(results, "courses"), facts),
+        *_courses(of_part(results, "courses"), facts, strips),
         *_regrowth(of_part(results, "regrowth")),
         *_symmetry(of_part(results, "symmetry")),
         *_starts(of_part(results, "starts")),
@@ -41,23 +62,25 @@ def _missing(results: Sequence[Measured]) -> list[str]:
     return [f"Not measured yet: {', '.join(missing)}."] if missing else []
 
 
-def _courses(own: Sequence[Measured], facts: Mapping[str, Any]) -> list[str]:
+def _courses(
+    own: Sequence[Measured], facts: Mapping[str, Any], strips: Sequence[tuple[str, str]]
+) -> list[str]:
     if not own:
         return []
     lines = [
         "## Reach and hold",
         "",
-        "Largest error of the frames at their times, and of the last one while it is held; beside them what "
+        "Largest error of the frames at their times, and of the last one from its time on; beside them what "
         "the first frame would score if nothing were done. *Reached*: seeds whose frames all are within "
-        f"{REACHED:g} at their times; *held*: those whose last frame stays within {HELD:g}.",
+        f"{REACHED:g} at their times; *kept*: those whose last frame stays within {HELD:g}.",
         "",
-        "| rule | parameters | minutes | at the frames' times | held | longest hold, steps | nothing done "
-        "| reached | held |",
+        "| rule | parameters | minutes | at the frames' times | while held | held for, steps | nothing done "
+        "| reached | kept |",
         "|---|---:|---:|---:|---:|---:|---:|---:|---:|",
     ]
     for name, group in by_model(own, ORDER).items():
-        reached = [max(_at_times(item)) for item in group]
-        held = [max(_held(item)) for item in group]
+        reached = [worst(_at_times(item)) for item in group]
+        held = [worst(_held(item)) for item in group]
         still = [max(item["nothing_done"]) for item in group]
         minutes = [
             seconds / 60
@@ -70,11 +93,8 @@ def _courses(own: Sequence[Measured], facts: Mapping[str, Any]) -> list[str]:
             f"| {spread(reached, '{:.2g}')} | {spread(held, '{:.2g}')} | {longest:,} "
             f"| {statistics.median(still):.2g} | {_share(reached, REACHED)} | {_share(held, HELD)} |"
         )
-    strips = [
-        f"![{name}](image-series-{name.replace(', ', '-').replace(' ', '-')}.png)"
-        for name in by_model(own, ORDER)
-    ]
-    return [*lines, "", "Above what should be seen, below what is:", "", *_spaced(strips)]
+    shown = [f"![{name}]({file})" for name, file in strips]
+    return [*lines, "", "Above what should be seen, below what is:", "", *_spaced(shown)]
 
 
 def _at_times(found: Mapping[str, Any]) -> list[float]:
@@ -136,8 +156,8 @@ def _symmetry(own: Sequence[Measured]) -> list[str]:
         "## Turned, mirrored, shifted",
         "",
         "The first frame is moved, and errors are counted from frames moved alike: largest at the frames' "
-        "times; after 1,000 steps of holding. Rules were trained on frames as they are. *isotropic*: a rule "
-        "that sees the length of gradients only, and so looks the same turned and mirrored.",
+        f"times; after {LATER:,} steps of holding. Rules were trained on frames as they are. *isotropic*: a "
+        "rule that sees the length of gradients only, and so looks the same turned and mirrored.",
         "",
         "| first frame | " + " | ".join(f"{name}: times | held" for name in groups) + " |",
         "|---|" + "---:|---:|" * len(groups),
@@ -147,7 +167,7 @@ def _symmetry(own: Sequence[Measured]) -> list[str]:
     for moved in first["errors"]:
         cells = []
         for group in groups.values():
-            cells.append(spread([max(item["errors"][moved][:at_times]) for item in group], "{:.2g}"))
+            cells.append(spread([worst(item["errors"][moved][:at_times]) for item in group], "{:.2g}"))
             cells.append(spread([item["errors"][moved][-1] for item in group], "{:.2g}"))
         lines.append(f"| {moved} | " + " | ".join(cells) + " |")
     return [*lines, "", "![error of moved frames](image-series-symmetry.png)", ""]
@@ -159,9 +179,9 @@ def _starts(own: Sequence[Measured]) -> list[str]:
     lines = [
         "## Other starts",
         "",
-        "Rules of pictures know one outcome: its error after 1,000 steps of holding. Rules of growth begin "
-        "with other series of their kind and are compared with what these become. *Nothing done*: the start "
-        "itself.",
+        f"Rules of pictures know one outcome: its error after {LATER:,} steps of holding. Rules of growth "
+        f"begin with frame {GROWN} of other series of their kind and are compared with what these become at "
+        "the end. *Nothing done*: the start itself.",
         "",
         "| rule | start | error | nothing done |",
         "|---|---|---:|---:|",
@@ -183,8 +203,9 @@ def _changes(own: Sequence[Measured]) -> list[str]:
     lines = [
         "## The smallest change that breaks",
         "",
-        "Looked for by gradients, so neither is proven the smallest or largest there is. Sizes are relative "
-        "to the first frame; errors of the outcome with the firing that the search knew, with other firing, "
+        f"Broken: an error above {BROKEN:g} at the last frame's time. Looked for by gradients, so neither is "
+        "proven the smallest or largest there is. Sizes are relative to the first frame, *inf* where nothing "
+        "broke the outcome; errors of the outcome with the firing that the search knew, with other firing, "
         "and after a random change of that size.",
         "",
         "| rule | change | size | error | other firing | random change |",
@@ -209,7 +230,7 @@ def _pruning(own: Sequence[Measured]) -> list[str]:
     lines = [
         "## Fewer weights",
         "",
-        "Mean error on the way and held for 100 steps, without the smallest weights.",
+        f"Mean error on the way and held for {SOON} steps, without the smallest weights.",
         "",
         "| rule | " + " | ".join(f"{100 * share:g} %" for share in shares) + " |",
         "|---|" + "---:|" * len(shares),

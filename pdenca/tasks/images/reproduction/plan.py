@@ -47,6 +47,10 @@ DAMAGED: Final = tuple(name for name in MODELS if name.startswith("pictures") or
 TURNED: Final = ("pictures", "pictures, isotropic")
 GROWING: Final = ("branching", "microscopy")
 """Whose starts are of a kind: other series of that kind have an outcome of their own."""
+GROWN: Final = 2
+"""The frame of another series that a rule of growth begins with: the first one does not tell it yet."""
+OTHER: Final = 3
+"""Which picture comes first in another series of pictures: one that is in none of the frames."""
 STARTS: Final = ("noise", "half of it", "another picture", "nothing")
 """Given to rules of pictures, which know one outcome only."""
 NUM_OTHERS: Final = 3
@@ -57,6 +61,12 @@ AGES: Final = 5
 OLDEST: Final = 1000
 LOOKS: Final = (16, 32, 64, 128, 256, 512)
 """Steps after a damage."""
+LATER: Final = 1000
+"""Steps of holding after which the outcome of another start is looked at."""
+SOON: Final = 100
+"""Steps of holding after which pruned rules are looked at."""
+BROKEN: Final = 0.02
+"""Mean squared error at the last frame's time above which the outcome is broken."""
 PRUNED: Final = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
 SHIFT: Final = 0.08
 """Of the lattice, along both axes."""
@@ -66,11 +76,11 @@ DAMAGE_NAMES: Final = tuple(DAMAGES)
 CHANGES: Final[Mapping[Goal, str]] = {"break": "smallest that breaks", "keep": "largest that does not"}
 
 
-def courses() -> dict[str, dict[str, str]]:
-    """Return what decides how every rule is trained."""
+def courses(num_cells: int) -> dict[str, dict[str, str]]:
+    """Return what decides how every rule is trained, on so many cells along each side."""
     return {
         name: {
-            "series": f"{rule.drawing}, {rule.num_frames} frames",
+            "series": f"{rule.drawing}, {rule.num_frames} frames of {num_cells} x {num_cells} cells",
             "experiment": rule.experiment,
             **rule.told,
         }

@@ -1,8 +1,9 @@
 """Doing it: every piece is done once and kept, so that what was cut short goes on."""
 
+import shutil
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -11,45 +12,53 @@ from torch import Tensor
 
 from pdenca.automaton import Automaton
 from pdenca.core import BadInputError
+from pdenca.plots import save
 from pdenca.symmetry import D4, act
 from pdenca.training import step_generator
 from pdenca.training.loop import LAST
 
-from ...measuring import NOTHING, Key, Measuring, Table, by_count, in_parts, of_part, read_table
+from ...measuring import NOTHING, Key, Measuring, Table, by_count, in_parts, read_table, worst
 from ...phases import Progress, Tell, tell_training
 from ..adversary import GOALS, find_change
-from ..course import Course, follow
+from ..course import Course, decades, follow
 from ..draw import draw_series
+from ..pictures import draw_strip
 from ..pruning import pruned
 from ..regrowth import DAMAGES, regrow
 from ..series import Series, cut, read_series_file
 from ..settings import ImageSettings, load_image_experiment
 from ..training import KIND, load_image_run, train_images
-from .figures import draw, draw_strips
+from .figures import draw, strip_of
 from .page import page
 from .plan import (
     AGES,
     BACK,
+    BROKEN,
     DAMAGED,
     GROWING,
+    GROWN,
+    LATER,
     LOOKS,
     MODELS,
     NUM_OTHERS,
     OLDEST,
+    OTHER,
     OURS,
     PRUNED,
     SHARE,
     SHIFT,
+    SOON,
     STARTS,
     TURNED,
     ImageReproductionSettings,
+    Rule,
     courses,
 )
 
 STEM: Final = "image-series"
 COMMAND: Final = "pdenca images reproduce"
-LATER: Final = 1000
-"""Steps of holding after which the outcome of another start is looked at."""
+LOOKS_OF_HOLDING: Final = 50
+"""Beside powers of ten, evenly."""
 
 
 def reproduce_images(
@@ -75,8 +84,11 @@ def reproduce_images(
         FormatError: if a file in it is damaged.
         NonFiniteError: if training keeps diverging.
     """
-    kept = NOTHING if keep is None else read_table(keep, courses())
+    kept = NOTHING if keep is None else read_table(keep, courses(settings.num_cells))
     work = _Work(out, settings, kept, progress)
+    for picture in [] if keep is None else keep.parent.glob(f"{STEM}-*.png"):
+        if not (out / picture.name).exists():
+            shutil.copy(picture, out / picture.name)
     return in_parts(work.parts, settings.parts, work.write)
 
 
@@ -101,7 +113,7 @@ class _Work:
     def courses(self) -> None:
         """Go through the frames and hold the last one for long."""
         for name, seed in self._each(MODELS):
-            self._measure("courses", name, seed, self._course)
+            self._measure("courses", name, seed, partial(self._course, self.out / strip_of(name, seed)))
 
     def regrowth(self) -> None:
         """Damage what is held, at several ages and many places."""
@@ -117,7 +129,8 @@ class _Work:
     def starts(self) -> None:
         """Begin with what no rule was trained on."""
         for name, seed in self._each((OURS, *GROWING)):
-            self._measure("starts", name, seed, self._grown if name in GROWING else self._begun)
+            find = partial(self._grown, MODELS[name]) if name in GROWING else self._begun
+            self._measure("starts", name, seed, find)
 
     def changes(self) -> None:
         """Find the smallest change of the start that breaks the outcome, and the largest that keeps it."""
@@ -152,18 +165,17 @@ class _Work:
         self.measuring.measure(key, work, run)
 
     def _course(
-        self, model: Automaton, series: Series, settings: ImageSettings, tell: Tell
+        self, strip: Path, model: Automaton, series: Series, settings: ImageSettings, tell: Tell
     ) -> Mapping[str, Any]:
-        looks = self._looks(self.settings.hold)
+        hold = self.settings.hold
+        often = range(0, hold + 1, max(1, hold // LOOKS_OF_HOLDING))
+        looks = tuple(sorted({*decades(hold), *often} - {0}))
         course = _follow(model, series, settings, looks, by_count(tell))
-        last = series.frames.shape[1] - 1
-        still = [_error(series, series.frames[:, 0], min(frame, last)) for frame in course.wanted]
-        seen = [float(series.seen(frame).double().mean()) for frame in range(last + 1)]
+        still = [_error(series, series.frames[:, 0], frame) for frame in course.wanted]
+        seen = [float(series.seen(frame).double().mean()) for frame in range(series.frames.shape[1])]
+        steps = settings.steps_per_interval
+        save(draw_strip(model, series, steps, hold=hold, seed=settings.seed), strip, 150)
         return {**course.to_dict(), "nothing_done": still, "seen": seen, "parameters": model.num_parameters}
-
-    @staticmethod
-    def _looks(hold: int) -> tuple[int, ...]:
-        return tuple(sorted({min(hold, 10**power) for power in range(1, len(str(hold)) + 1)}))
 
     def _damage(
         self, model: Automaton, series: Series, settings: ImageSettings, tell: Tell, damage: str
@@ -186,7 +198,7 @@ class _Work:
             "ages": ages,
             "trials": len(errors),
             "steps": list(LOOKS),
-            "before": max(item.before for item in found),
+            "before": worst([item.before for item in found]),
             "hurt": float(torch.cat([item.hurt for item in found]).median()),
             "errors": errors.median(0).values.tolist(),
             "upper": errors.quantile(0.95, 0).tolist(),
@@ -202,7 +214,7 @@ class _Work:
         moved["shift"] = series.frames.roll((shift, shift), (-2, -1))
         found = {}
         for number, (name, frames) in enumerate(moved.items()):
-            course = _follow(model, replace(series, frames=frames), settings, (100, LATER))
+            course = _follow(model, replace(series, frames=frames), settings, (LATER,))
             found[name] = list(course.errors)
             tell(number + 1, len(moved), name)
         return {"errors": found, "steps": list(course.steps), "wanted": list(course.wanted)}
@@ -213,7 +225,7 @@ class _Work:
         first = series.frames[:, 0]
         half = first.clone()
         half[..., : series.grid.shape[-1] // 2] = 0
-        others = self._drawn(MODELS[OURS].drawing, 2, 1).frames[:, 0]
+        others = self._drawn(MODELS[OURS].drawing, 2, OTHER).frames[:, 0]
         noise = torch.rand(first.shape, generator=step_generator(settings.seed, "starts"))
         kinds = dict(zip(STARTS, (noise, half, others, torch.zeros_like(first)), strict=True))
         found = {}
@@ -225,12 +237,12 @@ class _Work:
         return {"starts": found}
 
     def _grown(
-        self, model: Automaton, series: Series, settings: ImageSettings, tell: Tell
+        self, rule: Rule, model: Automaton, series: Series, settings: ImageSettings, tell: Tell
     ) -> Mapping[str, Any]:
-        rule = next(item for item in MODELS.values() if item.drawing == series.name)
         found = {}
         for number in range(NUM_OTHERS + 1):
-            own = self._drawn(rule.drawing, rule.num_frames, number) if number else series
+            whole = self._drawn(rule.drawing, rule.num_frames, number) if number else series
+            own = replace(whole, frames=whole.frames[:, GROWN:], times=whole.times[GROWN:])
             course = _follow(model, own, settings, ())
             last = own.frames.shape[1] - 1
             name = f"series {number}" if number else "the series itself"
@@ -248,6 +260,7 @@ class _Work:
                     series,
                     settings.steps_per_interval,
                     goal,
+                    threshold=BROKEN,
                     seed=settings.seed,
                     progress=by_count(tell),
                 )
@@ -260,17 +273,18 @@ class _Work:
     def _thinned(model: Automaton, series: Series, settings: ImageSettings, tell: Tell) -> Mapping[str, Any]:
         errors = []
         for number, share in enumerate(PRUNED):
-            course = _follow(pruned(model, share), series, settings, (100,))
+            course = _follow(pruned(model, share), series, settings, (SOON,))
             errors.append(course.mean_error)
             tell(number + 1, len(PRUNED), "")
         return {"shares": list(PRUNED), "errors": errors}
 
     def _drawn(self, drawing: str, num_frames: int, number: int) -> Series:
         """Return a series of a drawing, which is drawn when it is first asked for."""
-        path = self.out / "series" / f"{drawing}-{num_frames}-{number}" / f"{drawing}.hdf5"
+        cells = self.settings.num_cells
+        path = self.out / "series" / f"{drawing}-{num_frames}-{cells}-{number}" / f"{drawing}.hdf5"
         if not path.is_file():
             path.parent.mkdir(parents=True, exist_ok=True)
-            draw_series(drawing, path, num_frames=num_frames, num_cells=self.settings.num_cells, seed=number)
+            draw_series(drawing, path, num_frames=num_frames, num_cells=cells, seed=number)
         return read_series_file(path)
 
     def _series(self, name: str) -> Series:
@@ -293,25 +307,20 @@ class _Work:
                 progress=lambda now: tell_training(tell, now),
             )
 
-        def ready() -> None:
-            if KIND.read(run) != settings:
-                raise BadInputError(
-                    f"{run} was trained with other settings; usual cure: another --out, or the settings of "
-                    "before"
-                )
-
-        return self.measuring.needs(run, train, ready)
+        wanted = (settings, self.series(name).facts())
+        return self.measuring.needs(run, train, wanted, lambda run: (KIND.read(run), KIND.data(run)))
 
     def write(self) -> Path:
         """Write table, pictures and page of what is there by now; return the page."""
         results = self.measuring.results()
         draw(results, self.out)
-        first = self.settings.seeds[0]
-        told = {item.key["model"] for item in of_part(results, "courses") if item.key["seed"] == first}
-        runs = {name: self.out / "runs" / f"{name}-{first}" for name in MODELS if name in told}
-        shown = {name: (run, self.series(name)) for name, run in runs.items() if run.is_dir()}
-        draw_strips(shown, self.out, hold=self.settings.hold)
-        return self.measuring.write(STEM, COMMAND, self.settings, courses(), page)
+        strips = [
+            (name, strip_of(name, seed))
+            for name, seed in self._each(MODELS)
+            if seed == self.settings.seeds[0] and (self.out / strip_of(name, seed)).is_file()
+        ]
+        told = courses(self.settings.num_cells)
+        return self.measuring.write(STEM, COMMAND, self.settings, told, partial(page, strips=strips))
 
 
 def _follow(

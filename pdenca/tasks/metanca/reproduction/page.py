@@ -5,18 +5,17 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ...measuring import Measured, by_model, of_part, spread
-from .plan import BETWEEN, BY_ADAM, COPIED, FOLLOWED, MODELS, NUM_ZERO_OUTS, PARTS
+from .plan import BETWEEN, BY_ADAM, COPIED, FOLLOWED, LEAK, MODELS, NUM_ZERO_OUTS, PARTS
 
 
 def page(results: Sequence[Measured], facts: Mapping[str, Any]) -> str:
     """Return the page as markdown."""
-    seeds = sorted({item.key["seed"] for item in results})
     lines = [
         "# Rules that write networks",
         "",
         f"Made by `{facts['command']}`; every number stands in `metanca.json`. {facts['processor']}, "
         f"{facts['threads']} thread, torch {facts['torch']}; {sum(facts['seconds'].values()) / 60:.0f} "
-        f"minutes of work. Training seeds: {', '.join(map(str, seeds))}.",
+        f"minutes of work. Training seeds: {_seeds(results)}.",
         "",
         "Networks are judged on test examples that nothing was trained or chosen by, "
         f"{facts['settings']['num_samples']} samples of each. A seed's number is the mean over its samples; "
@@ -32,6 +31,17 @@ def page(results: Sequence[Measured], facts: Mapping[str, Any]) -> str:
         *_missing(results),
     ]
     return "\n".join(lines).rstrip() + "\n"
+
+
+def _seeds(results: Sequence[Measured]) -> str:
+    """Return the seeds, and those of which parts where these have others."""
+    parts: dict[tuple[int, ...], list[str]] = {}
+    for part in PARTS:
+        seeds = tuple(sorted({item.key["seed"] for item in of_part(results, part)}))
+        if seeds:
+            parts.setdefault(seeds, []).append(part)
+    told = [f"{', '.join(map(str, seeds))} ({', '.join(names)})" for seeds, names in parts.items()]
+    return "; ".join(told)
 
 
 def _missing(results: Sequence[Measured]) -> list[str]:
@@ -93,20 +103,22 @@ def _signals(own: Sequence[Measured]) -> list[str]:
 def _stability(own: Sequence[Measured]) -> list[str]:
     if not own:
         return []
-    longest = own[0].found["updates"][-1]
+    first, longest = own[0].found["updates"][1], own[0].found["updates"][-1]
     lines = [
         "## Stability",
         "",
-        f"{FOLLOWED}, updated {longest:,} times: after how many updates the test cross-entropy is least, how "
-        "many more it stays within 10 % of that (medians of the samples), and accuracy after 10 updates, and "
-        "at the end. *pool*: samples begin where earlier ones ended; *zeroed*: some of them damaged; *leak*: "
-        "a weight forgets half of its state whenever it is updated, which the published rule does not.",
+        f"{FOLLOWED}, updated {longest:,} times and looked at every {first}: after how many updates the test "
+        "cross-entropy is least, how many more it stays within 10 % of that (medians of the samples), and "
+        "accuracy at the first look and at the end. *pool*: samples begin where earlier ones ended; "
+        f"*zeroed*: some of them damaged; *leak*: a weight forgets {LEAK:g} of its state whenever it is "
+        "updated, which the published rule does not. In a training step of rules with leak and pool one "
+        "sample of eight is fresh, without leak two are.",
         "",
         "| rule | least after | within 10 % for | accuracy, % | at the end | worst sample at the end |",
         "|---|---:|---:|---:|---:|---:|",
     ]
     for name, group in by_model(own, tuple(MODELS)).items():
-        early = [100 * item["accuracy"][_at(item, 10)] for item in group]
+        early = [100 * item["accuracy"][1] for item in group]
         lines.append(
             f"| {name} | {spread([statistics.median(item['best_after']) for item in group], '{:.0f}')} "
             f"| {spread([statistics.median(item['stays']) for item in group], '{:.0f}')} "
@@ -226,12 +238,6 @@ def by_network(own: Sequence[Measured]) -> dict[str, list[Mapping[str, Any]]]:
         for network in item.found["networks"]:
             found.setdefault(network["network"], []).append(network)
     return found
-
-
-def _at(course: Mapping[str, Any], updates: int) -> int:
-    """Return the first look after so many updates, or the last one."""
-    later = [place for place, done in enumerate(course["updates"]) if done >= updates]
-    return later[0] if later else -1
 
 
 def _yes(group: Sequence[Mapping[str, Any]]) -> str:

@@ -15,7 +15,10 @@ PARTS: Final[tuple[Part, ...]] = get_args(Part)
 PUBLISHED: Final = {"rule.leak": "0.0"}
 """The abstract's weights forget nothing."""
 POOL: Final = {**PUBLISHED, "pool_size": "32", "num_samples": "8"}
-AGEING: Final = {"pool_size": "32", "num_samples": "8", "fresh_share": "0.125"}
+LEAK: Final = 0.5
+"""Share of its state that a weight of our rules forgets."""
+LEAKING: Final = {"rule.leak": str(LEAK)}
+AGEING: Final = {**LEAKING, "pool_size": "32", "num_samples": "8", "fresh_share": "0.125"}
 """Fewer samples begin anew, so that states grow older."""
 MODELS: Final[Mapping[str, tuple[str, Mapping[str, str]]]] = {
     "irises": ("iris", PUBLISHED),
@@ -24,7 +27,7 @@ MODELS: Final[Mapping[str, tuple[str, Mapping[str, str]]]] = {
     "irises, no codes": ("iris", {**PUBLISHED, "rule.codes": "none", "rule.hidden_spread": "1.0"}),
     "irises, pool": ("iris", POOL),
     "irises, pool, zeroed": ("iris", {**POOL, "num_damaged": "3"}),
-    "irises, leak": ("iris", {}),
+    "irises, leak": ("iris", LEAKING),
     "irises, leak, pool": ("iris", AGEING),
     "irises, leak, pool, zeroed": ("iris", {**AGEING, "num_damaged": "3"}),
     "one network": ("mnist-14", {"networks": '["196-30-10"]'}),

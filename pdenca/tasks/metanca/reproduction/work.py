@@ -9,7 +9,6 @@ from typing import Any, Final
 import torch
 
 from pdenca.automaton import Lesson, widths_from_name
-from pdenca.core import BadInputError
 from pdenca.datasets.tables import Examples, Standardising
 from pdenca.training.loop import LAST
 
@@ -235,14 +234,7 @@ class _Work:
                 progress=lambda now: tell_training(tell, now),
             )
 
-        def ready() -> None:
-            if KIND.read(run) != settings:
-                raise BadInputError(
-                    f"{run} was trained with other settings; usual cure: another --out, or the settings of "
-                    "before"
-                )
-
-        return self.measuring.needs(run, train, ready)
+        return self.measuring.needs(run, train, settings, KIND.read)
 
     def _judge(self, key: Key, run: Path, unseen: tuple[str, ...] | list[str], signals: str = "all") -> None:
         def work(tell: Tell) -> Mapping[str, Any]:
