@@ -68,6 +68,24 @@ def test_what_comes_in_through_the_cut_does_not_reach_what_is_scored(generator):
     assert error[..., 10:-10, 10:-10].max() < 1e-3 * error.max()
 
 
+def test_what_is_scored_of_a_piece_beside_a_wall_goes_as_in_the_whole_frame(generator):
+    """Three steps of reach 1 stay within a margin of 3, also where the piece touches a wall."""
+    channel = Grid((12, 12), (1 / 64, 1 / 64), ("periodic", "no-flux"))
+    equation = GrayScott(0.03, 0.06)
+
+    def march(fields, on):
+        for _ in range(3):
+            fields = fields + equation.rate(fields, StencilDerivatives(on, "order-2"))
+        return fields
+
+    state = torch.rand(20, 2, 12, 12, generator=generator, dtype=torch.float64)
+    course = torch.stack((state, march(state, channel)), 1)
+    pieces, _ = cut_at_random(course, {}, channel, 9, generator)
+    found = march(pieces[:, 0], Grid.uniform(9, 1 / 64))
+    torch.testing.assert_close(found[..., 3:-3, 3:-3], pieces[:, 1, :, 3:-3, 3:-3], rtol=0, atol=1e-14)
+    assert (found - pieces[:, 1]).abs().amax() > 1e-3
+
+
 def test_a_stage_counts_errors_in_units_of_their_time(dataset, monkeypatch):
     # these data are never fainter than they are on the whole: let them be for once
     faint = torch.linspace(0.001, 0.3, 64, dtype=torch.float64)[:, None].expand(-1, 2)

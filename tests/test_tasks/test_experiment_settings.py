@@ -52,7 +52,11 @@ def test_a_file_of_ones_own(tmp_path):
     ("name", "overrides", "message"),
     [
         ("mpl", {}, "no experiment 'mpl'.*did you mean 'mlp'"),
-        ("nothing-like-it", {}, "expected one of mlp, mlp-far, polynomial, founding-paper, .* or a TOML file"),
+        (
+            "nothing-like-it",
+            {},
+            "expected one of mlp, mlp-far, .* or a TOML file",
+        ),
         ("mlp", {"model.radus": "2"}, "unknown setting 'model.radus': did you mean 'radius'"),
         ("mlp", {"stages.0.num_step": "2"}, "did you mean 'num_steps'"),
         ("mlp", {"sede": "2"}, "did you mean 'seed'"),
