@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from .door import examples
+from .door import Names, examples
 from .studies import run_study, study_options, study_settings
 from .training import use_threads
 
@@ -28,16 +28,18 @@ QUICK = {
     short_help="Do all experiments on series of images.",
     epilog=examples(
         "pdenca images reproduce --out runs/images",
-        "pdenca images reproduce --out runs/images --parts courses,regrowth --seeds 0",
+        "pdenca images reproduce --out runs/images --parts courses,regrowth --models pictures --seeds 0",
         "pdenca images reproduce --quick --out runs/try",
     ),
 )
 @study_options(
     parts="courses, regrowth, symmetry, starts, changes, pruning", table="image-series.json", mnist=False
 )
+@click.option("--models", type=Names("model"), metavar="A,B", help="Some of the rules; default: all.")
 def reproduce_images_command(
     out: Path,
     seeds: tuple[str, ...] | None,
+    models: tuple[str, ...] | None,
     parts: tuple[str, ...] | None,
     keep: Path | None,
     quick: bool,
@@ -51,5 +53,6 @@ def reproduce_images_command(
     from pdenca.tasks.images.reproduction import ImageReproductionSettings, reproduce_images
 
     use_threads(threads)
-    settings = ImageReproductionSettings.parse(study_settings(QUICK if quick else None, seeds, parts=parts))
+    told = study_settings(QUICK if quick else None, seeds, parts=parts, models=models)
+    settings = ImageReproductionSettings.parse(told)
     run_study(lambda tell: reproduce_images(out, settings, keep=keep, progress=tell))

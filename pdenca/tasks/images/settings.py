@@ -34,7 +34,7 @@ class ImageRuleSettings(Settings):
     activation: Literal["tanh", "relu", "silu"] = "relu"
     spread: float = pydantic.Field(default=0.1, gt=0)
     leak: float = pydantic.Field(default=0.0, ge=0, le=1)
-    fire_rate: float = pydantic.Field(default=0.5, gt=0, le=1)
+    fire_rate: float = pydantic.Field(default=1.0, gt=0, le=1)
 
 
 class ImageSettings(FitSettings):
@@ -51,7 +51,7 @@ class ImageSettings(FitSettings):
         arrival: chance that what is held next is what has just arrived; the smaller, the older what is held.
         reset: chance of a state, but the held one, to be put back to the truth.
         noise: standard deviation of noise on every start (units of the images).
-        num_damaged: held states that lose a disc, per training step ...
+        damaged: chance of a held state to lose a disc in a training step ...
         most_damage: ... of at most this share of what there is to see.
         overflow_weight: of the penalty on channels that leave the range of the images.
         num_steps: training steps.
@@ -62,22 +62,23 @@ class ImageSettings(FitSettings):
     """
 
     rule: ImageRuleSettings = ImageRuleSettings()
-    steps_per_interval: pydantic.PositiveInt = 32
-    hold_steps: pydantic.NonNegativeInt = 48
+    steps_per_interval: pydantic.PositiveInt = 12
+    hold_steps: pydantic.NonNegativeInt = 32
     num_copies: pydantic.PositiveInt = 8
-    batch_size: pydantic.PositiveInt = 2
+    batch_size: pydantic.PositiveInt = 1
     distance: DistanceSettings = DistanceSettings(name="mean-squared")
     arrival: float = pydantic.Field(default=0.05, ge=0, le=1)
     reset: float = pydantic.Field(default=0.1, ge=0, le=1)
-    noise: float = pydantic.Field(default=0.02, ge=0)
-    num_damaged: pydantic.NonNegativeInt = 1
+    noise: float = pydantic.Field(default=0.01, ge=0)
+    damaged: float = pydantic.Field(default=0.5, ge=0, le=1)
     most_damage: float = pydantic.Field(default=0.4, ge=0, le=1)
     overflow_weight: float = pydantic.Field(default=0.01, ge=0)
     num_steps: pydantic.PositiveInt = 1500
     validate_every: pydantic.PositiveInt = 100
     validated_hold: pydantic.NonNegativeInt = 400
-    optimizer: Literal["adam", "nadam", "adamw", "sgd", "soap"] = "adam"
-    learning_rate: float = pydantic.Field(default=2e-3, gt=0)
+    optimizer: Literal["adam", "nadam", "adamw", "sgd", "soap"] = "soap"
+    learning_rate: float = pydantic.Field(default=5e-3, gt=0)
+    weight_decay: float = pydantic.Field(default=0.0, ge=0)
     schedule: Literal["constant", "cosine", "exponential", "one-cycle"] = "one-cycle"
     gradient: Literal["plain", "normalise", "clip"] = "normalise"
 

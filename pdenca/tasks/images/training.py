@@ -124,7 +124,7 @@ def build_objective(model: Automaton, series: Series, settings: ImageSettings) -
         distance = within(distance, series.mask)
     low, high = float(series.frames.min()), float(series.frames.max())
     distance.require(series.frames[:, 0])
-    damaged = settings.num_damaged if settings.hold_steps else 0
+    damaged = settings.damaged if settings.hold_steps else 0.0
     return SequenceMatching(
         model,
         series.frames,
@@ -138,7 +138,7 @@ def build_objective(model: Automaton, series: Series, settings: ImageSettings) -
         arrival=settings.arrival,
         reset=settings.reset,
         noise=settings.noise,
-        num_damaged=damaged,
+        damaged=damaged,
         most_damage=settings.most_damage,
         live=series.seen(-1) if damaged else None,
         overflow_weight=settings.overflow_weight,

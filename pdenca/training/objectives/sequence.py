@@ -46,7 +46,7 @@ class SequenceMatching:
             smaller, the older it grows.
         reset: chance of every state of a used entry, but the held one, to be put back to the truth.
         noise: standard deviation of noise added to what is observed of every start (units of the frames).
-        num_damaged: held states of a training step that are damaged.
+        damaged: chance of every held state of a training step to be damaged.
         most_damage: largest share of the live cells that a damage takes.
         live: cells whose damage counts, such as those where there is something to see; None: all.
         overflow_weight: of the penalty on channels that leave [low, high], hidden ones too.
@@ -78,7 +78,7 @@ class SequenceMatching:
         arrival: float = 0.05,
         reset: float = 0.1,
         noise: float = 0.0,
-        num_damaged: int = 0,
+        damaged: float = 0.0,
         most_damage: float = 0.3,
         live: Bool[Tensor, "*space"] | None = None,
         overflow_weight: float = 0.01,
@@ -96,10 +96,10 @@ class SequenceMatching:
         total = len(frames) * num_copies
         if not 1 <= batch_size <= total:
             raise BadInputError(f"the pool has {total} entries, got a batch_size of {batch_size}")
-        if not 0 <= num_damaged <= (batch_size if hold_steps else 0):
+        if not 0 <= damaged <= 1 or (damaged and not hold_steps):
             raise BadInputError(
-                f"{batch_size if hold_steps else 0} states are held in a step and could be damaged, got "
-                f"{num_damaged}; usual cure: hold_steps, a larger batch_size, or fewer damaged"
+                f"damage comes by chance: expected damaged from 0 to 1, and 0 where nothing is held, "
+                f"got damaged = {damaged:g} with hold_steps = {hold_steps}"
             )
         self.automaton, self.grid, self.seed = automaton, grid, seed
         self.distance = distance or MeanSquared()
@@ -107,7 +107,7 @@ class SequenceMatching:
         self.context = {name: value.repeat_interleave(num_copies, dim=0) for name, value in context.items()}
         self.num_steps, self.hold_steps = tuple(num_steps), hold_steps
         self.batch_size, self.arrival, self.reset = batch_size, arrival, reset
-        self.noise, self.num_damaged, self.most_damage = noise, num_damaged, most_damage
+        self.noise, self.damaged, self.most_damage = noise, damaged, most_damage
         self.live, self.overflow_weight = live, overflow_weight
         self.range = frames.new_tensor([low]), frames.new_tensor([high])
         lifted = [automaton.codec.lift(self.frames[:, m : m + 1]) for m in range(self.num_slots)]
@@ -135,10 +135,11 @@ class SequenceMatching:
         if self.hold_steps:  # which arrivals renew: what is to be held for long has to grow old
             again[:, -1] = False
         states[again] = truth[again]
-        if self.num_damaged:
-            shares = self.most_damage * torch.rand(self.num_damaged, generator=generator, dtype=torch.float64)
-            held = states[: self.num_damaged, -1]
-            states[: self.num_damaged, -1] = erase(held, shares, self.grid, generator, live=self.live)
+        if self.damaged:
+            hurt = torch.rand(len(states), generator=generator) < self.damaged
+            shares = self.most_damage * torch.rand(int(hurt.sum()), generator=generator, dtype=torch.float64)
+            if len(shares):
+                states[hurt, -1] = erase(states[hurt, -1], shares, self.grid, generator, live=self.live)
         if self.noise:
             observed = self.frames.shape[2]
             drawn = torch.randn(states[:, :, :observed].shape, generator=generator, dtype=torch.float64)

@@ -33,18 +33,19 @@ class Rule(NamedTuple):
 ISOTROPIC: Final = {"rule.kernels": '["identity", "gradient-norm", "laplacian"]'}
 MODELS: Final[Mapping[str, Rule]] = {
     "pictures": Rule("pictures", 3, "pictures", {}),
-    "pictures, no leak": Rule("pictures", 3, "pictures", {"rule.leak": "0.0"}),
-    "pictures, isotropic": Rule("pictures", 3, "pictures", ISOTROPIC),
-    "pictures, never damaged": Rule("pictures", 3, "pictures", {"num_damaged": "0"}),
+    "firing at random": Rule("pictures", 3, "pictures", {"rule.fire_rate": "0.5"}),
+    "without leak": Rule("pictures", 3, "pictures", {"rule.leak": "0.0"}),
+    "isotropic": Rule("pictures", 3, "pictures", ISOTROPIC),
+    "never damaged": Rule("pictures", 3, "pictures", {"damaged": "0.0"}),
     "sprout": Rule("sprout", 3, "pictures", {}),
     "branching": Rule("branching", 6, "growth", {}),
     "microscopy": Rule("microscopy", 6, "growth", {}),
 }
-"""Name -> rule."""
+"""Name -> rule. Those of the first drawing differ from the first one in what their names say."""
 
 OURS: Final = "pictures"
-DAMAGED: Final = tuple(name for name in MODELS if name.startswith("pictures") or name == "sprout")
-TURNED: Final = ("pictures", "pictures, isotropic")
+DAMAGED: Final = tuple(name for name, rule in MODELS.items() if rule.experiment == "pictures")
+TURNED: Final = ("pictures", "isotropic")
 GROWING: Final = ("branching", "microscopy")
 """Whose starts are of a kind: other series of that kind have an outcome of their own."""
 GROWN: Final = 2
@@ -94,6 +95,7 @@ class ImageReproductionSettings(Settings):
     Arguments:
         parts: which of :data:`PARTS`.
         seeds: of training.
+        models: which of :data:`MODELS`.
         num_cells: along each side of the lattice.
         hold: steps for which the last frame is held.
         num_trials: of every damage.
@@ -102,7 +104,15 @@ class ImageReproductionSettings(Settings):
 
     parts: tuple[Part, ...] = pydantic.Field(default=PARTS, min_length=1)
     seeds: tuple[int, ...] = pydantic.Field(default=(0, 1, 2), min_length=1)
+    models: tuple[str, ...] = pydantic.Field(default=tuple(MODELS), min_length=1)
     num_cells: int = pydantic.Field(default=64, ge=16)
     hold: int = pydantic.Field(default=10_000, ge=1)
     num_trials: int = pydantic.Field(default=100, ge=AGES)
     overrides: dict[str, str] = pydantic.Field(default_factory=dict)
+
+    @pydantic.model_validator(mode="after")
+    def _known(self) -> "ImageReproductionSettings":
+        unknown = sorted(set(self.models) - set(MODELS))
+        if unknown:
+            raise ValueError(f"no model {unknown[0]!r}; expected some of {', '.join(MODELS)}")
+        return self

@@ -143,9 +143,9 @@ class _Work:
             self._measure("pruning", name, seed, self._thinned)
 
     def _each(self, names: Iterable[str]) -> Iterator[tuple[str, int]]:
-        """Yield (model, seed), seed by seed."""
+        """Yield (model, seed) of those of these models that are asked for; seed by seed."""
         for seed in self.settings.seeds:
-            yield from ((name, seed) for name in names)
+            yield from ((name, seed) for name in names if name in self.settings.models)
 
     def _measure(
         self,
