@@ -265,13 +265,14 @@ class Study:
         facts = {
             "command": "python benchmarks/emulation.py",
             "seeds": self.seeds,
-            "parameters": before.get("parameters", {}) | {run.name: run.num_parameters for run in runs},
-            "settings": before.get("settings", {})
-            | {run.name: json.loads(run.settings.to_json()) for run in runs},
+            # of what is kept nothing was done again
+            "parameters": {run.name: run.num_parameters for run in runs} | before.get("parameters", {}),
+            "settings": {run.name: json.loads(run.settings.to_json()) for run in runs}
+            | before.get("settings", {}),
             "splits": {name: vars(plan) for name, plan in SPLITS.items()},
             "data": DATA,
             "cannot": before.get("cannot", {}) | self.cannot(),
-            "seconds": before.get("seconds", {}) | self.clock.seconds,
+            "seconds": self.clock.seconds | before.get("seconds", {}),
             **hardware(self.kept and self.kept.facts, bool(self.clock.seconds)),
         }
         write_rows(RESULTS / "emulation.csv", rows)
