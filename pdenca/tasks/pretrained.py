@@ -11,7 +11,7 @@ from pdenca.core import BadInputError, FormatError
 
 from .models import NeuralEmulator, load_run
 
-PRETRAINED: Final[dict[str, str]] = {"gray-scott": "gray_scott"}
+PRETRAINED: Final[dict[str, str]] = {"gray-scott": "gray_scott", "gray-scott-well": "gray_scott_well"}
 """Name -> folder in ``pdenca/pretrained``."""
 
 CARD: Final = "card.md"
