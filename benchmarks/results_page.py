@@ -18,6 +18,7 @@ WINDOWS = ("1", "6:12", "13:30", "31:100")
 PAGE = RESULTS.parent / "results.md"
 OTHER_PAGES = {
     "costs": "what a prediction costs, beside solvers of equal error and of equal time",
+    "horizon": "a thousand frames: whether patterns stay like true ones, and how fast neighbours part",
     "pdebench": "the default rule on PDEBench's diffusion-reaction, whose truth is a scheme of its reach",
     "optimiser-race": "error against seconds of training, for every optimiser on the same rule",
     "equilibria": "limits of roll-outs, memory and gradients of equilibria, on grids and on a graph",
