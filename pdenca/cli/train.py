@@ -35,8 +35,8 @@ MODES = {"rollout": "mlp", "equilibrium": "steady"}
 @click.option(
     "--model",
     metavar="NAME",
-    help="An automaton (mlp, polynomial, founding-paper, steady), a network (cnn, unet, fno, tfno; in "
-    "published sizes unet-well, cnextunet-well, fno-well, tfno-well, fno-pdebench, unet-pdebench), "
+    help="An automaton (mlp, mlp-far, polynomial, founding-paper, steady), a network (cnn, unet, fno, tfno; "
+    "in published sizes unet-well, cnextunet-well, fno-well, tfno-well, fno-pdebench, unet-pdebench), "
     "or a TOML file like theirs. Default: mlp, with --mode equilibrium steady.",
 )
 @click.option("--seed", type=int, metavar="N", help="Of initial weights, windows, noise and masks.")
