@@ -12,7 +12,7 @@ from pdenca.tasks.images.reproduction import STEM, ImageReproductionSettings, re
 from pdenca.tasks.images.reproduction import page as pages
 from pdenca.tasks.images.reproduction import work as working
 from pdenca.tasks.images.reproduction.plan import CHANGES, GROWN, MODELS, OTHER, PARTS, courses
-from pdenca.tasks.measuring import Measured
+from pdenca.tasks.measuring import Measured, Table
 
 QUICK = ImageReproductionSettings.parse(
     {
@@ -97,6 +97,18 @@ def test_what_is_there_is_kept_and_another_course_is_refused(made, monkeypatch):
     longer = QUICK.replace(parts=("courses",), overrides={**QUICK.overrides, "num_steps": "3"})
     with pytest.raises(BadInputError, match="trained with other settings"):
         reproduce_images(made, longer)
+
+
+def test_what_is_kept_brings_its_strips_along(made, tmp_path, monkeypatch):
+    """On a fresh machine nothing is trained or drawn for it, and the page still shows it."""
+    results = json.loads((made / f"{STEM}.json").read_text())["results"]
+    table = Table(tuple(Measured(item["key"], item["found"]) for item in results), {}, "")
+    monkeypatch.setattr(working, "read_table", lambda path, told: table)
+    settings = QUICK.replace(parts=("courses",), models=("pictures",))
+    written = reproduce_images(tmp_path / "other", settings, keep=made / f"{STEM}.json").read_text()
+    assert f"![pictures]({STEM}-pictures-0.png)" in written
+    assert (tmp_path / "other" / f"{STEM}-pictures-0.png").is_file()
+    assert not (tmp_path / "other" / "runs").exists()
 
 
 def course(seed, errors):

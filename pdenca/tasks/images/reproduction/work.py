@@ -86,9 +86,12 @@ def reproduce_images(
     """
     kept = NOTHING if keep is None else read_table(keep, courses(settings.num_cells))
     work = _Work(out, settings, kept, progress)
-    for picture in [] if keep is None else keep.parent.glob(f"{STEM}-*.png"):
-        if not (out / picture.name).exists():
-            shutil.copy(picture, out / picture.name)
+    if keep is not None:
+        # the strips of what is kept: their rules may not be here
+        out.mkdir(parents=True, exist_ok=True)
+        for picture in keep.parent.glob(f"{STEM}-*.png"):
+            if not (out / picture.name).exists():
+                shutil.copy(picture, out / picture.name)
     return in_parts(work.parts, settings.parts, work.write)
 
 
