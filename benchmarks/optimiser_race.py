@@ -4,7 +4,8 @@
 
 Twice: from the untrained rule, and from where half a minute of derivative matching leaves it. Every fitter
 minimises roll-outs four frames ahead, except the one that works cell by cell on rates; first-order
-optimisers run at several learning rates, and the page names the best of each by validation error. Writes
+optimisers run at several learning rates with the first seed, and at the one that validates best with the
+others. Writes
 docs/results/optimiser-race.csv, optimiser-race.json and optimiser-race.md and
 docs/figures/optimiser-race.png. Resumable.
 """
@@ -39,6 +40,7 @@ ROLLOUT: dict[str, Any] = {"objective": "rollout", "horizon": 4, "num_windows": 
 RATES = (1e-4, 1e-3, 1e-2)
 BATCH = 6
 STARTS = ("untrained", "after derivative matching")
+COLUMNS = ("start", "method", "seed", "seconds", "validation")
 
 
 def fitters() -> dict[str, dict[str, Any]]:
@@ -49,7 +51,7 @@ def fitters() -> dict[str, dict[str, Any]]:
         "gauss-newton": {**ROLLOUT, "fitter": "gauss-newton"},
         "lbfgs": {**ROLLOUT, "fitter": "lbfgs"},
     }
-    for optimizer in ("adam", "nadam", "adamw", "sgd"):
+    for optimizer in ("adam", "nadam", "adamw", "sgd", "soap"):
         for rate in RATES:
             found[f"{optimizer} {rate:g}"] = {
                 **ROLLOUT,
@@ -90,19 +92,24 @@ def run_all(out: Path, seconds: float, seeds: list[int]) -> None:
     data = out / "data"
     recipe = DemoSettings().recipe().model_copy(update={"splits": ("train", "valid")})
     clock.once("generate", lambda: generate(recipe, data))
-    rows = []
+    rows: list[dict[str, str]] = []
     for start in STARTS:
-        for name, stage in fitters().items():
-            if start != "untrained" and stage["objective"] == "derivative":
-                continue  # it is the start
-            for seed in seeds:
+        racing = [
+            name
+            for name, stage in fitters().items()
+            if start == STARTS[0] or stage["objective"] != "derivative"  # it is the other start
+        ]
+        for seed in seeds:
+            for name in racing:
                 run = out / start.replace(" ", "-") / name.replace(" ", "-") / str(seed)
-                settings = settings_of(start, stage, seed, seconds)
+                settings = settings_of(start, fitters()[name], seed, seconds)
                 clock.once(f"{start}, {name}, seed {seed}", partial(go, data, run, settings))
-                rows += [(start, name, seed, *point) for point in course(run)]
+                points = [(start, name, str(seed), str(at), str(error)) for at, error in course(run)]
+                rows += [dict(zip(COLUMNS, point, strict=True)) for point in points]
+            racing = winners(rows, start)
     with (RESULTS / "optimiser-race.csv").open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(("start", "method", "seed", "seconds", "validation"))
+        writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
+        writer.writeheader()
         writer.writerows(rows)
     listed = ",".join(map(str, seeds))
     scales = measure_scales(data)
@@ -166,8 +173,9 @@ def family(name: str) -> str:
 
 
 def winners(rows: list[dict[str, str]], start: str) -> list[str]:
-    """Return of each family the learning rate with the lowest validation error, median over seeds."""
+    """Return of each family the learning rate with the lowest validation error of the first seed."""
     best: dict[str, tuple[float, str]] = {}
+    rows = [row for row in rows if row["seed"] == rows[0]["seed"]]
     for name in dict.fromkeys(row["method"] for row in rows if row["start"] == start):
         score = reached(rows, start, name, math.inf)
         if family(name) not in best or score < best[family(name)][0]:
@@ -196,7 +204,8 @@ def page(rows: list[dict[str, str]], facts: dict[str, Any]) -> str:
         "default rule (`mlp`) on the demo's data; the error is the validation score by which models are "
         "chosen (geometric mean of the pooled VRMSE over frames 1, 6:12 and 13:30). Doing nothing scores "
         f"{facts['persistence']:.3g}. First-order methods: batches of {BATCH} windows, the learning rate "
-        f"that validates best of {', '.join(f'{rate:g}' for rate in RATES)}.",
+        f"that validates best of {', '.join(f'{rate:g}' for rate in RATES)} with the first seed. Number of "
+        f"seeds: {len(dict.fromkeys(row['seed'] for row in rows))}; medians over them.",
         "",
         "![race](../figures/optimiser-race.png)",
     ]

@@ -17,6 +17,7 @@ from .progress import Progress
         "pdenca sweep grid.toml --out runs/grid --workers 8",
         "pdenca sweep grid.toml --out runs/grid --figures",
         "pdenca sweep founding-paper-steps --out runs/steps",
+        "pdenca sweep images-steps --out runs/images-steps",
     ),
 )
 @click.argument("settings", metavar="SETTINGS")
@@ -36,7 +37,8 @@ def sweep_command(settings: str, out: Path, plan: bool, figures: bool, workers: 
 
     DIR gets table.csv, one line per run, split, regime, metric and window, table.json with what it rests on,
     and the runs themselves. All combinations are checked before the first is trained. One that diverges or
-    fails is a line of the table and stops no other.
+    fails is a line of the table and stops no other. What is trained are emulators, or, with `task = "images"`,
+    rules for series of images.
 
     Run the same command again after an interruption, or with a larger grid: what is done is kept, and what
     was cut short goes on from its checkpoint.

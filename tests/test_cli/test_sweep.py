@@ -4,7 +4,7 @@ import csv
 
 import pytest
 
-from pdenca.tasks.sweep import work
+from pdenca.tasks.sweep import emulation_jobs
 
 SETTINGS = """
 experiment = "founding-paper"
@@ -58,14 +58,14 @@ def test_from_the_plan_to_the_figures(call, asked, tmp_path, monkeypatch):
         assert {line["steps"] for line in csv.DictReader(file)} == {"", "1", "2"}
     assert "2 runs: 2 done" in call("sweep", asked(), "--out", out, "--plan").stdout
 
-    train = work.train_emulator
+    train = emulation_jobs.train_emulator
 
     def fail(data, run, settings, **options):
         if "steps=3" in run.name:
             raise RuntimeError("out of luck")
         return train(data, run, settings, **options)
 
-    monkeypatch.setattr(work, "train_emulator", fail)
+    monkeypatch.setattr(emulation_jobs, "train_emulator", fail)
     larger = call("sweep", asked(3), "--out", out, "--workers", 1)
     assert f"{out}: 2 runs, 1 of them already there, 1 failed\n" in larger.stdout
     assert "  steps=3,seed=0: RuntimeError: out of luck\n" in larger.stdout
@@ -97,7 +97,7 @@ def test_ctrl_c_says_how_to_go_on(call, asked, tmp_path, monkeypatch):
     def interrupt(*arguments, **options):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(work, "train_emulator", interrupt)
+    monkeypatch.setattr(emulation_jobs, "train_emulator", interrupt)
     done = call("sweep", asked(), "--out", tmp_path / "out", "--workers", 1)
     assert done.exit_code == 130
     assert "interrupted; run the same command again" in done.stderr

@@ -179,8 +179,8 @@ def test_a_bundle_does_not_leak_into_the_next_combination():
     assert asked.settings["stages"][0]["num_steps"] == 1
 
 
-@pytest.mark.parametrize("name", list(SWEEPS))
-def test_the_sweeps_that_come_along(name):
+@pytest.mark.parametrize("name", [name for name in SWEEPS if name.startswith("founding-paper")])
+def test_the_sweeps_of_the_founding_paper(name):
     found = list_combinations(load_sweep(name))
     assert len(found) == 9 * 3
     paper = load_experiment("founding-paper")

@@ -11,7 +11,7 @@ import pytest
 from pdenca import plots
 from pdenca.core import BadInputError, FormatError
 from pdenca.tasks.sweep import FigureSettings, draw_figures
-from pdenca.tasks.sweep.settings import COLUMNS
+from pdenca.tasks.sweep.grid import COLUMNS
 
 
 def write(out: Path, axes: dict[str, Iterable[object]], seeds=(0, 1), splits=("test",), **more) -> Path:
@@ -89,7 +89,7 @@ def test_one_axis_of_numbers_gives_lines_and_crosses(tmp_path, figures):
     assert second.get_xydata()[:2].tolist() == [[1, 1.1], [10, 2.1]]
     assert (crosses.get_marker(), crosses.get_xdata().tolist()) == ("x", [200])
     assert set(persistence.get_ydata()) == {20}
-    assert {"mlp", "persistence", "diverged", "pooled_vrmse, frames 6:12, all regimes"} <= set(words(figure))
+    assert {"mlp", "persistence", "diverged", "pooled_vrmse, frames 6:12"} <= set(words(figure))
     before = drawn.paths[0].read_bytes()
     assert draw_figures(out, FigureSettings()).paths[0].read_bytes() == before
 
@@ -132,7 +132,7 @@ def test_more_axes_and_splits_give_more_figures(tmp_path, figures):
     names = {path.name for path in draw_figures(out, FigureSettings(window="1")).paths}
     lines = {f"pooled_vrmse-{part}-noise={n}-lines.png" for part in ("a-b-c", "d") for n in ("0.0", "0.1")}
     assert names == lines | {f"pooled_vrmse-{s}-noise={n}-map.png" for s in "abcd" for n in ("0.0", "0.1")}
-    assert "pooled_vrmse, frames 1, all regimes, noise = 0.1" in words(
+    assert "pooled_vrmse, frames 1, noise = 0.1" in words(
         figures["pooled_vrmse-d-noise=0.1-lines.png"]
     )
 

@@ -17,7 +17,7 @@ from pdenca.core import BadInputError, FormatError
 from pdenca.core.alone import alone
 from pdenca.evaluation import EvaluationSettings
 from pdenca.tasks.emulation import evaluate_runs, train_emulator
-from pdenca.tasks.sweep import SweepSettings, crew, plan_sweep, run_sweep, work
+from pdenca.tasks.sweep import SweepSettings, crew, emulation_jobs, plan_sweep, run_sweep
 from pdenca.tasks.training_record import read_metrics
 
 STAGE = {"objective": "propagation", "fitter": "first-order", "batch_size": 2}
@@ -65,7 +65,7 @@ def trainings(monkeypatch) -> list[str]:
         names.append(run.name)
         return train_emulator(data, run, settings, **options)
 
-    monkeypatch.setattr(work, "train_emulator", count)
+    monkeypatch.setattr(emulation_jobs, "train_emulator", count)
     return names
 
 
@@ -168,14 +168,14 @@ def test_what_is_done_is_not_done_again_and_a_grid_may_grow(swept, dataset, tmp_
 
 
 def test_a_failed_run_is_tried_again_and_the_others_are_finished(dataset, tmp_path, monkeypatch, trainings):
-    out, train = tmp_path / "out", work.train_emulator
+    out, train = tmp_path / "out", emulation_jobs.train_emulator
 
     def fail(data, run, settings, **options):
         if "steps=1" in run.name:
             raise RuntimeError("no room\nin memory")
         return train(data, run, settings, **options)
 
-    monkeypatch.setattr(work, "train_emulator", fail)
+    monkeypatch.setattr(emulation_jobs, "train_emulator", fail)
     few = tiny(dataset, axes=[STEPS], exclude=[])
     summary = run_sweep(few, out, num_workers=1)
     assert summary.failed == {"steps=1,seed=0": "RuntimeError: no room in memory"}
@@ -190,35 +190,35 @@ def test_a_failed_run_is_tried_again_and_the_others_are_finished(dataset, tmp_pa
         ("failed", "RuntimeError: no room in memory"),
         ("done", ""),
     ]
-    monkeypatch.setattr(work, "train_emulator", train)
+    monkeypatch.setattr(emulation_jobs, "train_emulator", train)
     assert run_sweep(few, out, num_workers=1).failed == {}
     assert trainings == ["steps=2,seed=0", "steps=1,seed=0"]
     assert {line["status"] for line in lines_of(out)} == {"done"}
 
 
 def test_a_disk_that_is_full_stops_all_and_keeps_what_is_done(dataset, tmp_path, monkeypatch):
-    out, train = tmp_path / "out", work.train_emulator
+    out, train = tmp_path / "out", emulation_jobs.train_emulator
 
     def fail(data, run, settings, **options):
         if "steps=2" in run.name:
             raise OSError(28, "No space left on device")
         return train(data, run, settings, **options)
 
-    monkeypatch.setattr(work, "train_emulator", fail)
+    monkeypatch.setattr(emulation_jobs, "train_emulator", fail)
     with pytest.raises(OSError, match="No space left"):
         run_sweep(tiny(dataset, axes=[STEPS], exclude=[]), out, num_workers=1)
     assert {line["steps"] for line in lines_of(out)} == {"1", ""}
 
 
 def test_ctrl_c_keeps_what_is_done(dataset, tmp_path, monkeypatch, trainings):
-    out, train = tmp_path / "out", work.train_emulator
+    out, train = tmp_path / "out", emulation_jobs.train_emulator
 
     def interrupt(data, run, settings, **options):
         if "steps=2" in run.name:
             raise KeyboardInterrupt
         return train(data, run, settings, **options)
 
-    monkeypatch.setattr(work, "train_emulator", interrupt)
+    monkeypatch.setattr(emulation_jobs, "train_emulator", interrupt)
     few = tiny(dataset, axes=[STEPS], exclude=[])
     with pytest.raises(KeyboardInterrupt):
         run_sweep(few, out, num_workers=1)

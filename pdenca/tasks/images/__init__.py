@@ -1,7 +1,7 @@
 """Series of images: one rule that passes through the frames at their times and holds the last one."""
 
 from .adversary import GOALS, Change, find_change
-from .course import Course, decades, follow
+from .course import Course, box_error, decades, follow, still_errors
 from .draw import DRAWINGS, draw_series
 from .pictures import draw_strip
 from .pruning import pruned
@@ -21,6 +21,7 @@ __all__ = [
     "ImageSettings",
     "Regrowth",
     "Series",
+    "box_error",
     "build_image_rule",
     "decades",
     "draw_series",
@@ -32,5 +33,6 @@ __all__ = [
     "pruned",
     "read_series_file",
     "regrow",
+    "still_errors",
     "train_images",
 ]

@@ -50,6 +50,18 @@ def decades(hold: int) -> tuple[int, ...]:
     return tuple(sorted({min(hold, 10**power) for power in range(1, len(str(hold)) + 1)}))
 
 
+def box_error(series: Series, shown: Float[Tensor, "series observed *space"], frame: int) -> float:
+    """Return the mean squared error over the box of what is seen in a frame, largest over the series."""
+    missing = (shown - series.frames[:, frame]).square()
+    boxes = [cut(missing[item], series.box(frame, item)).mean() for item in range(len(missing))]
+    return float(torch.stack(boxes).max())
+
+
+def still_errors(series: Series) -> tuple[float, ...]:
+    """Return the errors of the first frame at the times of all others: those of doing nothing."""
+    return tuple(box_error(series, series.frames[:, 0], frame) for frame in range(1, series.frames.shape[1]))
+
+
 @torch.no_grad()
 def follow(
     automaton: Automaton,
@@ -84,12 +96,10 @@ def follow(
         done += duration
         frame = min(number, last)
         seen = automaton.codec.observe(state)
-        missing = (seen - series.frames[:, frame]).square()
-        boxes = [cut(missing[item], series.box(frame, item)).mean() for item in range(len(missing))]
         steps.append(done)
         wanted.append(frame)
-        errors.append(float(torch.stack(boxes).max()))
-        whole.append(float(missing.flatten(1).mean(1).max()))
+        errors.append(box_error(series, seen, frame))
+        whole.append(float((seen - series.frames[:, frame]).square().flatten(1).mean(1).max()))
         shown.append(seen[0])
         if progress:
             progress(done, total)

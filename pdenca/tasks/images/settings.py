@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 import pydantic
 
@@ -88,13 +88,13 @@ EXPERIMENTS: Final[dict[str, Path]] = {name: _FOLDER / f"{name}.toml" for name i
 
 
 def load_image_experiment(
-    name_or_path: str | Path, overrides: Mapping[str, str] | None = None
+    name_or_path: str | Path, overrides: Mapping[str, Any] | None = None
 ) -> ImageSettings:
     """Read the settings of a rule for a series of images.
 
     Arguments:
         name_or_path: a key of :data:`EXPERIMENTS` or a TOML file.
-        overrides: dotted place -> value as text, e.g. ``{"rule.num_hidden": "20"}``.
+        overrides: dotted place -> value, e.g. ``{"rule.num_hidden": 20}``; a text is read as TOML.
 
     Raises:
         BadInputError: for an unknown experiment or setting, or a bad value.

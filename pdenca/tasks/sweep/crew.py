@@ -11,9 +11,9 @@ import torch
 from pdenca.core.crew import Crew
 from pdenca.core.helpers import help_caller, helper_program
 
-from .jobs import Job
+from .jobs import Job, Tell
 from .record import Record
-from .work import Tell, do, lost
+from .work import do, lost
 
 PROGRAM = helper_program("pdenca.tasks.sweep.crew", "help_sweep")
 TOLD, DONE = "told", "done"

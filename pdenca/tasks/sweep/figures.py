@@ -12,11 +12,11 @@ from matplotlib.figure import Figure
 
 from pdenca import plots
 from pdenca.core import BadInputError
-from pdenca.evaluation import format_number
+from pdenca.evaluation import ALL_REGIMES, format_number
 
 from ..figures import pick
+from .grid import FigureSettings
 from .plan import plain_name
-from .settings import USUAL_WINDOW, FigureSettings
 from .table import Table, read_table
 
 FOLDER: Final = "figures"
@@ -105,9 +105,10 @@ class _Numbers:
         if not windows:
             raise BadInputError(f"the table has no {metric!r}; usual cure: another of [figures] metrics")
         self.metric, self.regime = metric, choices.regime
-        self.window = pick("window", choices.window, windows, USUAL_WINDOW)
+        self.window = pick("window", choices.window, windows, choices.USUAL)
         inside = [line for line in scored if line["window"] == self.window]
-        pick("regime", choices.regime, list(dict.fromkeys(line["regime"] for line in inside)))
+        self.regimes = list(dict.fromkeys(line["regime"] for line in inside))
+        pick("regime", choices.regime, self.regimes)
         inside = [line for line in inside if line["regime"] == choices.regime]
         self.splits = list(dict.fromkeys(line["split"] for line in inside))
         self._of_runs = {(line["run"], line["split"]): _number(line) for line in inside if line["run"]}
@@ -164,9 +165,12 @@ class _Layout:
         return _values_of((self.runs[run] for run in self.shown), axis)
 
     def _title(self, split: str | None = None) -> str:
-        regime = "all regimes" if self.numbers.regime == "all" else self.numbers.regime
+        regime = "all regimes" if self.numbers.regime == ALL_REGIMES else self.numbers.regime
+        if len(self.numbers.regimes) == 1:  # of others the table knows nothing
+            regime = ""
         where = [f"{name} = {value}" for name, value in self.place.items()]
-        parts = [self.numbers.metric, split, f"frames {self.numbers.window}", regime, *where]
+        when = f"frames {self.numbers.window}" if self.numbers.window[0].isdigit() else self.numbers.window
+        parts = [self.numbers.metric, split, when, regime, *where]
         return ", ".join(part for part in parts if part)
 
     def _lines(self, splits: Sequence[str]) -> Figure:

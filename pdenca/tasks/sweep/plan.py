@@ -8,10 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pdenca.core import BadInputError
+from pdenca.core import BadInputError, Settings
 
-from ..settings import EmulationSettings, load_experiment
-from .settings import DATA, EXPERIMENT, REGIMES, SweepSettings, value_in_words
+from .grid import DATA, EXPERIMENT, REGIMES, GridSettings, value_in_words
 
 LONGEST_NAME = 120
 _PLAIN = re.compile(r"[A-Za-z0-9._+-]+")
@@ -25,8 +24,8 @@ class Combination:
         choices: axis -> value in words.
         seed: of the training.
         experiment: name or TOML file that it starts from.
-        data: the dataset's folder, as it was told.
-        regimes: that it is trained on; None: all.
+        data: to train on, as it was told.
+        regimes: of these; None: all.
         settings: of the training, all of them.
     """
 
@@ -35,7 +34,7 @@ class Combination:
     experiment: str
     data: str
     regimes: tuple[str, ...] | None
-    settings: EmulationSettings
+    settings: Settings
 
     @property
     def name(self) -> str:
@@ -81,7 +80,7 @@ def plain_name(parts: Sequence[tuple[str, str]]) -> str:
     return re.sub(r"[^A-Za-z0-9._+=,-]", "-", name)[:LONGEST_NAME] + f"-{digits}"
 
 
-def list_combinations(sweep: SweepSettings) -> list[Combination]:
+def list_combinations(sweep: GridSettings) -> list[Combination]:
     """Return all combinations, seeds changing fastest, each with its settings read and validated.
 
     Raises:
@@ -105,18 +104,18 @@ def list_combinations(sweep: SweepSettings) -> list[Combination]:
 
 
 def _combine(
-    sweep: SweepSettings, choices: Mapping[str, str], seed: int, places: Mapping[str, Any]
+    sweep: GridSettings, choices: Mapping[str, str], seed: int, places: Mapping[str, Any]
 ) -> Combination:
-    own: dict[str, Any] = {EXPERIMENT: sweep.experiment, DATA: sweep.data, REGIMES: sweep.regimes}
-    own |= {name: places[name] for name in own if name in places}
+    own = {name: places.get(name, told) for name, told in sweep.own_places.items()}
     overrides = {place: value for place, value in places.items() if place not in own}
-    regimes = (own[REGIMES],) if isinstance(own[REGIMES], str) else own[REGIMES]
+    regimes = own.get(REGIMES)
+    regimes = (regimes,) if isinstance(regimes, str) else regimes
     try:
         if not all(isinstance(own[name], str) and own[name] for name in (EXPERIMENT, DATA)):
             raise BadInputError(f"got {own[EXPERIMENT]!r} and {own[DATA]!r}, expected names of both")
         if regimes is not None and not (regimes and all(isinstance(name, str) for name in regimes)):
             raise BadInputError(f"got the regimes {regimes!r}, expected a name or several")
-        settings = load_experiment(own[EXPERIMENT], {**overrides, "seed": seed})
+        settings = sweep.load(own[EXPERIMENT], {**overrides, "seed": seed})
     except BadInputError as error:
         raise BadInputError(f"combination {_label(choices, seed)}: {error}") from None
     return Combination(

@@ -1,112 +1,20 @@
-"""What a sweep is told: the axes of its grid, what all its runs share, and how they are scored and drawn."""
+"""What a sweep is told: its grid, and how the runs of its kind are scored."""
 
-import difflib
-from collections.abc import Iterable, Mapping
+import itertools
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Any, ClassVar, Final, Literal
 
 import pydantic
 
 from pdenca.automaton import Finer
-from pdenca.core import Settings
-from pdenca.evaluation import ALL_REGIMES, METRICS, EvaluationSettings
+from pdenca.core import BadInputError, Settings
+from pdenca.evaluation import EvaluationSettings
 
 from ..experiment_files import read_experiment
-
-USUAL_WINDOW: Final = "6:12"
-"""Predicted frames that are shown if nothing else is asked for and they were scored."""
-EXPERIMENT, DATA, REGIMES = "experiment", "data", "regimes"
-COLUMNS: Final = (
-    ("run",),
-    (
-        *("seed", "model", "data", "scored_on", "regimes"),
-        *("split", "regime", "metric", "window", "value", "low", "high"),
-        *("status", "reason", "training_seconds", "num_parameters"),
-    ),
-)
-"""Columns of the table before those of the axes, and after them."""
-
-
-def value_in_words(value: object) -> str:
-    """Return a value of an axis as the table and the names of runs have it."""
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, list | tuple):
-        return "+".join(map(value_in_words, value))
-    return str(value)
-
-
-def places_of(table: Mapping[str, Any], above: str = "") -> dict[str, Any]:
-    """Return dotted place -> value of settings that may stand in tables within tables."""
-    found: dict[str, Any] = {}
-    for name, value in table.items():
-        if isinstance(value, Mapping):
-            found |= places_of(value, f"{above}{name}.")
-        else:
-            found[f"{above}{name}"] = value
-    return found
-
-
-def known_name(what: str, name: str, known: Iterable[str]) -> str:
-    """Return a name that is known.
-
-    Raises:
-        ValueError: if it is not; the nearest is named.
-    """
-    names = list(known)
-    if name in names:
-        return name
-    near = difflib.get_close_matches(name, names, n=1)
-    hint = f"did you mean {near[0]!r}? " if near else ""
-    raise ValueError(f"unknown {what} {name!r}: {hint}expected one of {', '.join(names) or '(none)'}")
-
-
-class Axis(Settings):
-    """One axis of the grid: a column of the table, and what changes along it.
-
-    Arguments:
-        name: of the column.
-        place: the setting that changes, e.g. ``model.radius`` or ``stages.0.noise``, or several that take the
-            same value; beside those of an experiment ``experiment``, ``data`` and ``regimes``.
-        values: that it takes.
-        bundles: instead of both, name -> settings that belong together, by their places.
-    """
-
-    name: str = pydantic.Field(pattern=r"^[A-Za-z][A-Za-z0-9_-]*$")
-    place: str | tuple[str, ...] = ()
-    values: tuple[Any, ...] = ()
-    bundles: Mapping[str, Mapping[str, Any]] = {}
-
-    @property
-    def choices(self) -> dict[str, dict[str, Any]]:
-        """Value in words -> place -> what it is set to."""
-        if self.bundles:
-            return {name: places_of(bundle) for name, bundle in self.bundles.items()}
-        places = (self.place,) if isinstance(self.place, str) else self.place
-        return {value_in_words(value): dict.fromkeys(places, value) for value in self.values}
-
-    @pydantic.model_validator(mode="after")
-    def _consistent(self) -> "Axis":
-        if bool(self.bundles) == bool(self.place or self.values):
-            raise ValueError(f"axis {self.name!r} needs a place with values, or bundles, and not both")
-        if not self.bundles and not (self.place and self.values):
-            raise ValueError(f"axis {self.name!r} has no {'values' if self.place else 'place'}")
-        if any(isinstance(value, Mapping) for value in self.values):
-            raise ValueError(
-                f"axis {self.name!r} has a table among its values; usual cure: bundles = {{name = {{...}}}}"
-            )
-        texts = [value_in_words(value) for value in self.values] or list(self.bundles)
-        if "" in texts:
-            raise ValueError(f"axis {self.name!r} has an empty value, which no column could tell from none")
-        twice = [text for number, text in enumerate(texts) if text in texts[:number]]
-        if twice:
-            raise ValueError(f"axis {self.name!r} has the value {twice[0]} twice")
-        if self.name in (*COLUMNS[0], *COLUMNS[1]):
-            raise ValueError(f"axis {self.name!r} has the name of another column; usual cure: another name")
-        for text, places in self.choices.items():
-            if "seed" in places:
-                raise ValueError(f"axis {self.name!r} sets the seed in {text!r}; usual cure: seeds = [0, 1]")
-        return self
+from ..images import ImageSettings, load_image_experiment
+from ..settings import EmulationSettings, load_experiment
+from .grid import REGIMES, FigureSettings, GridSettings
 
 
 class SweepEvaluation(EvaluationSettings):
@@ -141,115 +49,106 @@ class SweepEvaluation(EvaluationSettings):
         return EvaluationSettings.parse({**told, "example_frames": ()})
 
 
-class FigureSettings(Settings):
-    """What is drawn of the table.
+class SweepSettings(GridSettings):
+    """A grid of emulators.
+
+    Arguments:
+        task: what is trained.
+        data: the dataset's folder.
+        regimes: train and score on these only; None: all.
+        evaluate: how runs are scored.
+
+    The others are those of :class:`~pdenca.tasks.sweep.grid.GridSettings`.
+    """
+
+    task: Literal["emulation"] = "emulation"
+    regimes: tuple[str, ...] | None = None
+    evaluate: SweepEvaluation = SweepEvaluation()
+
+    def load(self, experiment: str, overrides: Mapping[str, Any]) -> EmulationSettings:
+        """Read the settings of one training."""
+        return load_experiment(experiment, overrides)
+
+    @property
+    def own_places(self) -> dict[str, Any]:
+        """What an axis may set that is no setting of a training."""
+        return {**super().own_places, REGIMES: self.regimes}
+
+
+class ImageEvaluation(Settings):
+    """How rules for series of images are scored: at the time of every frame, and while the last is held.
+
+    Arguments:
+        hold: steps after the last frame's time at which it is looked at.
+        baselines: rows that stand beside, once: ``persistence``, the first frame for ever.
+    """
+
+    hold: tuple[pydantic.PositiveInt, ...] = (100, 1000)
+    baselines: tuple[Literal["persistence"], ...] = ("persistence",)
+
+    @pydantic.field_validator("hold")
+    @classmethod
+    def _later_and_later(cls, hold: tuple[int, ...]) -> tuple[int, ...]:
+        if any(after <= before for before, after in itertools.pairwise(hold)):
+            raise ValueError("name steps that increase, e.g. hold = [100, 1000]")
+        return hold
+
+
+class ImageFigureSettings(FigureSettings):
+    """What is drawn of the table of rules for images.
+
+    Windows are ``worst``, ``frame 1``, ``frame 2`` and so on, and ``held 100`` after so many steps of
+    holding.
 
     Arguments:
         metrics: a figure of each.
-        window: predicted frames, e.g. "6:12"; None: 6:12 if it was scored, else the first one.
-        regime: "all" for all pooled.
-        across: the axis that is drawn horizontally; None: the first whose values are numbers, or else the
-            first.
-        format: of the files.
+
+    The others are those of :class:`~pdenca.tasks.sweep.grid.FigureSettings`.
     """
 
-    metrics: tuple[str, ...] = ("pooled_vrmse",)
-    window: str | None = None
-    regime: str = ALL_REGIMES
-    across: str | None = None
-    format: Literal["png", "pdf", "svg"] = "png"
+    KNOWN: ClassVar[tuple[str, ...]] = ("mean_squared_error",)
+    USUAL: ClassVar[str] = "worst"
 
-    @pydantic.field_validator("metrics")
-    @classmethod
-    def _known(cls, metrics: tuple[str, ...]) -> tuple[str, ...]:
-        if not metrics:
-            raise ValueError("there is no metric to draw; usual cure: metrics = ['pooled_vrmse']")
-        return tuple(known_name("metric", name, METRICS) for name in metrics)
+    metrics: tuple[str, ...] = KNOWN
 
 
-class SweepSettings(Settings):
-    """A grid of trainings: every combination of the axes' values, with every seed.
+class ImageSweepSettings(GridSettings):
+    """A grid of rules for series of images.
 
     Arguments:
-        experiment: name or TOML file, as `pdenca train --model` takes it.
-        data: the dataset's folder, relative to where the command is run.
-        regimes: train and score on these only; None: all.
-        seeds: of initial weights, windows, noise and masks.
-        settings: dotted place -> value, for all runs; where an axis says otherwise, the axis counts.
-        axes: of the grid.
-        exclude: combinations that are left out, as axis -> value; all that have these values.
+        task: what is trained.
+        data: the file of the series.
         evaluate: how runs are scored.
         figures: what is drawn of the table.
+
+    The others are those of :class:`~pdenca.tasks.sweep.grid.GridSettings`.
     """
 
-    experiment: str
-    data: str
-    regimes: tuple[str, ...] | None = None
-    seeds: tuple[pydantic.NonNegativeInt, ...] = (0,)
-    settings: Mapping[str, Any] = {}
-    axes: tuple[Axis, ...] = ()
-    exclude: tuple[Mapping[str, Any], ...] = ()
-    evaluate: SweepEvaluation = SweepEvaluation()
-    figures: FigureSettings = FigureSettings()
+    task: Literal["images"]
+    evaluate: ImageEvaluation = ImageEvaluation()
+    figures: ImageFigureSettings = ImageFigureSettings()
 
-    @property
-    def places(self) -> dict[str, Any]:
-        """Dotted place -> value, for all runs."""
-        return places_of(self.settings)
-
-    @pydantic.field_validator("seeds")
-    @classmethod
-    def _some_seed(cls, seeds: tuple[int, ...]) -> tuple[int, ...]:
-        if not seeds or len(set(seeds)) < len(seeds):
-            raise ValueError("name at least one seed, each once")
-        return seeds
-
-    @pydantic.field_validator("settings")
-    @classmethod
-    def _no_own_place(cls, settings: Mapping[str, Any]) -> Mapping[str, Any]:
-        for name, cure in {"seed": "seeds", **{key: key for key in (EXPERIMENT, DATA, REGIMES)}}.items():
-            if name in settings:
-                raise ValueError(f"{name!r} is no setting of all runs; usual cure: {cure} = ... at the top")
-        return settings
-
-    @pydantic.model_validator(mode="after")
-    def _axes_apart(self) -> "SweepSettings":
-        names = [axis.name for axis in self.axes]
-        setters: dict[str, str] = {}
-        for axis in self.axes:
-            if names.count(axis.name) > 1:
-                raise ValueError(f"two axes are called {axis.name!r}")
-            for place in {place: None for places in axis.choices.values() for place in places}:
-                if setters.setdefault(place, axis.name) != axis.name:
-                    raise ValueError(
-                        f"the axes {setters[place]!r} and {axis.name!r} both set {place!r}; usual cure: one "
-                        "axis with bundles"
-                    )
-        if self.figures.across is not None:
-            known_name("axis", self.figures.across, names)
-        return self
-
-    @pydantic.model_validator(mode="after")
-    def _something_excluded(self) -> "SweepSettings":
-        choices = {axis.name: axis.choices for axis in self.axes}
-        for left_out in self.exclude:
-            if not left_out:
-                raise ValueError("exclude has an empty entry, which would leave out everything")
-            for name, value in left_out.items():
-                known_name("axis", name, choices)
-                known_name(f"value of axis {name!r}", value_in_words(value), choices[name])
-        return self
+    def load(self, experiment: str, overrides: Mapping[str, Any]) -> ImageSettings:
+        """Read the settings of one training."""
+        return load_image_experiment(experiment, overrides)
 
 
 _FOLDER = Path(__file__).parent.parent.parent / "experiments" / "sweeps"
 
 SWEEPS: Final[dict[str, Path]] = {
-    "founding-paper-steps": _FOLDER / "founding-paper-steps.toml",
-    "founding-paper-time-sampling": _FOLDER / "founding-paper-time-sampling.toml",
+    name: _FOLDER / f"{name}.toml"
+    for name in (
+        *("founding-paper-steps", "founding-paper-time-sampling"),
+        *("images-steps", "images-steps-full", "images-noise", "images-distances"),
+    )
+}
+TASKS: Final[dict[str, type[SweepSettings] | type[ImageSweepSettings]]] = {
+    "emulation": SweepSettings,
+    "images": ImageSweepSettings,
 }
 
 
-def load_sweep(name_or_path: str | Path) -> SweepSettings:
+def load_sweep(name_or_path: str | Path) -> SweepSettings | ImageSweepSettings:
     """Read the settings of a sweep.
 
     Arguments:
@@ -259,4 +158,8 @@ def load_sweep(name_or_path: str | Path) -> SweepSettings:
         BadInputError: for a file that cannot be read, an unknown name (the nearest is named) or a value of
             the wrong kind.
     """
-    return SweepSettings.parse(read_experiment(SWEEPS, name_or_path))
+    told = read_experiment(SWEEPS, name_or_path)
+    task = told.get("task", "emulation")
+    if task not in TASKS:
+        raise BadInputError(f"setting 'task' got {task!r}: expected one of {', '.join(TASKS)}")
+    return TASKS[task].parse(told)

@@ -12,10 +12,13 @@ from pdenca.core.helpers import num_cores
 from pdenca.evaluation import format_number
 
 from .crew import do_here, do_with_processes
+from .emulation_jobs import emulation_jobs
+from .grid import GridSettings
+from .image_jobs import image_jobs
 from .jobs import Job, Jobs
 from .plan import Combination, list_combinations
 from .record import Record
-from .settings import USUAL_WINDOW, SweepSettings
+from .settings import ImageSweepSettings, SweepSettings
 from .table import Done, write_facts, write_table
 
 SETTINGS: Final = "sweep.json"
@@ -61,7 +64,7 @@ class Planned:
     reason: str
 
 
-def plan_sweep(sweep: SweepSettings, out: Path) -> list[Planned]:
+def plan_sweep(sweep: GridSettings, out: Path) -> list[Planned]:
     """Check a sweep as if it were run, and say how far each of its runs is. Nothing is written.
 
     Raises:
@@ -71,7 +74,7 @@ def plan_sweep(sweep: SweepSettings, out: Path) -> list[Planned]:
     _require_own(out)
     combinations = list_combinations(sweep)
     planned = []
-    for item, job in zip(combinations, Jobs(sweep, combinations, out).of_runs, strict=True):
+    for item, job in zip(combinations, _jobs(sweep, combinations, out).of_runs, strict=True):
         record = job.record()
         state = "begun" if job.begun else "to do"
         if record is not None:
@@ -81,7 +84,7 @@ def plan_sweep(sweep: SweepSettings, out: Path) -> list[Planned]:
 
 
 def run_sweep(
-    sweep: SweepSettings,
+    sweep: GridSettings,
     out: Path,
     *,
     num_workers: int | None = None,
@@ -121,9 +124,9 @@ def run_sweep(
     _require_own(out)
     combinations = list_combinations(sweep)
     # the folder is made only for a sweep that is right
-    jobs = None if out.exists() else Jobs(sweep, combinations, out)
+    jobs = None if out.exists() else _jobs(sweep, combinations, out)
     with alone(out, "sweeping"):
-        jobs = jobs or Jobs(sweep, combinations, out)
+        jobs = jobs or _jobs(sweep, combinations, out)
         write_text(out / SETTINGS, sweep.to_json() + "\n")
         sitting = _Sitting(sweep, out, command, combinations, jobs, tell, say)
         workers = min(num_workers or num_cores(), max(1, len(sitting.to_do)))
@@ -143,7 +146,7 @@ class _Sitting:
 
     def __init__(
         self,
-        sweep: SweepSettings,
+        sweep: GridSettings,
         out: Path,
         command: str,
         combinations: Sequence[Combination],
@@ -203,11 +206,18 @@ class _Sitting:
         if record.status != "done":
             return f"{record.status}, {record.reason}"
         shown = self._sweep.figures
-        row = record.headline(shown.metrics[0], shown.window or USUAL_WINDOW, shown.regime)
+        row = record.headline(shown.metrics[0], shown.window or shown.USUAL, shown.regime)
         trained = f"trained for {record.training_seconds:.3g} s"
         if row is None:
             return trained
         return f"{row.metric} {format_number(row.value)} ({row.split}, {row.window}), {trained}"
+
+
+def _jobs(sweep: GridSettings, combinations: Sequence[Combination], out: Path) -> Jobs:
+    if isinstance(sweep, ImageSweepSettings):
+        return image_jobs(sweep, combinations, out)
+    assert isinstance(sweep, SweepSettings), "there are two kinds of sweeps"
+    return emulation_jobs(sweep, combinations, out)
 
 
 def _is_left(record: Record | None) -> bool:

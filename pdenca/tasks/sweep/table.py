@@ -12,10 +12,10 @@ from typing import Any
 
 from pdenca.core import BadInputError, FormatError, write_text
 
+from .grid import COLUMNS, GridSettings
 from .jobs import Job
 from .plan import Combination
 from .record import Record
-from .settings import COLUMNS, SweepSettings
 
 TABLE, FACTS = "table.csv", "table.json"
 REFUSED = "refused"
@@ -37,7 +37,7 @@ class Table:
     lines: tuple[Mapping[str, str], ...]
 
 
-def write_table(out: Path, sweep: SweepSettings, done: Sequence[Done]) -> Path:
+def write_table(out: Path, sweep: GridSettings, done: Sequence[Done]) -> Path:
     """Write the table of what is done by now.
 
     One line per run (or baseline), split, regime, metric and window. A run that is not ``done`` has one line
@@ -63,9 +63,7 @@ def write_table(out: Path, sweep: SweepSettings, done: Sequence[Done]) -> Path:
     return out / TABLE
 
 
-def write_facts(
-    out: Path, sweep: SweepSettings, command: str, num_planned: int, done: Sequence[Done]
-) -> Path:
+def write_facts(out: Path, sweep: GridSettings, command: str, num_planned: int, done: Sequence[Done]) -> Path:
     """Write what the table rests on: command, settings, how far it is, seconds, hardware and versions.
 
     Arguments:

@@ -2,24 +2,17 @@
 
 import time
 import traceback
-from collections.abc import Callable, Mapping
-from pathlib import Path
 from typing import Any
 
-from pdenca.core import BadInputError, NonFiniteError, PdencaError, StabilityError
-from pdenca.evaluation import Refusal, Results, Row
+from pdenca.core import NonFiniteError, PdencaError
 from pdenca.training import TrainingProgress
 
-from ..emulation import environment, evaluate_runs, load_run, train_emulator
+from ..emulation import environment
 from ..training_record import read_metrics
-from .jobs import Job
+from .jobs import Job, Tell
 from .record import Record, Status
 
-Tell = Callable[[float | int, str], None]
-"""Called with the share of a job that is done, and what is going on."""
 TRAINING_SHARE = 0.9
-COMPANION = "persistence"
-"""Scored beside a run that refuses a case, since an evaluation needs one row at least on each."""
 
 
 def do(job: Job, tell: Tell) -> Record:
@@ -39,7 +32,7 @@ def do(job: Job, tell: Tell) -> Record:
         OSError: if something cannot be read or written, which is no fault of the run.
         PdencaError: if the baselines cannot be scored, as then nothing can.
     """
-    record = _score_baselines(job, tell) if job.settings is None else _train_and_score(job, tell)
+    record = _score_baselines(job, tell) if job.training is None else _train_and_score(job, tell)
     record.write(job.path)
     return record
 
@@ -53,7 +46,7 @@ def lost(job: Job, how: str) -> Record:
 
 def _score_baselines(job: Job, tell: Tell) -> Record:
     began = time.perf_counter()
-    rows, refusals = _score(job, {}, job.evaluation.baselines, tell)
+    rows, refusals = job.score(tell)
     seconds = round(time.perf_counter() - began, 3)
     return Record(
         None,
@@ -67,25 +60,27 @@ def _score_baselines(job: Job, tell: Tell) -> Record:
 
 
 def _train_and_score(job: Job, tell: Tell) -> Record:
-    assert job.settings is not None, "baselines are not trained"
-
     def course(now: TrainingProgress) -> None:
         share = (now.stage_index + now.step / now.num_steps) / now.num_stages
         tell(TRAINING_SHARE * share, f"{now.stage}, loss {now.loss:.3g}")
 
     try:
-        train_emulator(job.data, job.run, job.settings, resume=True, regimes=job.regimes, progress=course)
+        job.train(course)
     except OSError:
         raise
     except Exception as error:  # whatever it is, the other runs can be trained
         return _failed(job, "diverged" if isinstance(error, NonFiniteError) else "failed", error)
     facts: dict[str, Any] = {
         "training_seconds": read_metrics(job.run)[-1]["seconds"],
-        "num_parameters": load_run(job.run).num_parameters,
+        "num_parameters": job.num_parameters(),
     }
+
+    def scored(share: float | int, message: str) -> None:
+        tell(TRAINING_SHARE + (1 - TRAINING_SHARE) * share, message)
+
     began = time.perf_counter()
     try:
-        rows, refusals = _score(job, {job.name: job.run}, (), tell)
+        rows, refusals = job.score(scored)
     except OSError:
         raise
     except Exception as error:
@@ -113,40 +108,3 @@ def _failed(job: Job, status: Status, error: Exception, before: str = "", **fact
         trace="".join(traceback.format_exception(error)),
         **facts,
     )
-
-
-def _score(
-    job: Job, runs: Mapping[str, Path], baselines: tuple[str, ...], tell: Tell
-) -> tuple[list[Row], list[Refusal]]:
-    """Score a run or baselines, split by split, so that a split that is refused costs no other one."""
-    rows: list[Row] = []
-    refusals: list[Refusal] = []
-    wanted = (*runs, *baselines)
-    before = TRAINING_SHARE if runs else 0.0
-    for number, split in enumerate(job.splits):
-        tell(before + (1 - before) * number / len(job.splits), f"scored on {split}")
-        results = _evaluate(job, runs, baselines, split)
-        rows += [row for row in results.rows if row.model in wanted]
-        refusals += [item for item in results.refusals if item.model in (*wanted, "patterns")]
-    return rows, refusals
-
-
-def _evaluate(job: Job, runs: Mapping[str, Path], baselines: tuple[str, ...], split: str) -> Results:
-    def score(names: tuple[str, ...]) -> Results:
-        return evaluate_runs(
-            runs,
-            job.scored_on,
-            [split],
-            job.evaluation.protocol,
-            max_trajectories=job.evaluation.max_trajectories,
-            with_baselines=names,
-            finer=job.evaluation.finer,
-            regimes=job.regimes,
-        )
-
-    try:
-        return score(baselines)
-    except (BadInputError, StabilityError):
-        if COMPANION in baselines:
-            raise
-        return score((*baselines, COMPANION))

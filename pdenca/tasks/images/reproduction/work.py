@@ -20,12 +20,12 @@ from pdenca.training.loop import LAST
 from ...measuring import NOTHING, Key, Measuring, Table, by_count, in_parts, read_table, worst
 from ...phases import Progress, Tell, tell_training
 from ..adversary import GOALS, find_change
-from ..course import Course, decades, follow
+from ..course import Course, box_error, decades, follow, still_errors
 from ..draw import draw_series
 from ..pictures import draw_strip
 from ..pruning import pruned
 from ..regrowth import DAMAGES, regrow
-from ..series import Series, cut, read_series_file
+from ..series import Series, read_series_file
 from ..settings import ImageSettings, load_image_experiment
 from ..training import KIND, load_image_run, train_images
 from .figures import draw, strip_of
@@ -174,7 +174,7 @@ class _Work:
         often = range(0, hold + 1, max(1, hold // LOOKS_OF_HOLDING))
         looks = tuple(sorted({*decades(hold), *often} - {0}))
         course = _follow(model, series, settings, looks, by_count(tell))
-        still = [_error(series, series.frames[:, 0], frame) for frame in course.wanted]
+        still = [*still_errors(series), *(still_errors(series)[-1:] * len(looks))]
         seen = [float(series.seen(frame).double().mean()) for frame in range(series.frames.shape[1])]
         steps = settings.steps_per_interval
         save(draw_strip(model, series, steps, hold=hold, seed=settings.seed), strip, 150)
@@ -235,7 +235,7 @@ class _Work:
         for number, (name, start) in enumerate({"the first frame": first, **kinds}.items()):
             course = _follow(model, series, settings, (LATER,), start=start)
             last = series.frames.shape[1] - 1
-            found[name] = {"end": course.errors[-1], "nothing_done": _error(series, start, last)}
+            found[name] = {"end": course.errors[-1], "nothing_done": box_error(series, start, last)}
             tell(number + 1, 1 + len(kinds), name)
         return {"starts": found}
 
@@ -247,9 +247,8 @@ class _Work:
             whole = self._drawn(rule.drawing, rule.num_frames, number) if number else series
             own = replace(whole, frames=whole.frames[:, GROWN:], times=whole.times[GROWN:])
             course = _follow(model, own, settings, ())
-            last = own.frames.shape[1] - 1
             name = f"series {number}" if number else "the series itself"
-            found[name] = {"end": course.errors[-1], "nothing_done": _error(own, own.frames[:, 0], last)}
+            found[name] = {"end": course.errors[-1], "nothing_done": still_errors(own)[-1]}
             tell(number + 1, NUM_OTHERS + 1, name)
         return {"starts": found}
 
@@ -345,9 +344,3 @@ def _follow(
         generator=step_generator(settings.seed, "study"),
         progress=progress,
     )
-
-
-def _error(series: Series, shown: Tensor, frame: int) -> float:
-    """Return the mean squared error over the box of what is seen in a frame."""
-    box = series.box(frame)
-    return float((cut(shown[0], box) - cut(series.frames[0, frame], box)).square().mean())
