@@ -14,6 +14,7 @@ import argparse
 import csv
 import json
 import math
+import statistics
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -191,8 +192,7 @@ def reached(rows: list[dict[str, str]], start: str, name: str, seconds: float) -
             error = float(row["validation"])
             lowest = per_seed.get(row["seed"], math.inf)
             per_seed[row["seed"]] = lowest if math.isnan(error) else min(lowest, error)
-    values = sorted(per_seed.values())
-    return values[len(values) // 2] if values else math.inf
+    return statistics.median(per_seed.values()) if per_seed else math.inf
 
 
 def page(rows: list[dict[str, str]], facts: dict[str, Any]) -> str:

@@ -37,8 +37,8 @@ def sweep_command(settings: str, out: Path, plan: bool, figures: bool, workers: 
 
     DIR gets table.csv, one line per run, split, regime, metric and window, table.json with what it rests on,
     and the runs themselves. All combinations are checked before the first is trained. One that diverges or
-    fails is a line of the table and stops no other. What is trained are emulators, or, with `task = "images"`,
-    rules for series of images.
+    fails is a line of the table and stops no other. What is trained are emulators, or, with
+    `task = "images"`, rules for series of images.
 
     Run the same command again after an interruption, or with a larger grid: what is done is kept, and what
     was cut short goes on from its checkpoint.

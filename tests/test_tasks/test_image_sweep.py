@@ -2,14 +2,18 @@
 
 import csv
 import json
+import re
+from dataclasses import replace
 
 import pytest
+import torch
 
-from pdenca.core import BadInputError
+from pdenca.core import BadInputError, FormatError
 from pdenca.tasks.images import draw_series, follow, load_image_run, read_series_file, still_errors
 from pdenca.tasks.sweep import (
     SWEEPS,
     ImageSweepSettings,
+    SweepSettings,
     draw_figures,
     image_jobs,
     list_combinations,
@@ -79,6 +83,109 @@ def test_runs_table_and_figures(pictures, tmp_path):
     assert [line["window"] for line in read(out)] == ["worst", "frame 1", "frame 2", "held 30"] * 2
 
 
+def test_two_workers_make_the_same_on_two_series(pictures, tmp_path):
+    other = draw_series("branching", tmp_path / "branching.hdf5", num_cells=16)
+    axis = {"name": "series", "bundles": {"a": {"data": str(pictures)}, "b": {"data": str(other)}}}
+    tables = []
+    for count in (1, 2):
+        out = tmp_path / str(count)
+        assert run_sweep(tiny(pictures, axes=[axis]), out, num_workers=count).failed == {}
+        tables.append([{**line, "training_seconds": ""} for line in read(out)])
+    assert tables[0] == tables[1]
+    assert {line["scored_on"] for line in tables[0] if not line["run"]} == {str(pictures), str(other)}
+
+
+def test_a_training_that_was_cut_short_goes_on(pictures, tmp_path, monkeypatch):
+    asked, train = tiny(pictures, axes=[]), image_jobs.train_images
+    run_sweep(asked, tmp_path / "whole", num_workers=1)
+
+    def interrupt(*args, progress, **named):
+        def stop(now):
+            progress(now)
+            if now.step == 2:
+                raise KeyboardInterrupt
+
+        train(*args, progress=stop, checkpoint_seconds=0.0, **named)
+
+    monkeypatch.setattr(image_jobs, "train_images", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        run_sweep(asked, tmp_path / "cut", num_workers=1)
+    assert [item.state for item in plan_sweep(asked, tmp_path / "cut")] == ["begun"]
+    monkeypatch.setattr(image_jobs, "train_images", train)
+    run_sweep(asked, tmp_path / "cut", num_workers=1)
+    values = [[line["value"] for line in read(tmp_path / name)] for name in ("whole", "cut")]
+    assert values[0] == values[1]
+
+
+def test_images_that_change_meanwhile(pictures, tmp_path, monkeypatch):
+    path, train = tmp_path / "series.hdf5", image_jobs.train_images
+    path.write_bytes(pictures.read_bytes())
+
+    def train_and_draw(*args, **named):
+        train(*args, **named)
+        path.unlink()
+        draw_series("pictures", path, num_cells=16, seed=1)
+
+    monkeypatch.setattr(image_jobs, "train_images", train_and_draw)
+    summary = run_sweep(tiny(path), tmp_path / "out", num_workers=1)
+    assert "trained, but not scored: " in summary.failed["steps=2,seed=0"]
+    assert all("has changed since the sweep began" in reason for reason in summary.failed.values())
+    assert len(summary.failed) == 2
+
+
+@pytest.mark.parametrize("change", ["boundary", "mask"])
+def test_another_boundary_or_mask_is_another_series(pictures, tmp_path, change):
+    path = tmp_path / "pictures.hdf5"
+    if change == "boundary":
+        draw_series("pictures", path, num_cells=16, boundary="periodic")
+        other = read_series_file(path)
+    else:
+        whole = read_series_file(pictures)
+        mask = torch.ones(16, 16, dtype=torch.bool)
+        mask[:4] = False
+        other = replace(whole, mask=mask)
+        missing = (whole.frames[0, 0] - whole.frames[0, 1]).square().mean(0)
+        box = torch.zeros_like(mask)
+        box[other.box(1)] = True
+        assert still_errors(other)[0] == pytest.approx(float(missing[mask & box].mean()))
+    assert other.facts() != read_series_file(pictures).facts()
+
+
+def test_a_frame_that_shows_nothing_is_refused_before_anything_is_trained(pictures, tmp_path, monkeypatch):
+    read_whole = read_series_file
+
+    def blank(path):
+        series = read_whole(path)
+        frames = series.frames.clone()
+        frames[:, 1] = 0
+        return replace(series, frames=frames)
+
+    monkeypatch.setattr(image_jobs, "read_series_file", blank)
+    with pytest.raises(BadInputError, match=r"combination steps = 2, seed = 0: frame 1 .*nothing but"):
+        run_sweep(tiny(pictures), tmp_path / "out", num_workers=1)
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_folder_of_the_other_kind(pictures, tmp_path):
+    out = tmp_path / "out"
+    asked = tiny(pictures, axes=[])
+    run_sweep(asked, out, num_workers=1)
+    emulators = SweepSettings(experiment="mlp", data="data")
+    with pytest.raises(BadInputError, match="holds a sweep of the task 'images'"):
+        plan_sweep(emulators, out)
+    (out / "sweep.json").write_text(emulators.to_json())
+    with pytest.raises(BadInputError, match="holds a sweep of the task 'emulation'"):
+        run_sweep(asked, out, num_workers=1)
+    (out / "sweep.json").write_text("[")
+    with pytest.raises(FormatError, match=r"sweep\.json is damaged"):
+        run_sweep(asked, out, num_workers=1)
+
+
+def test_images_that_are_not_there(tmp_path):
+    with pytest.raises(FormatError, match="usual cure: `pdenca images draw"):
+        plan_sweep(tiny(tmp_path / "none.hdf5"), tmp_path / "out")
+
+
 def test_a_rule_that_diverges_is_a_line_of_the_table(pictures, tmp_path):
     wild = {**TINY, "learning_rate": 1e30, "gradient": "plain", "optimizer": "sgd", "num_steps": 30}
     out = tmp_path / "out"
@@ -110,6 +217,7 @@ def test_other_images_under_the_same_name_are_refused(pictures, tmp_path):
     ("told", "message"),
     [
         ({"regimes": ["maze"]}, "unknown setting 'regimes'"),
+        ({"settings": {"seed": 1}}, "usual cure: seeds = "),
         ({"evaluate": {"splits": ["test"]}}, "unknown setting 'evaluate.splits'"),
         ({"evaluate": {"hold": [100, 10]}}, "name steps that increase"),
         ({"evaluate": {"baselines": ["mean"]}}, "evaluate.baselines.0"),
@@ -135,10 +243,11 @@ def test_a_combination_that_is_wrong_is_named(pictures, tmp_path, settings, mess
     assert not out.exists()
 
 
-def test_an_unknown_task(tmp_path):
+@pytest.mark.parametrize("task", ["'image'", "['images']"])
+def test_an_unknown_task(tmp_path, task):
     path = tmp_path / "grid.toml"
-    path.write_text('task = "image"\nexperiment = "pictures"\ndata = "pictures.hdf5"\n')
-    with pytest.raises(BadInputError, match="got 'image': expected one of emulation, images"):
+    path.write_text(f'task = {task}\nexperiment = "pictures"\ndata = "pictures.hdf5"\n')
+    with pytest.raises(BadInputError, match=f"got {re.escape(task)}: expected one of emulation, images"):
         load_sweep(path)
 
 

@@ -132,9 +132,7 @@ def test_more_axes_and_splits_give_more_figures(tmp_path, figures):
     names = {path.name for path in draw_figures(out, FigureSettings(window="1")).paths}
     lines = {f"pooled_vrmse-{part}-noise={n}-lines.png" for part in ("a-b-c", "d") for n in ("0.0", "0.1")}
     assert names == lines | {f"pooled_vrmse-{s}-noise={n}-map.png" for s in "abcd" for n in ("0.0", "0.1")}
-    assert "pooled_vrmse, frames 1, noise = 0.1" in words(
-        figures["pooled_vrmse-d-noise=0.1-lines.png"]
-    )
+    assert "pooled_vrmse, frames 1, noise = 0.1" in words(figures["pooled_vrmse-d-noise=0.1-lines.png"])
 
 
 def test_what_diverged_altogether_is_said(tmp_path):

@@ -1,7 +1,7 @@
 """Series of images: one rule that passes through the frames at their times and holds the last one."""
 
 from .adversary import GOALS, Change, find_change
-from .course import Course, box_error, decades, follow, still_errors
+from .course import Course, box_error, decades, follow, follow_anew, still_errors
 from .draw import DRAWINGS, draw_series
 from .pictures import draw_strip
 from .pruning import pruned
@@ -28,6 +28,7 @@ __all__ = [
     "draw_strip",
     "find_change",
     "follow",
+    "follow_anew",
     "load_image_experiment",
     "load_image_run",
     "pruned",

@@ -13,7 +13,7 @@ from pdenca.automaton import Automaton
 from pdenca.core import BadInputError
 from pdenca.training import step_generator
 
-from .series import Series, cut
+from .series import Series
 
 Goal = Literal["break", "keep"]
 GOALS: Final[tuple[Goal, ...]] = ("break", "keep")
@@ -84,8 +84,7 @@ def find_change(
     """
     if goal not in GOALS:
         raise BadInputError(f"expected a goal out of {', '.join(GOALS)}, got {goal!r}")
-    first, box = series.frames[:1, 0], series.box(-1)
-    wanted = cut(series.frames[0, -1], box)
+    first = series.frames[:1, 0]
     total = sum(series.num_steps(steps_per_interval)) + hold
 
     def outcome(change: Tensor, masks_seed: int) -> Tensor:
@@ -93,7 +92,7 @@ def find_change(
         generator = step_generator(seed, "masks", masks_seed)
         masks = automaton.sample_masks(total, 1, series.grid, generator, state)
         end = automaton.advance(state, {}, series.grid, total, masks)
-        return (cut(automaton.codec.observe(end), box) - wanted).square().mean()
+        return series.error(automaton.codec.observe(end), -1)[0]
 
     with torch.no_grad():
         unchanged = float(outcome(torch.zeros_like(first), 0))

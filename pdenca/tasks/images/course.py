@@ -9,8 +9,10 @@ from jaxtyping import Float
 from torch import Tensor
 
 from pdenca.automaton import Automaton
+from pdenca.training import step_generator
 
-from .series import Series, cut
+from .series import Series
+from .settings import ImageSettings
 
 
 @dataclass(frozen=True, eq=False)
@@ -20,9 +22,9 @@ class Course:
     Arguments:
         steps: automaton steps until each look.
         wanted: the frame that should be seen then; the last one from its time on.
-        errors: mean squared error over the smallest box around what is seen in that frame, largest over the
-            series.
-        whole: likewise over all cells.
+        errors: mean squared error over the cells that count in the smallest box around what is seen in that
+            frame, largest over the series.
+        whole: likewise, not only in the box.
         shown: what was seen, of the first series.
         state: of all series at the end.
     """
@@ -51,15 +53,20 @@ def decades(hold: int) -> tuple[int, ...]:
 
 
 def box_error(series: Series, shown: Float[Tensor, "series observed *space"], frame: int) -> float:
-    """Return the mean squared error over the box of what is seen in a frame, largest over the series."""
-    missing = (shown - series.frames[:, frame]).square()
-    boxes = [cut(missing[item], series.box(frame, item)).mean() for item in range(len(missing))]
-    return float(torch.stack(boxes).max())
+    """Return the largest error over the series, see :meth:`~pdenca.tasks.images.Series.error`."""
+    errors = [series.error(shown[item : item + 1], frame, item) for item in range(len(shown))]
+    return float(torch.cat(errors).max())  # a NaN is larger than any
 
 
-def still_errors(series: Series) -> tuple[float, ...]:
-    """Return the errors of the first frame at the times of all others: those of doing nothing."""
-    return tuple(box_error(series, series.frames[:, 0], frame) for frame in range(1, series.frames.shape[1]))
+def still_errors(series: Series, num_held: int = 0) -> tuple[float, ...]:
+    """Return the errors of doing nothing, at the times of all frames but the first, the last repeated.
+
+    Raises:
+        BadInputError: for a frame that shows nothing.
+    """
+    frames = range(1, series.frames.shape[1])
+    errors = [box_error(series, series.frames[:, 0], frame) for frame in frames]
+    return (*errors, *errors[-1:] * num_held)
 
 
 @torch.no_grad()
@@ -99,8 +106,30 @@ def follow(
         steps.append(done)
         wanted.append(frame)
         errors.append(box_error(series, seen, frame))
-        whole.append(float((seen - series.frames[:, frame]).square().flatten(1).mean(1).max()))
+        missing = (seen - series.frames[:, frame]).square()[..., series.counted]
+        whole.append(float(missing.flatten(1).mean(1).max()))
         shown.append(seen[0])
         if progress:
             progress(done, total)
     return Course(tuple(steps), tuple(wanted), tuple(errors), tuple(whole), torch.stack(shown), state)
+
+
+def follow_anew(
+    automaton: Automaton,
+    series: Series,
+    settings: ImageSettings,
+    hold: Sequence[int],
+    progress: Callable[[int, int], None] | None = None,
+    *,
+    start: Float[Tensor, "series observed *space"] | None = None,
+) -> Course:
+    """Follow a trained rule with firing masks that are neither those of training nor those of validation."""
+    return follow(
+        automaton,
+        series,
+        settings.steps_per_interval,
+        start=start,
+        hold=hold,
+        generator=step_generator(settings.seed, "study"),
+        progress=progress,
+    )

@@ -13,7 +13,7 @@ from pdenca.core import BadInputError
 from pdenca.solvers import Grid
 from pdenca.training import erase
 
-from .series import Series, cut
+from .series import Series
 
 States = Float[Tensor, "trial channel *space"]
 Hurt = Callable[[States, float, Grid, Bool[Tensor, "*space"], torch.Generator], States]
@@ -134,11 +134,10 @@ def regrow(
             f"expected a damage out of {', '.join(DAMAGES)} and one trial or more, got {damage!r} and "
             f"{num_trials}"
         )
-    live, box = series.seen(-1), series.box(-1)
-    wanted = cut(series.frames[0, -1], box)
+    live = series.seen(-1)
 
     def errors_of(states: Tensor) -> Tensor:
-        return (cut(automaton.codec.observe(states), box) - wanted).square().flatten(1).mean(1)
+        return series.error(automaton.codec.observe(states), -1)
 
     generator = torch.Generator().manual_seed(seed)
     hurt, found = [], []

@@ -9,7 +9,7 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from pdenca.core import BadInputError
+from pdenca.core import BadInputError, FormatError
 from pdenca.datasets import TrajectoryFile
 from pdenca.solvers import Grid
 
@@ -50,15 +50,20 @@ class Series:
         rim = self.frames.movedim(2, 0)[..., ~inner].flatten(1)
         return rim.median(1).values
 
+    @property
+    def counted(self) -> Bool[Tensor, "*space"]:
+        """The cells that count."""
+        return torch.ones(self.grid.shape, dtype=torch.bool) if self.mask is None else self.mask
+
     def seen(self, frame: int, series: int = 0) -> Bool[Tensor, "*space"]:
-        """Return the cells of a frame that differ from the background in any channel.
+        """Return the cells that count and differ from the background in any channel of a frame.
 
         Raises:
             BadInputError: if none does.
         """
         low, high = float(self.frames.min()), float(self.frames.max())
         away = self.frames[series, frame] - self.background.view(-1, *(1,) * self.grid.num_dims)
-        found: Tensor = (away.abs() > VISIBLE * (high - low)).any(0)
+        found: Tensor = (away.abs() > VISIBLE * (high - low)).any(0) & self.counted
         if not bool(found.any()):
             raise BadInputError(f"frame {frame} of {self.name} shows nothing but the background")
         return found
@@ -70,11 +75,28 @@ class Series:
             slice(int(low), int(high) + 1) for low, high in zip(places.amin(0), places.amax(0), strict=True)
         )
 
+    def error(
+        self, shown: Float[Tensor, "copy observed *space"], frame: int, series: int = 0
+    ) -> Float[Tensor, " copy"]:
+        """Return the mean squared error over the cells that count within the box around what is seen.
+
+        Arguments:
+            shown: what is there instead of a frame.
+            frame: which.
+            series: of which series.
+        """
+        box = self.box(frame, series)
+        missing = (_cut(shown, box) - _cut(self.frames[series, frame], box)).square().mean(1)
+        return missing[:, _cut(self.counted, box)].mean(1)
+
     def facts(self) -> Mapping[str, int | str]:
-        """Return what tells these images from any other: their number, size and a fingerprint."""
+        """Return what tells these images from any other: number, size and a fingerprint of them all."""
         import hashlib
 
-        content = self.frames.contiguous().numpy().tobytes() + str(self.times).encode()
+        told = (self.times, self.grid.spacing, self.grid.boundaries)
+        content = self.frames.contiguous().numpy().tobytes() + str(told).encode()
+        if self.mask is not None:
+            content += self.mask.numpy().tobytes()
         return {
             "frames": int(self.frames.shape[1]),
             "channels": ", ".join(self.channels),
@@ -83,7 +105,7 @@ class Series:
         }
 
 
-def cut(values: Float[Tensor, "*other"], box: tuple[slice, ...]) -> Tensor:
+def _cut(values: Tensor, box: tuple[slice, ...]) -> Tensor:
     """Return what lies within a box of the last axes."""
     for axis, piece in zip(range(values.ndim - len(box), values.ndim), box, strict=True):
         values = values.narrow(axis, piece.start, piece.stop - piece.start)
@@ -98,6 +120,11 @@ def read_series_file(path: Path | str) -> Series:
         FormatError: if it is no such file, or damaged.
     """
     path = Path(path)
+    if not path.is_file():
+        raise FormatError(
+            f"{path} is not a file; usual cure: `pdenca images draw pictures --out {path}`, or `pdenca "
+            "import-images` with images of your own"
+        )
     with TrajectoryFile(path) as file:
         header = file.header
         frames = torch.from_numpy(file.read())

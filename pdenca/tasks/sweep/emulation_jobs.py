@@ -21,7 +21,7 @@ from ..settings import EmulationSettings
 from ..splits import expand_splits, known_splits, list_splits
 from ..stages import require_data_for
 from ..training_data import DataScales, TrainingWindows, measure_scales
-from .jobs import Job, Jobs, Tell
+from .jobs import Job, Jobs, Tell, Untrained
 from .plan import Combination
 from .settings import SweepEvaluation, SweepSettings
 
@@ -110,17 +110,8 @@ class EmulatorJob(_Scored):
         return is_run(self.run) and super().begun
 
 
-@dataclass(frozen=True, eq=False)
-class BaselinesJob(_Scored):
+class BaselinesJob(_Scored, Untrained):
     """The baselines of a dataset."""
-
-    def train(self, progress: Callable[[TrainingProgress], None]) -> None:
-        """Refuse: there is nothing to train."""
-        raise NotImplementedError
-
-    def num_parameters(self) -> int:
-        """Return 0: nothing is learned."""
-        return 0
 
     def score(self, tell: Tell) -> tuple[list[Row], list[Refusal]]:
         """Return their scores, and what refused them."""

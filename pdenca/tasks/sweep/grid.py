@@ -62,7 +62,7 @@ class Axis(Settings):
     Arguments:
         name: of the column.
         place: the setting that changes, e.g. ``model.radius`` or ``stages.0.noise``, or several that take the
-            same value; beside those of an experiment ``experiment``, ``data`` and ``regimes``.
+            same value; beside those of an experiment ``experiment`` and ``data``, for emulators ``regimes``.
         values: that it takes.
         bundles: instead of both, name -> settings that belong together, by their places.
     """
@@ -141,6 +141,7 @@ class GridSettings(Settings):
     """A grid of trainings of any kind: every combination of the axes' values, with every seed.
 
     Arguments:
+        task: what is trained.
         experiment: name or TOML file, as the command takes it that trains one.
         data: to train on, relative to where the command is run.
         seeds: of initial weights, windows, noise and masks.
@@ -150,6 +151,7 @@ class GridSettings(Settings):
         figures: what is drawn of the table.
     """
 
+    task: str
     experiment: str
     data: str
     seeds: tuple[pydantic.NonNegativeInt, ...] = (0,)
@@ -187,13 +189,12 @@ class GridSettings(Settings):
             raise ValueError("name at least one seed, each once")
         return seeds
 
-    @pydantic.field_validator("settings")
-    @classmethod
-    def _no_own_place(cls, settings: Mapping[str, Any]) -> Mapping[str, Any]:
-        for name, cure in {"seed": "seeds", **{key: key for key in (EXPERIMENT, DATA, REGIMES)}}.items():
-            if name in settings:
+    @pydantic.model_validator(mode="after")
+    def _no_own_place(self) -> "GridSettings":
+        for name, cure in {"seed": "seeds", **{key: key for key in self.own_places}}.items():
+            if name in self.settings:
                 raise ValueError(f"{name!r} is no setting of all runs; usual cure: {cure} = ... at the top")
-        return settings
+        return self
 
     @pydantic.model_validator(mode="after")
     def _axes_apart(self) -> "GridSettings":

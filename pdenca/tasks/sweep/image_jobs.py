@@ -10,13 +10,13 @@ from typing import Any, Final
 
 from pdenca.core import BadInputError
 from pdenca.evaluation import ALL_REGIMES, Refusal, Row
-from pdenca.training import TrainingProgress, step_generator
+from pdenca.training import TrainingProgress
 
 from ..images import (
     ImageSettings,
     Series,
     build_image_rule,
-    follow,
+    follow_anew,
     load_image_run,
     read_series_file,
     still_errors,
@@ -24,13 +24,12 @@ from ..images import (
 )
 from ..images.training import KIND, build_objective
 from ..measuring import worst
-from .jobs import Job, Jobs, Tell
+from .jobs import Job, Jobs, Tell, Untrained
 from .plan import Combination
-from .settings import ImageEvaluation, ImageSweepSettings
+from .settings import ImageEvaluation, ImageFigureSettings, ImageSweepSettings
 
 SPLIT: Final = "series"
-METRIC: Final = "mean_squared_error"
-WORST: Final = "worst"
+IMAGES: Final = "images"
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,40 +37,33 @@ class ImageJob(Job):
     """One rule.
 
     Arguments:
-        data: the file of the series.
         evaluation: how it is scored.
         settings: of the training.
     """
 
-    data: Path
     evaluation: ImageEvaluation
     settings: ImageSettings
 
     def train(self, progress: Callable[[TrainingProgress], None]) -> None:
         """Train it, or go on where that stopped."""
-        train_images(read_series_file(self.data), self.run, self.settings, resume=True, progress=progress)
+        train_images(_read(self), self.run, self.settings, resume=True, progress=progress)
 
     def num_parameters(self) -> int:
         """Return how many numbers were learned."""
-        return load_image_run(self.run, read_series_file(self.data))[0].num_parameters
+        return load_image_run(self.run, _read(self))[0].num_parameters
 
     def score(self, tell: Tell) -> tuple[list[Row], list[Refusal]]:
         """Return its errors at the times of all frames and while the last is held."""
-        series = read_series_file(self.data)
+        series, hold = _read(self), self.evaluation.hold
         model, settings = load_image_run(self.run, series)
-        course = follow(
-            model,
-            series,
-            settings.steps_per_interval,
-            hold=self.evaluation.hold,
-            generator=step_generator(settings.seed, "study"),
-            progress=lambda done, total: tell(done / total, "scored"),
+        course = follow_anew(
+            model, series, settings, hold, progress=lambda done, total: tell(done / total, "scored")
         )
-        return _rows(self.name, course.errors, self.evaluation.hold), []
+        return _rows(self.name, course.errors, hold), []
 
 
 @dataclass(frozen=True, eq=False)
-class StillJob(Job):
+class StillJob(Untrained):
     """The first frame for ever, beside the rules of a series.
 
     Arguments:
@@ -80,19 +72,10 @@ class StillJob(Job):
 
     evaluation: ImageEvaluation
 
-    def train(self, progress: Callable[[TrainingProgress], None]) -> None:
-        """Refuse: there is nothing to train."""
-        raise NotImplementedError
-
-    def num_parameters(self) -> int:
-        """Return 0: nothing is learned."""
-        return 0
-
     def score(self, tell: Tell) -> tuple[list[Row], list[Refusal]]:
         """Return its errors."""
-        errors = still_errors(read_series_file(self.scored_on))
-        held = self.evaluation.hold
-        return _rows("persistence", (*errors, *(errors[-1:] * len(held))), held), []
+        hold = self.evaluation.hold
+        return _rows("persistence", still_errors(_read(self), len(hold)), hold), []
 
 
 def image_jobs(sweep: ImageSweepSettings, combinations: Sequence[Combination], out: Path) -> Jobs:
@@ -130,6 +113,7 @@ def _of_run(item: Combination, series: Series, evaluation: ImageEvaluation, out:
     settings = item.settings
     assert isinstance(settings, ImageSettings), "the sweep has read the settings of its kind"
     try:
+        still_errors(series)  # which refuses frames that show nothing
         build_objective(build_image_rule(settings, series), series, settings)
     except BadInputError as error:
         raise BadInputError(f"combination {item.label}: {error}") from None
@@ -138,9 +122,8 @@ def _of_run(item: Combination, series: Series, evaluation: ImageEvaluation, out:
         item.name,
         Path(item.data),
         None,
-        {"settings": json.loads(settings.to_json()), "images": dict(series.facts())},
+        {"settings": json.loads(settings.to_json()), IMAGES: dict(series.facts())},
         _scoring(series, evaluation),
-        Path(item.data),
         evaluation,
         settings,
     )
@@ -150,17 +133,30 @@ def _of_run(item: Combination, series: Series, evaluation: ImageEvaluation, out:
     return job
 
 
+def _read(job: Job) -> Series:
+    """Return the images of a job.
+
+    Raises:
+        BadInputError: if they are not those that were there when the sweep began.
+    """
+    series = read_series_file(job.scored_on)
+    if dict(series.facts()) != job.scoring[IMAGES]:
+        raise BadInputError(f"{job.scored_on} has changed since the sweep began; usual cure: sweep again")
+    return series
+
+
 def _scoring(series: Series, evaluation: ImageEvaluation) -> dict[str, Any]:
-    return {"hold": list(evaluation.hold), "images": dict(series.facts())}
+    return {"hold": list(evaluation.hold), IMAGES: dict(series.facts())}
 
 
 def _rows(model: str, errors: Sequence[float], hold: Sequence[int]) -> list[Row]:
     """Return the errors at the times of all frames but the first, then those while the last is held."""
+    (metric,) = ImageFigureSettings.KNOWN
     windows = [f"frame {number + 1}" for number in range(len(errors) - len(hold))]
     windows += [f"held {steps}" for steps in hold]
     # what is not a number is worse than any
-    found = {WORST: worst(errors), **dict(zip(windows, errors, strict=True))}
+    found = {ImageFigureSettings.USUAL: worst(errors), **dict(zip(windows, errors, strict=True))}
     return [
-        Row(model, SPLIT, ALL_REGIMES, METRIC, window, float(value), math.nan, math.nan)
+        Row(model, SPLIT, ALL_REGIMES, metric, window, float(value), math.nan, math.nan)
         for window, value in found.items()
     ]

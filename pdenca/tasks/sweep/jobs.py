@@ -1,4 +1,4 @@
-"""From combinations to jobs: what each needs is checked before the first of them has cost its time."""
+"""What a sweep does piece by piece, whatever it trains."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
@@ -85,6 +85,18 @@ class Job(ABC):
                 f"{self.run} was trained with other settings or data; usual cure: another --out, or delete "
                 "that folder"
             )
+
+
+class Untrained(Job):
+    """What is scored beside the runs, without any training."""
+
+    def train(self, progress: Callable[[TrainingProgress], None]) -> None:
+        """Refuse: there is nothing to train."""
+        raise NotImplementedError
+
+    def num_parameters(self) -> int:
+        """Return 0: nothing is learned."""
+        return 0
 
 
 @dataclass(frozen=True)

@@ -160,6 +160,6 @@ def load_sweep(name_or_path: str | Path) -> SweepSettings | ImageSweepSettings:
     """
     told = read_experiment(SWEEPS, name_or_path)
     task = told.get("task", "emulation")
-    if task not in TASKS:
+    if not isinstance(task, str) or task not in TASKS:
         raise BadInputError(f"setting 'task' got {task!r}: expected one of {', '.join(TASKS)}")
     return TASKS[task].parse(told)

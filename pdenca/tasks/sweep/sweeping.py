@@ -1,12 +1,13 @@
 """A sweep from its settings to its table, over as many sittings as it takes."""
 
+import json
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from pdenca.core import BadInputError, write_text
+from pdenca.core import BadInputError, FormatError, write_text
 from pdenca.core.alone import alone
 from pdenca.core.helpers import num_cores
 from pdenca.evaluation import format_number
@@ -71,7 +72,7 @@ def plan_sweep(sweep: GridSettings, out: Path) -> list[Planned]:
         BadInputError: as :func:`run_sweep`.
         FormatError: likewise.
     """
-    _require_own(out)
+    _require_own(sweep, out)
     combinations = list_combinations(sweep)
     planned = []
     for item, job in zip(combinations, _jobs(sweep, combinations, out).of_runs, strict=True):
@@ -121,7 +122,7 @@ def run_sweep(
     """
     if num_workers is not None and num_workers < 1:
         raise BadInputError(f"num_workers must be at least 1, got {num_workers}")
-    _require_own(out)
+    _require_own(sweep, out)
     combinations = list_combinations(sweep)
     # the folder is made only for a sweep that is right
     jobs = None if out.exists() else _jobs(sweep, combinations, out)
@@ -225,7 +226,17 @@ def _is_left(record: Record | None) -> bool:
     return record is None or record.status == "failed"
 
 
-def _require_own(out: Path) -> None:
-    """Refuse a folder that holds something else than a sweep."""
-    if out.is_dir() and any(out.iterdir()) and not (out / SETTINGS).is_file():
+def _require_own(sweep: GridSettings, out: Path) -> None:
+    """Refuse a folder that holds something else than a sweep of this kind."""
+    if not (out.is_dir() and any(out.iterdir())):
+        return
+    path = out / SETTINGS
+    if not path.is_file():
         raise BadInputError(f"{out} is not empty and holds no sweep; usual cure: another --out")
+    try:
+        told = json.loads(path.read_text(encoding="utf-8"))
+        before = told.get("task", "emulation")
+    except (OSError, ValueError, AttributeError) as error:
+        raise FormatError(f"{path} is damaged ({error}); usual cure: another --out") from None
+    if before != sweep.task:
+        raise BadInputError(f"{out} holds a sweep of the task {before!r}; usual cure: another --out")

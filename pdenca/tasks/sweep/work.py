@@ -70,16 +70,14 @@ def _train_and_score(job: Job, tell: Tell) -> Record:
         raise
     except Exception as error:  # whatever it is, the other runs can be trained
         return _failed(job, "diverged" if isinstance(error, NonFiniteError) else "failed", error)
-    facts: dict[str, Any] = {
-        "training_seconds": read_metrics(job.run)[-1]["seconds"],
-        "num_parameters": job.num_parameters(),
-    }
+    facts: dict[str, Any] = {"training_seconds": read_metrics(job.run)[-1]["seconds"]}
 
     def scored(share: float | int, message: str) -> None:
         tell(TRAINING_SHARE + (1 - TRAINING_SHARE) * share, message)
 
     began = time.perf_counter()
     try:
+        facts["num_parameters"] = job.num_parameters()
         rows, refusals = job.score(scored)
     except OSError:
         raise

@@ -20,7 +20,7 @@ from pdenca.training.loop import LAST
 from ...measuring import NOTHING, Key, Measuring, Table, by_count, in_parts, read_table, worst
 from ...phases import Progress, Tell, tell_training
 from ..adversary import GOALS, find_change
-from ..course import Course, box_error, decades, follow, still_errors
+from ..course import box_error, decades, follow_anew, still_errors
 from ..draw import draw_series
 from ..pictures import draw_strip
 from ..pruning import pruned
@@ -173,8 +173,8 @@ class _Work:
         hold = self.settings.hold
         often = range(0, hold + 1, max(1, hold // LOOKS_OF_HOLDING))
         looks = tuple(sorted({*decades(hold), *often} - {0}))
-        course = _follow(model, series, settings, looks, by_count(tell))
-        still = [*still_errors(series), *(still_errors(series)[-1:] * len(looks))]
+        course = follow_anew(model, series, settings, looks, by_count(tell))
+        still = still_errors(series, len(looks))
         seen = [float(series.seen(frame).double().mean()) for frame in range(series.frames.shape[1])]
         steps = settings.steps_per_interval
         save(draw_strip(model, series, steps, hold=hold, seed=settings.seed), strip, 150)
@@ -188,7 +188,7 @@ class _Work:
         count = self.settings.num_trials // AGES
         found = []
         for number, age in enumerate(ages):
-            held = _follow(model, series, settings, (age,)).state[:1]
+            held = follow_anew(model, series, settings, (age,)).state[:1]
             found.append(
                 regrow(
                     model, series, held, damage, SHARE,
@@ -217,7 +217,7 @@ class _Work:
         moved["shift"] = series.frames.roll((shift, shift), (-2, -1))
         found = {}
         for number, (name, frames) in enumerate(moved.items()):
-            course = _follow(model, replace(series, frames=frames), settings, (LATER,))
+            course = follow_anew(model, replace(series, frames=frames), settings, (LATER,))
             found[name] = list(course.errors)
             tell(number + 1, len(moved), name)
         return {"errors": found, "steps": list(course.steps), "wanted": list(course.wanted)}
@@ -233,7 +233,7 @@ class _Work:
         kinds = dict(zip(STARTS, (noise, half, others, torch.zeros_like(first)), strict=True))
         found = {}
         for number, (name, start) in enumerate({"the first frame": first, **kinds}.items()):
-            course = _follow(model, series, settings, (LATER,), start=start)
+            course = follow_anew(model, series, settings, (LATER,), start=start)
             last = series.frames.shape[1] - 1
             found[name] = {"end": course.errors[-1], "nothing_done": box_error(series, start, last)}
             tell(number + 1, 1 + len(kinds), name)
@@ -246,7 +246,7 @@ class _Work:
         for number in range(NUM_OTHERS + 1):
             whole = self._drawn(rule.drawing, rule.num_frames, number) if number else series
             own = replace(whole, frames=whole.frames[:, GROWN:], times=whole.times[GROWN:])
-            course = _follow(model, own, settings, ())
+            course = follow_anew(model, own, settings, ())
             name = f"series {number}" if number else "the series itself"
             found[name] = {"end": course.errors[-1], "nothing_done": still_errors(own)[-1]}
             tell(number + 1, NUM_OTHERS + 1, name)
@@ -275,7 +275,7 @@ class _Work:
     def _thinned(model: Automaton, series: Series, settings: ImageSettings, tell: Tell) -> Mapping[str, Any]:
         errors = []
         for number, share in enumerate(PRUNED):
-            course = _follow(pruned(model, share), series, settings, (SOON,))
+            course = follow_anew(pruned(model, share), series, settings, (SOON,))
             errors.append(course.mean_error)
             tell(number + 1, len(PRUNED), "")
         return {"shares": list(PRUNED), "errors": errors}
@@ -323,24 +323,3 @@ class _Work:
         ]
         told = courses(self.settings.num_cells)
         return self.measuring.write(STEM, COMMAND, self.settings, told, partial(page, strips=strips))
-
-
-def _follow(
-    model: Automaton,
-    series: Series,
-    settings: ImageSettings,
-    hold: tuple[int, ...],
-    progress: Callable[[int, int], None] | None = None,
-    *,
-    start: Tensor | None = None,
-) -> Course:
-    """Follow with firing masks that are neither those of training nor those of validation."""
-    return follow(
-        model,
-        series,
-        settings.steps_per_interval,
-        start=start,
-        hold=hold,
-        generator=step_generator(settings.seed, "study"),
-        progress=progress,
-    )
