@@ -18,7 +18,7 @@ from ..integrators import INTEGRATORS, Integrator, options_of
 from ..transform import is_spectral
 from .newton import NewtonResult, newton_krylov
 from .operator import ReferenceOperator, Vector, of_trajectory, reference_derivatives
-from .preconditioner import LinearPart
+from .preconditioner import LinearSpectrum
 
 # of max_time: the first stretch, and the growth of the next ones
 _FIRST_STRETCH: Final = 1 / 64
@@ -179,7 +179,7 @@ class _Search:
 
     def __init__(self, operator: ReferenceOperator, tolerance: float) -> None:
         self.operator, self.tolerance = operator, tolerance
-        self.linear = LinearPart(operator.equation, operator.grid)
+        self.linear = LinearSpectrum(operator.equation, operator.grid)
         self.scale = np.zeros(operator.shape[1])
         self.vector: Vector = np.zeros(operator.size)
         self.velocity = np.zeros(operator.grid.num_dims)

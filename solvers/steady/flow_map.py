@@ -13,7 +13,7 @@ from pdenca.core.errors import BadInputError
 from ..integrators import INTEGRATORS, Integrator, largest_stable_step
 from ..transform import is_spectral
 from .operator import ReferenceOperator, Vector
-from .preconditioner import LinearPart
+from .preconditioner import LinearSpectrum
 
 # of the flow map, in units of the time of the local dynamics: its length, and its step
 _FLOW_TIME, _FLOW_STEP = 10.0, 0.25
@@ -39,7 +39,7 @@ def leading_modes(
     Raises:
         BadInputError: if J = 0, or ARPACK finds nothing.
     """
-    rate = operator.rate_scale(vector, LinearPart(operator.equation, operator.grid).slowest)
+    rate = operator.rate_scale(vector, LinearSpectrum(operator.equation, operator.grid).slowest)
     if rate == 0:
         raise BadInputError("nothing happens in this equation: J = 0; expected a rate to compare with")
     name, options = ("etdrk4", {"device": "cpu"}) if is_spectral(operator.grid) else ("rk4", {})

@@ -10,7 +10,7 @@ import scipy.sparse.linalg
 from numpy.typing import NDArray
 
 from .operator import ReferenceOperator, Vector
-from .preconditioner import LinearPart
+from .preconditioner import LinearSpectrum
 
 _LARGEST_BASIS: Final = 400
 _TRUST_FLOOR: Final = 1e-4
@@ -39,7 +39,7 @@ class NewtonResult:
 
 def newton_krylov(
     operator: ReferenceOperator,
-    linear: LinearPart,
+    linear: LinearSpectrum,
     vector: Vector,
     measure: Callable[[Vector], float],
     tolerance: float,
@@ -145,7 +145,7 @@ def _residual(operator: ReferenceOperator, vector: Vector, velocity: NDArray[np.
 
 def _solve(
     operator: ReferenceOperator,
-    linear: LinearPart,
+    linear: LinearSpectrum,
     vector: Vector,
     velocity: NDArray[np.float64],
     residual: Vector,

@@ -17,7 +17,7 @@ from ..waves import Waves
 Vector = NDArray[np.float64]
 
 
-class LinearPart:
+class LinearSpectrum:
     """L, the linear part of an equation, in the waves of the grid: Fourier, cosines or sines for each axis.
 
     With walls and first derivatives, or coefficients that vary in space, waves are no exact eigenvectors;
@@ -100,7 +100,7 @@ class ShiftedSolve:
         inverse: of each wave's matrix less σ, (*modes, field, field).
     """
 
-    def __init__(self, linear: LinearPart, inverse: NDArray[np.complex128]) -> None:
+    def __init__(self, linear: LinearSpectrum, inverse: NDArray[np.complex128]) -> None:
         self._linear = linear
         self._inverse = np.moveaxis(inverse, (-2, -1), (0, 1))
         self._is_diagonal = not any(

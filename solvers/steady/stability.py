@@ -18,7 +18,7 @@ from ..equation import Equation
 from ..grid import Grid
 from .flow_map import leading_modes
 from .operator import ReferenceOperator, Vector, of_trajectory, reference_derivatives
-from .preconditioner import LinearPart
+from .preconditioner import LinearSpectrum
 
 # unknowns up to which all eigenvalues are computed at once: 1 s on one thread
 _LARGEST_DENSE: Final = 600
@@ -161,7 +161,7 @@ def _judge(
     tolerance: float | None,
     method: str,
 ) -> Stability:
-    linear = LinearPart(operator.equation, operator.grid)
+    linear = LinearSpectrum(operator.equation, operator.grid)
     rate = operator.rate_scale(vector, linear.slowest)
     tolerance = 1e-5 * rate if tolerance is None else tolerance
     times, slopes = operator.jacobian(vector), operator.translations(vector)
