@@ -21,7 +21,7 @@ from ..settings import EmulationSettings
 from ..splits import expand_splits, known_splits, list_splits
 from ..stages import require_data_for
 from ..training_data import DataScales, TrainingWindows, measure_scales
-from .jobs import Job, Jobs, Tell, Untrained
+from .jobs import Job, Jobs, Tell, TrainedJob
 from .plan import Combination
 from .settings import SweepEvaluation, SweepSettings
 
@@ -79,7 +79,7 @@ class _Scored(Job):
 
 
 @dataclass(frozen=True, eq=False)
-class EmulatorJob(_Scored):
+class EmulatorJob(_Scored, TrainedJob):
     """One emulator.
 
     Arguments:
@@ -110,7 +110,7 @@ class EmulatorJob(_Scored):
         return is_run(self.run) and super().begun
 
 
-class BaselinesJob(_Scored, Untrained):
+class BaselinesJob(_Scored):
     """The baselines of a dataset."""
 
     def score(self, tell: Tell) -> tuple[list[Row], list[Refusal]]:
@@ -144,7 +144,7 @@ class _Checks:
         self._scored: dict[tuple[Path, tuple[str, ...] | None], tuple[tuple[str, ...], dict[str, Any]]] = {}
         self._fitting: set[tuple[str, Path, tuple[str, ...] | None]] = set()
 
-    def of_run(self, item: Combination) -> Job:
+    def of_run(self, item: Combination) -> TrainedJob:
         """Return the job of a combination."""
         assert isinstance(item.settings, EmulationSettings), "the sweep has read the settings of its kind"
         data = Path(item.data)

@@ -24,7 +24,7 @@ from ..images import (
 )
 from ..images.training import KIND, build_objective
 from ..measuring import worst
-from .jobs import Job, Jobs, Tell, Untrained
+from .jobs import Job, Jobs, Tell, TrainedJob
 from .plan import Combination
 from .settings import ImageEvaluation, ImageFigureSettings, ImageSweepSettings
 
@@ -33,7 +33,7 @@ IMAGES: Final = "images"
 
 
 @dataclass(frozen=True, eq=False)
-class ImageJob(Job):
+class ImageJob(TrainedJob):
     """One rule.
 
     Arguments:
@@ -63,7 +63,7 @@ class ImageJob(Job):
 
 
 @dataclass(frozen=True, eq=False)
-class StillJob(Untrained):
+class StillJob(Job):
     """The first frame for ever, beside the rules of a series.
 
     Arguments:
@@ -92,7 +92,7 @@ def image_jobs(sweep: ImageSweepSettings, combinations: Sequence[Combination], o
         FormatError: if a file is no series of images, or damaged.
     """
     read = cache(read_series_file)
-    runs: list[Job] = [_of_run(item, read(Path(item.data)), sweep.evaluate, out) for item in combinations]
+    runs = [_of_run(item, read(Path(item.data)), sweep.evaluate, out) for item in combinations]
     still: list[Job] = [
         StillJob(
             out,
@@ -109,7 +109,7 @@ def image_jobs(sweep: ImageSweepSettings, combinations: Sequence[Combination], o
     return Jobs(runs, still)
 
 
-def _of_run(item: Combination, series: Series, evaluation: ImageEvaluation, out: Path) -> Job:
+def _of_run(item: Combination, series: Series, evaluation: ImageEvaluation, out: Path) -> TrainedJob:
     settings = item.settings
     assert isinstance(settings, ImageSettings), "the sweep has read the settings of its kind"
     try:

@@ -39,14 +39,6 @@ class Job(ABC):
     scoring: dict[str, Any]
 
     @abstractmethod
-    def train(self, progress: Callable[[TrainingProgress], None]) -> None:
-        """Train its run, or go on where that stopped."""
-
-    @abstractmethod
-    def num_parameters(self) -> int:
-        """Return how many numbers were learned."""
-
-    @abstractmethod
     def score(self, tell: Tell) -> tuple[list[Row], list[Refusal]]:
         """Return the scores, and why there are none."""
 
@@ -60,11 +52,6 @@ class Job(ABC):
         """Of its record."""
         return self.out / RECORDS / f"{self.name}.json"
 
-    @property
-    def begun(self) -> bool:
-        """Whether there is a training to go on with."""
-        return any((self.run / name).is_file() for name in (LAST, BEST, METRICS))
-
     def record(self) -> Record | None:
         """Return what became of it, if it was made as it would be made now.
 
@@ -73,6 +60,23 @@ class Job(ABC):
         """
         found = read_record(self.path)
         return found if found is not None and found.is_of(self.training, self.scoring) else None
+
+
+class TrainedJob(Job):
+    """A combination: what is trained before it is scored."""
+
+    @abstractmethod
+    def train(self, progress: Callable[[TrainingProgress], None]) -> None:
+        """Train its run, or go on where that stopped."""
+
+    @abstractmethod
+    def num_parameters(self) -> int:
+        """Return how many numbers were learned."""
+
+    @property
+    def begun(self) -> bool:
+        """Whether there is a training to go on with."""
+        return any((self.run / name).is_file() for name in (LAST, BEST, METRICS))
 
     def require_same(self, same: bool) -> None:
         """Refuse to go on with a training that another call has begun.
@@ -87,18 +91,6 @@ class Job(ABC):
             )
 
 
-class Untrained(Job):
-    """What is scored beside the runs, without any training."""
-
-    def train(self, progress: Callable[[TrainingProgress], None]) -> None:
-        """Refuse: there is nothing to train."""
-        raise NotImplementedError
-
-    def num_parameters(self) -> int:
-        """Return 0: nothing is learned."""
-        return 0
-
-
 @dataclass(frozen=True)
 class Jobs:
     """All jobs of a sweep, checked.
@@ -108,5 +100,5 @@ class Jobs:
         of_baselines: one per choice of data that runs are scored on.
     """
 
-    of_runs: list[Job]
+    of_runs: list[TrainedJob]
     of_baselines: list[Job]

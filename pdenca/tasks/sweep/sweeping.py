@@ -157,7 +157,7 @@ class _Sitting:
     ) -> None:
         self._sweep, self._out, self._command, self._tell, self._say = sweep, out, command, tell, say
         self._jobs = jobs
-        self._combinations = dict(zip(jobs.of_runs, combinations, strict=True))
+        self._combinations: dict[Job, Combination] = dict(zip(jobs.of_runs, combinations, strict=True))
         every = [*jobs.of_baselines, *jobs.of_runs]  # what no run can be scored on is found first
         self._records = {job: job.record() for job in every}
         self.to_do = [job for job in every if _is_left(self._records[job])]

@@ -9,7 +9,7 @@ from pdenca.training import TrainingProgress
 
 from ..emulation import environment
 from ..training_record import read_metrics
-from .jobs import Job, Tell
+from .jobs import Job, Tell, TrainedJob
 from .record import Record, Status
 
 TRAINING_SHARE = 0.9
@@ -32,7 +32,7 @@ def do(job: Job, tell: Tell) -> Record:
         OSError: if something cannot be read or written, which is no fault of the run.
         PdencaError: if the baselines cannot be scored, as then nothing can.
     """
-    record = _score_baselines(job, tell) if job.training is None else _train_and_score(job, tell)
+    record = _train_and_score(job, tell) if isinstance(job, TrainedJob) else _score_baselines(job, tell)
     record.write(job.path)
     return record
 
@@ -59,7 +59,7 @@ def _score_baselines(job: Job, tell: Tell) -> Record:
     )
 
 
-def _train_and_score(job: Job, tell: Tell) -> Record:
+def _train_and_score(job: TrainedJob, tell: Tell) -> Record:
     def course(now: TrainingProgress) -> None:
         share = (now.stage_index + now.step / now.num_steps) / now.num_stages
         tell(TRAINING_SHARE * share, f"{now.stage}, loss {now.loss:.3g}")
