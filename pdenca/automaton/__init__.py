@@ -4,6 +4,7 @@ from .automaton import Automaton, BoundAutomaton
 from .codec import HiddenChannels
 from .depthwise_kernels import DepthwiseKernels
 from .emission import Emission
+from .factored_codes import FactoredCodes
 from .feed_forward import FeedForward, widths_from_name
 from .full_kernels import FullKernels
 from .gradient_invariants import GradientInvariants
@@ -37,6 +38,7 @@ __all__ = [
     "BoundAutomaton",
     "DepthwiseKernels",
     "Emission",
+    "FactoredCodes",
     "FeedForward",
     "Finer",
     "FixedKernels",

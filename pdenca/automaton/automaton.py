@@ -185,7 +185,7 @@ class Automaton(nn.Module):
             The state ``num_steps`` steps later.
         """
         parameters = self.stack_context(context, state, lattice)
-        prepared = self.rule.prepare(parameters)
+        prepared = self.rule.prepare(parameters, lattice)
         current = state.movedim(1, -1).contiguous()
         for number in range(num_steps):
             mask = None if masks is None else masks[number]

@@ -2,7 +2,7 @@
 
 import itertools
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import final
 
@@ -124,6 +124,16 @@ class FeedForward:
         own = self.layers_of(network)
         return slice(own[0].start, own[-1].cells.stop)
 
+    def part(self, networks: Sequence[int]) -> tuple["FeedForward", Int[Tensor, " cell"]]:
+        """Return some of the networks alone, and which cells are theirs.
+
+        Arguments:
+            networks: which ones, in this order.
+        """
+        cells = torch.arange(self.num_cells)
+        chosen = replace(self, networks=tuple(self.networks[number] for number in networks))
+        return chosen, torch.cat([cells[self.cells_of(number)] for number in networks])
+
     def neuron_sums(self, state: Cells) -> tuple[Cells, Cells]:
         """Return what adds up in the forward and in the backward neuron of every weight, the weight included.
 
@@ -136,7 +146,7 @@ class FeedForward:
         self._require_cells(state)
         forward, backward = [], []
         before: Tensor | None = None  # what leads to the neurons that feed this layer
-        parts = [self._matrix(state, layer) for layer in self.layers]
+        parts = [self.matrix(state, layer) for layer in self.layers]
         for number, (layer, own) in enumerate(zip(self.layers, parts, strict=True)):
             into, out_of = own.sum(1), own.sum(2)
             if layer.number == 0:
@@ -180,7 +190,7 @@ class FeedForward:
         current = inputs.expand(len(weights), *inputs.shape)
         own = self.layers_of(network)
         for layer in own:
-            matrix = self._matrix(weights[..., None], layer)[..., 0]
+            matrix = self.matrix(weights[..., None], layer)[..., 0]
             if self.biases:
                 following = torch.baddbmm(matrix[:, -1:], current, matrix[:, :-1])
             else:
@@ -209,7 +219,8 @@ class FeedForward:
             cells[own.cells] = matrix.flatten()
         return cells
 
-    def _matrix(self, state: Cells, layer: WeightLayer) -> Float[Tensor, "batch source target channel"]:
+    def matrix(self, state: Cells, layer: WeightLayer) -> Float[Tensor, "batch source target channel"]:
+        """Return what the weights of a layer have, by source and target."""
         matrix: Tensor = state[:, layer.cells].unflatten(1, (layer.num_sources, layer.num_targets))
         return matrix
 

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from pdenca.core import BadInputError
 
+from .lattice import Lattice
 from .rule import ACTIVATIONS, LocalRule
 
 
@@ -62,9 +63,9 @@ class LayeredMLP(LocalRule):
         self.activation: Callable[[Tensor], Tensor] = ACTIVATIONS[activation]
         self.output: Callable[[Tensor], Tensor] = ACTIVATIONS[output]
         self.scale = scale
-        self.told_weights, self.told_biases = _layers([num_parameters, *told], generator)
+        self.told_weights, self.told_biases = random_layers([num_parameters, *told], generator)
         sizes = [num_features + (told[-1] if told else num_parameters), *hidden]
-        self.weights, self.biases = _layers(sizes, generator)
+        self.weights, self.biases = random_layers(sizes, generator)
         self.weights.append(nn.Parameter(torch.zeros(num_channels, sizes[-1])))
         self.biases.append(nn.Parameter(torch.zeros(num_channels)))
         self.num_features = num_features
@@ -76,7 +77,7 @@ class LayeredMLP(LocalRule):
         return self.decide(features, self.prepare(parameters))
 
     def prepare(
-        self, parameters: Float[Tensor, "*cells_or_1 parameter"]
+        self, parameters: Float[Tensor, "*cells_or_1 parameter"], lattice: Lattice | None = None
     ) -> Float[Tensor, "*cells_or_1 hidden"]:
         """Return W_1's part of q, and b_1."""
         current = parameters
@@ -94,9 +95,10 @@ class LayeredMLP(LocalRule):
         return self.scale * self.output(current)
 
 
-def _layers(
+def random_layers(
     sizes: Sequence[int], generator: torch.Generator | None
 ) -> tuple[nn.ParameterList, nn.ParameterList]:
+    """Return weights and biases of layers of these sizes, as He et al., ICCV (2015), eq. 10, draw them."""
     weights, biases = nn.ParameterList(), nn.ParameterList()
     for before, after in itertools.pairwise(sizes):
         weights.append(nn.Parameter(torch.randn(after, before, generator=generator) * (2 / before) ** 0.5))

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from pdenca.core import BadInputError
 
+from .lattice import Lattice
 from .rule import ACTIVATIONS, LocalRule
 
 
@@ -58,7 +59,7 @@ class NormalisedMixing(LocalRule):
         return self.decide(features, self.prepare(parameters))
 
     def prepare(
-        self, parameters: Float[Tensor, "*cells_or_1 parameter"]
+        self, parameters: Float[Tensor, "*cells_or_1 parameter"], lattice: Lattice | None = None
     ) -> Float[Tensor, "*cells_or_1 channel"]:
         """Return V p, where there are parameters; else 0."""
         return nn.functional.linear(parameters, self.weight[:, self.num_features :])

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from pdenca.core import BadInputError
 
+from .lattice import Lattice
 from .weighing import weighed_linear
 
 ACTIVATIONS: Final[dict[str, Callable[[Tensor], Tensor]]] = {
@@ -39,8 +40,16 @@ class LocalRule(ABC, nn.Module):
     ) -> Float[Tensor, "*cells channel"]:
         """Return the proposed change; ``parameters`` broadcast against the features."""
 
-    def prepare(self, parameters: Float[Tensor, "*cells_or_1 parameter"]) -> Tensor:
-        """Return what :meth:`decide` needs to know of the parameters: here they themselves."""
+    def prepare(
+        self, parameters: Float[Tensor, "*cells_or_1 parameter"], lattice: Lattice | None = None
+    ) -> Tensor:
+        """Return what :meth:`decide` needs to know of the parameters: here they themselves.
+
+        Arguments:
+            parameters: of the cells.
+            lattice: where these lie, for rules that can save work if many parameters are the same; None: it
+                is not known. It must not change what is returned.
+        """
         return parameters
 
     def decide(self, features: Float[Tensor, "*cells feature"], prepared: Tensor) -> Tensor:

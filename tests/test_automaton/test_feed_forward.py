@@ -124,6 +124,13 @@ def test_networks_do_not_see_each_other(lattice, state):
         torch.testing.assert_close(together[:, own], apart)
 
 
+def test_a_part_of_the_networks_is_as_in_their_company(lattice, state):
+    part, cells = lattice.part((0, 2))
+    assert part.networks == (NETWORKS[0], NETWORKS[2])
+    for alone, together in zip(part.means(state[:, cells]), lattice.means(state), strict=True):
+        torch.testing.assert_close(alone, together[:, cells], rtol=0, atol=1e-14)
+
+
 def test_outputs_are_those_of_ordinary_networks(lattice, state):
     inputs = torch.randn(5, 3, dtype=torch.float64)
     weights = state[..., 0]

@@ -209,9 +209,10 @@ def test_an_automaton_prepares_its_parameters_once_for_all_steps(randomise):
     seen = []
 
     class Counting(PointwiseMLP):
-        def prepare(self, parameters):
+        def prepare(self, parameters, lattice=None):
             seen.append(parameters.shape)
-            return super().prepare(parameters)
+            assert lattice is grid
+            return super().prepare(parameters, lattice)
 
     perception = IsotropicKernels(2, 1, 1, reference_spacing=1.0).double()
     rule = randomise(Counting(perception.num_features, 1, 2, 4))

@@ -72,7 +72,7 @@ def test_the_loss_is_that_of_ordinary_modules(bound):
     task = objective(bound)
     rows, _, _ = batch = task.batch(7)
     loss = task.loss(batch)
-    _, ends = task._ends
+    _, _, ends = task._ends
     losses = [
         nn.functional.cross_entropy(module(task.inputs[rows]), task.labels[rows])
         for network in range(2)
@@ -106,6 +106,26 @@ def test_the_pool_remembers_the_ends_and_is_mixed_with_fresh_starts(bound):
     assert torch.equal(other.pool, task.pool)
 
 
+def test_drawn_networks_alone_are_written(bound):
+    task = objective(bound, pool_size=6, fresh_share=0.5, networks_per_step=1)
+    drawn = {task.drawn(step)[0].networks for step in range(20)}
+    assert drawn == {(NETWORKS[0],), (NETWORKS[1],)}
+    batch = task.batch(3)
+    lattice, cells = task.drawn(3)
+    number = NETWORKS.index(lattice.networks[0])
+    before, loss = task.pool.clone(), task.loss(batch)
+    task.accept(batch)
+    changed = (task.pool != before).any(1).any(0).nonzero()[:, 0]
+    assert torch.equal(changed, cells)
+    ends = before[task.start(3)[1]]
+    ends[..., cells] = task._ends[2]
+    losses = [
+        nn.functional.cross_entropy(module(task.inputs[batch[0]]), task.labels[batch[0]])
+        for module in bound.modules(ends, number)
+    ]
+    torch.testing.assert_close(loss, torch.stack(losses).mean())
+
+
 def test_without_a_pool_all_begin_anew(bound):
     task = objective(bound)
     assert task.state() == {}
@@ -120,6 +140,7 @@ def test_without_a_pool_all_begin_anew(bound):
         ({"pool_size": 3}, "a pool that holds them, got 4 and 3"),
         ({"num_damaged": 1}, "0 of 4 samples come from the pool"),
         ({"pool_size": 8, "num_damaged": 4}, "3 of 4 samples come from the pool"),
+        ({"networks_per_step": 3}, "there are 2 networks, got 3"),
         ({"batch_size": 21}, "a batch holds 1 to 20"),
     ],
 )

@@ -66,6 +66,20 @@ def position_codes(
     return torch.cat(parts).T[None].contiguous()
 
 
+def columns_of_neurons(num_waves: int, of_images: bool) -> tuple[list[int], list[int]]:
+    """Return which numbers of a code tell of the source of a weight, and which of its target.
+
+    Both hear of the layer, the source also whether it is the constant of biases.
+
+    Arguments:
+        num_waves: as for :func:`position_codes`.
+        of_images: whether inputs are cells of an image.
+    """
+    middle = NUM_OF_LAYER + (4 if of_images else 2) * num_waves
+    of_target = [*range(NUM_OF_LAYER - 1), *range(middle, middle + 2 * num_waves)]
+    return list(range(middle)), of_target
+
+
 def _numbers(count: int, num_waves: int, length: int) -> Float[Tensor, "neuron code"]:
     slowest = 2 * math.pi / _LONGEST
     frequencies = torch.logspace(0, math.log10(slowest), num_waves)

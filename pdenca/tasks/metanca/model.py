@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from pdenca.automaton import (
     Automaton,
+    FactoredCodes,
     FeedForward,
     HiddenChannels,
     Increment,
@@ -16,6 +17,7 @@ from pdenca.automaton import (
     Leaky,
     Lesson,
     LessonPerception,
+    LocalRule,
     Perception,
     WeightAttention,
     WeightPerception,
@@ -25,7 +27,7 @@ from pdenca.core import BadInputError
 from pdenca.datasets.tables import Examples
 from pdenca.training import step_generator
 
-from .codes import NUM_OF_LAYER, position_codes
+from .codes import NUM_OF_LAYER, columns_of_neurons, position_codes
 from .settings import WeightRuleSettings
 
 CODES = "codes"
@@ -148,16 +150,22 @@ def build_rule(settings: WeightRuleSettings, image_shape: tuple[int, ...], seed:
     waves = settings.num_waves
     positions = (4 if image_shape else 2) * waves + 2 * waves
     length = {"none": 0, "layers": NUM_OF_LAYER, "positions": NUM_OF_LAYER + positions}[settings.codes]
-    rule = LayeredMLP(
+    factored = settings.factored_codes
+    rule: LocalRule = LayeredMLP(
         perception.num_features,
-        length,
+        settings.code_units[-1] if factored else length,
         channels,
         settings.units,
-        told=settings.code_units,
+        told=() if factored else settings.code_units,
         activation=settings.activation,
         output=settings.output,
         generator=generator,
     )
+    if factored:
+        columns = columns_of_neurons(waves, bool(image_shape))
+        rule = FactoredCodes(
+            rule, *columns, settings.code_units, activation=settings.activation, generator=generator
+        )
     names = (CODES,) if length else ()
     return Automaton(
         perception,

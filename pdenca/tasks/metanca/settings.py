@@ -33,6 +33,9 @@ class WeightRuleSettings(Settings):
         num_waves: of the codes.
         code_units: of layers through which codes go before the rule hears them; they are passed once, not in
             every local step.
+        factored_codes: whether the codes of a weight's source and of its target go through such layers each
+            by itself and meet as a product, see :class:`~pdenca.automaton.FactoredCodes`: layers are then
+            passed once per neuron and not once per weight.
         units: of the rule's hidden layers.
         activation: of the rule, ``tanh``, ``relu`` or ``silu``.
         output: ``linear``, or ``tanh``, which bounds what one step can do.
@@ -55,6 +58,7 @@ class WeightRuleSettings(Settings):
     codes: Literal["positions", "layers", "none"] = "positions"
     num_waves: pydantic.PositiveInt = 4
     code_units: tuple[pydantic.PositiveInt, ...] = ()
+    factored_codes: bool = False
     units: tuple[pydantic.PositiveInt, ...] = pydantic.Field(default=(32, 32), min_length=1)
     activation: Literal["tanh", "relu", "silu"] = "silu"
     output: Literal["linear", "tanh"] = "tanh"
@@ -70,13 +74,15 @@ class WeightRuleSettings(Settings):
     def _no_idle_option(self) -> "WeightRuleSettings":
         idle = {"num_heads", "head_size"} if self.perception != "attention" else set()
         idle |= {"code_units"} if self.codes == "none" else set()
-        idle |= {"num_waves"} if self.codes != "positions" else set()
+        idle |= {"num_waves", "factored_codes"} if self.codes != "positions" else set()
         for name in sorted(idle):
             if getattr(self, name) != type(self).model_fields[name].default:
                 raise ValueError(
                     f"{name} plays no role with perception {self.perception!r} and codes {self.codes!r}; "
                     "leave it out"
                 )
+        if self.factored_codes and not self.code_units:
+            raise ValueError("factored codes need layers; usual cure: e.g. code_units = [128, 64]")
         return self
 
 
@@ -96,6 +102,8 @@ class MetaSettings(FitSettings):
         validate_every: training steps between validations.
         grow_every: training steps until the local steps grow by one, from 1 on; 0: they do not grow.
         num_samples: of every network, per training step.
+        networks_per_step: how many of the networks, drawn anew in every training step, are written; None:
+            all of them.
         pool_size: ends that later samples begin from; 0: none.
         fresh_share: of the samples begins anew.
         num_damaged: of the samples from the pool lose a layer and a share of the other weights ...
@@ -114,6 +122,7 @@ class MetaSettings(FitSettings):
     validate_every: pydantic.PositiveInt = 100
     grow_every: pydantic.NonNegativeInt = 0
     num_samples: pydantic.PositiveInt = 4
+    networks_per_step: pydantic.PositiveInt | None = None
     pool_size: pydantic.NonNegativeInt = 0
     fresh_share: float = pydantic.Field(default=0.25, ge=0, le=1)
     num_damaged: pydantic.NonNegativeInt = 0

@@ -77,6 +77,7 @@ def train_meta(
             fresh_share=settings.fresh_share,
             num_damaged=settings.num_damaged,
             damage=settings.damage,
+            networks_per_step=settings.networks_per_step,
             lesson_size=settings.rule.lesson_size,
             permuted=settings.permuted,
             seed=settings.seed,

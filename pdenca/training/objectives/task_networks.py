@@ -101,6 +101,8 @@ class TaskNetworks:
         fresh_share: of the samples; at least one begins anew.
         num_damaged: how many of the others are damaged.
         damage: chance of a weight outside the layer that is zeroed.
+        networks_per_step: how many of the networks, drawn anew in every training step, are written and
+            judged; None: all of them.
         lesson_size: examples that are shown; 0: none.
         permuted: whether inputs and classes change places.
         seed: of all that is random.
@@ -128,6 +130,7 @@ class TaskNetworks:
         fresh_share: float = 0.2,
         num_damaged: int = 0,
         damage: float = 0.3,
+        networks_per_step: int | None = None,
         lesson_size: int = 0,
         permuted: bool = False,
         seed: int = 0,
@@ -149,13 +152,20 @@ class TaskNetworks:
                 f"{num_samples - self.num_fresh} of {num_samples} samples come from the pool and could be "
                 f"damaged, got {num_damaged}; usual cure: a pool, more samples, or fewer damaged"
             )
+        count = len(lattice.networks)
+        self.networks_per_step = count if networks_per_step is None else networks_per_step
+        if not 1 <= self.networks_per_step <= count:
+            raise BadInputError(
+                f"there are {count} networks, got {self.networks_per_step} per step; usual cure: fewer"
+            )
         self.automaton, self.lattice, self.context, self.begin = automaton, lattice, context, begin
         self.inputs, self.labels, self.activation = inputs, labels, activation
         self.local_steps, self.epochs = local_steps, Epochs(len(inputs), batch_size, seed)
         self.lesson_size, self.permuted = lesson_size, permuted
         self.num_samples, self.num_damaged, self.damage, self.seed = num_samples, num_damaged, damage, seed
         self.pool = begin(pool_size, step_generator(seed, "pool")) if pool_size else None
-        self._ends: tuple[Tensor, Tensor] | None = None
+        self._parts: dict[tuple[int, ...], tuple[FeedForward, Tensor]] = {}
+        self._ends: tuple[Tensor, Tensor, Tensor] | None = None
 
     def batch(self, step: int) -> Batch:
         """Return examples, local steps and the number of the step."""
@@ -175,10 +185,20 @@ class TaskNetworks:
             old = torch.cat((hurt, old[self.num_damaged :]))
         return torch.cat((fresh, old)), places
 
+    def drawn(self, step: int) -> tuple[FeedForward, Int[Tensor, " cell"]]:
+        """Return the networks of a training step, and which cells are theirs."""
+        generator = step_generator(self.seed, "networks", step)
+        order = torch.randperm(len(self.lattice.networks), generator=generator)[: self.networks_per_step]
+        chosen = tuple(sorted(order.tolist()))
+        if chosen not in self._parts:  # a lattice counts neighbours once
+            self._parts[chosen] = self.lattice.part(chosen)
+        return self._parts[chosen]
+
     def task(self, rows: Int[Tensor, " example"], step: int) -> tuple[Tensor, Tensor, FeedForward]:
         """Return the inputs and labels to judge by, and the networks with their lesson if there is one."""
+        lattice = self.drawn(step)[0]
         if not self.lesson_size:
-            return self.inputs[rows], self.labels[rows], self.lattice
+            return self.inputs[rows], self.labels[rows], lattice
         generator = step_generator(self.seed, "lesson", step)
         shown = torch.randint(len(self.inputs), (self.lesson_size,), generator=generator)
         width, num_classes = self.inputs.shape[1], self.lattice.networks[0][-1]
@@ -187,25 +207,25 @@ class TaskNetworks:
             places = torch.randperm(width, generator=generator)
             names = torch.randperm(num_classes, generator=generator)
         lesson = Lesson(self.inputs[shown][:, places], names[self.labels[shown]], self.activation)
-        lattice = replace(self.lattice, lesson=lesson)
-        return self.inputs[rows][:, places], names[self.labels[rows]], lattice
+        return self.inputs[rows][:, places], names[self.labels[rows]], replace(lattice, lesson=lesson)
 
     def loss(self, batch: Batch) -> Tensor:
         """Return the mean cross-entropy after the local steps."""
         rows, num_steps, step = batch
         states, places = self.start(step)
+        cells = self.drawn(step)[1]
         inputs, right, lattice = self.task(rows, step)
         masks = self.automaton.sample_masks(
             num_steps, len(states), lattice, step_generator(self.seed, "masks", step), states
         )
-        told = {name: value.expand(len(states), *value.shape[1:]) for name, value in self.context.items()}
-        ends = self.automaton.advance(states, told, lattice, num_steps, masks)
-        self._ends = places, ends.detach()
+        told = {name: value[..., cells].expand(len(states), -1, -1) for name, value in self.context.items()}
+        ends = self.automaton.advance(states[..., cells], told, lattice, num_steps, masks)
+        self._ends = places, cells, ends.detach()
         labels = right.expand(len(states), -1)
-        weights = ends[:, 0] * self.lattice.weight_scale.to(ends)
+        weights = ends[:, 0] * lattice.weight_scale.to(ends)
         losses = []
-        for network in range(len(self.lattice.networks)):
-            scores = self.lattice.outputs(weights, inputs, network, self.activation)
+        for network in range(len(lattice.networks)):
+            scores = lattice.outputs(weights, inputs, network, self.activation)
             losses.append(nn.functional.cross_entropy(scores.flatten(0, 1), labels.flatten()))
         return torch.stack(losses).mean()
 
@@ -213,8 +233,8 @@ class TaskNetworks:
         """Put the ends into the pool."""
         if self.pool is not None:
             assert self._ends is not None, "accept() follows loss()"
-            places, ends = self._ends
-            self.pool[places] = ends
+            places, cells, ends = self._ends
+            self.pool[places[:, None], :, cells] = ends.movedim(-1, 1)
 
     def state(self) -> dict[str, Tensor]:
         """Return the pool."""
