@@ -143,9 +143,11 @@ def page(rows: list[Scored], facts: Mapping[str, Any]) -> str:
         "# A thousand frames",
         "",
         f"Made by `{facts['command']}` from `horizon.csv`; {facts['processor']}, {facts['threads']} thread, "
-        f"torch {facts['torch']}; {sum(facts['seconds'].values()) / 60:.0f} minutes of work.",
+        f"torch {facts['torch']}; {sum(facts['seconds'].values()) / 60:.0f} minutes of work; seeds "
+        f"of training {', '.join(map(str, facts['seeds']))}. The rules are those of "
+        "`python benchmarks/emulation.py`.",
         "",
-        f"Rules trained on the first 101 frames of 128 x 128 cells predict {facts['frames']} frames on "
+        f"Rules trained on a tenth as many frames of 128 x 128 cells predict {facts['frames']} frames on "
         f"{facts['cells']} x {facts['cells']} cells of the same size, {facts['runs']} starts in each regime. "
         "Medians over the training seeds, in brackets the smallest and largest.",
         "",
@@ -181,8 +183,9 @@ def page(rows: list[Scored], facts: Mapping[str, Any]) -> str:
         "## Largest Lyapunov exponent",
         "",
         f"Per time unit, from frame {facts['exponents']['start']} on, over "
-        f"{facts['exponents']['lyapunov_frames']} frames; a frame is ten time units. A positive one says how "
-        "fast any two predictions part that are not the same to begin with.",
+        f"{facts['exponents']['lyapunov_frames']} frames, {NUM_EXPONENTS} starts a regime; a frame is "
+        "ten time units. A positive one says how fast any two predictions part that are not the same to "
+        "begin with.",
         "",
         *table(choose(rows, metric="lyapunov_exponent"), regimes, key="regime"),
     ]

@@ -148,7 +148,8 @@ def page(rows: list[Scored], facts: dict) -> str:
         "# Main table",
         "",
         f"Made by `{facts['command']}` from `main-table.csv`; {facts['processor']}, "
-        f"{facts['threads']} thread(s), torch {facts['torch']}; {sum(seconds.values()) / 60:.0f} minutes.",
+        f"{facts['threads']} thread(s), torch {facts['torch']}; {sum(seconds.values()) / 60:.0f} minutes; "
+        f"seeds of training {', '.join(map(str, facts['seeds']))}.",
         "Pooled VRMSE after four given frames (lower is better; 1 is the spatial mean of every true frame). "
         "Learned models: median over the training seeds, in brackets the smallest and largest.",
         "",

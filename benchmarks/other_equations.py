@@ -100,7 +100,8 @@ def page(rows: Mapping[str, list[Scored]], facts: Mapping[str, Any]) -> str:
         "",
         f"Made by `{facts['command']}` from `other-equations.csv`; {facts['processor']}, "
         f"{facts['threads']} thread, torch {facts['torch']}; "
-        f"{sum(facts['seconds'].values()) / 60:.0f} minutes of work.",
+        f"{sum(facts['seconds'].values()) / 60:.0f} minutes of work; seeds of training "
+        f"{', '.join(map(str, facts['seeds']))}.",
         "",
         "The default experiment, its file unchanged, on other equations. Per equation "
         f"{facts['data']['num_trajectories']} training trajectories of {facts['data']['num_frames']} frames "

@@ -37,8 +37,9 @@ def main() -> None:
         "",
         "Drawn by `python benchmarks/results_page.py` from the tables in `docs/results`; the page of each "
         "study names the command, seeds, hardware and time that made it, and has all splits and regimes. "
-        "Errors are pooled VRMSE after four given frames: 0 is perfect, 1 the spatial mean of every true "
-        "frame. Learned models: median over the training seeds, in brackets the smallest and largest.",
+        "Errors of emulation are pooled VRMSE after four given frames: 0 is perfect, 1 the spatial mean of "
+        "every true frame. Learned models: median over the training seeds, in brackets the smallest and "
+        "largest.",
         *main_table(),
         *emulation(),
         *other_equations(),
