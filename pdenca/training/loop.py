@@ -17,7 +17,7 @@ from typing import Any, Final, Generic, TypeVar
 import torch
 from torch import Tensor
 
-from pdenca.core import BadInputError, Learned, NonFiniteError, write_text
+from pdenca.core import BadInputError, FormatError, Learned, NonFiniteError, write_text
 
 from .checkpoint import copy_tree, load_tree, save_tree
 from .fitters import Fitter
@@ -162,7 +162,7 @@ class Training(Generic[Model]):
 
         Raises:
             BadInputError: if the folder holds a run and ``resume`` is not set.
-            FormatError: if the checkpoint to resume from is damaged.
+            FormatError: if the checkpoint to resume from is damaged, or of a version that kept other things.
             NonFiniteError: if training keeps diverging, or no validation was ever finite.
         """
         first, resumed = 0, None
@@ -214,7 +214,13 @@ class Training(Generic[Model]):
             return int(saved["step"])
 
         if resumed is not None:
-            step = restore(resumed["now"])
+            try:
+                step = restore(resumed["now"])
+            except KeyError as error:
+                raise FormatError(
+                    f"{self.folder / LAST} lacks {error}, which this version keeps; usual cure: train anew "
+                    "in another folder, or go on with the version that wrote it"
+                ) from None
             level, lowest = resumed.get("level", (math.inf, math.inf))
             plateau.best, plateau.num_stale = resumed.get("plateau", (math.inf, 0))
         # what a divergence falls back to belongs to the run's state: a resumed run falls back to the same

@@ -53,20 +53,20 @@ def test_parts_are_measured_and_told(made):
 
 
 def test_rules_and_rivals_write_all_architectures(tmp_path):
-    shorter = {**QUICK.overrides, "networks": '["196-30-10"]'}
+    shorter = {**QUICK.overrides, "networks": '["784-30-10"]'}
     told = {"parts": ["architectures"], "overrides": shorter, "num_samples": 2, "gradient_epochs": 6}
     reproduce_meta(tmp_path, QUICK.replace(**told), load)
     found = {
         item["key"]["model"]: {network["network"]: network for network in item["found"]["networks"]}
         for item in json.loads((tmp_path / f"{STEM}.json").read_text())["results"]
     }
-    assert set(found) == {name for name, (data, _) in MODELS.items() if data == "mnist-14"} | set(RIVALS)
+    assert set(found) == {name for name, (data, _) in MODELS.items() if data == "mnist"} | set(RIVALS)
     assert all(len(networks) == 16 for networks in found.values())
     adam, copied, random = (found[name] for name in RIVALS)
     (source,) = [name for name, network in copied.items() if network["trained"]]
     assert copied[source]["accuracy"] == adam[source]["accuracy"] > 0.6
     assert max(network["accuracy"] for network in random.values()) < 0.3
-    assert [name for name, network in found["four networks"].items() if network["trained"]] == ["196-30-10"]
+    assert [name for name, network in found["six networks"].items() if network["trained"]] == ["784-30-10"]
     assert "| *mean, 2 layers, not trained on* |" in (tmp_path / f"{STEM}.md").read_text()
     with Image.open(tmp_path / "metanca-architectures.png") as image:
         assert image.width > 1000

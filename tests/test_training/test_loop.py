@@ -18,7 +18,7 @@ from pdenca.training import (
     Stage,
     Training,
 )
-from pdenca.training.checkpoint import load_tree
+from pdenca.training.checkpoint import load_tree, save_tree
 from pdenca.training.fitters.base import flatten, trainable
 from pdenca.training.loop import BEST, COLUMNS, LAST, METRICS, metrics_text
 
@@ -239,6 +239,21 @@ def test_a_damaged_checkpoint_is_refused(automaton, tmp_path):
     (tmp_path / LAST).write_bytes((tmp_path / LAST).read_bytes()[:-20])
     with pytest.raises(FormatError, match="is damaged"):
         Training(automaton, [], scores([1.0]), tmp_path).run(resume=True)
+
+
+def test_a_checkpoint_of_a_version_that_kept_less_is_refused(automaton, tmp_path):
+    def make(max_seconds):
+        stages = [Stage("one", 5, Count(automaton).build)]
+        return Training(automaton, stages, scores([2.0, 1.0]), tmp_path, max_seconds=max_seconds)
+
+    make(0.0).run()
+    tree = load_tree(tmp_path / LAST)
+    tree["within"]["now"].pop("fitter")
+    save_tree(tmp_path / LAST, tree)
+    before = (tmp_path / LAST).read_bytes()
+    with pytest.raises(FormatError, match="lacks 'fitter', which this version keeps"):
+        make(None).run(resume=True)
+    assert (tmp_path / LAST).read_bytes() == before
 
 
 def test_a_checkpoint_of_another_model_is_refused(automaton, tmp_path):

@@ -162,7 +162,8 @@ def _architectures(own: Sequence[Measured]) -> list[str]:
     lines = [
         "## Architectures",
         "",
-        "Test accuracy in percent on MNIST, means over 2 x 2 pixels; bold: the rule was trained on it.",
+        "Test accuracy in percent on MNIST's 10,000 test digits, 28 x 28 pixels; bold: the rule was trained "
+        "on it.",
         "",
         "| network | " + " | ".join(models) + " |",
         "|---|" + "---:|" * len(models),
@@ -180,8 +181,8 @@ def _architectures(own: Sequence[Measured]) -> list[str]:
     return [
         *lines,
         "",
-        f"*{BY_ADAM}*: every network is trained for itself; its 196-10 is the linear classifier. *{COPIED}*: "
-        "the one of the four networks that Adam trained best, its weights put into all others wherever they "
+        f"*{BY_ADAM}*: every network is trained for itself; its 784-10 is the linear classifier. *{COPIED}*: "
+        "the one of the six networks that Adam trained best, its weights put into all others wherever they "
         "have such a weight. *alone*: weights hear no neighbours, a hypernetwork told by position codes.",
         "",
         "![accuracy by network and rule](metanca-architectures.png)",

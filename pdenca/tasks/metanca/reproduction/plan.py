@@ -30,21 +30,21 @@ MODELS: Final[Mapping[str, tuple[str, Mapping[str, str]]]] = {
     "irises, leak": ("iris", LEAKING),
     "irises, leak, pool": ("iris", AGEING),
     "irises, leak, pool, zeroed": ("iris", {**AGEING, "num_damaged": "3"}),
-    "one network": ("mnist-14", {"networks": '["196-30-10"]'}),
-    "two networks": ("mnist-14", {"networks": '["196-10", "196-30-10"]'}),
-    "four networks": ("mnist-14", {}),
-    "four networks, alone": ("mnist-14", {"rule.perception": "alone"}),
+    "one network": ("mnist", {"networks": '["784-30-10"]'}),
+    "two networks": ("mnist", {"networks": '["784-30-10", "784-30-30-10"]'}),
+    "six networks": ("mnist", {}),
+    "six networks, alone": ("mnist", {"rule.perception": "alone"}),
     "learner": ("learner", {}),
 }
 """Name -> (experiment, settings)."""
 
-OF_IMAGES: Final = "mnist-14"
+OF_IMAGES: Final = "mnist"
 """The experiment of the rules that are compared on many architectures."""
-BY_ADAM, COPIED, RANDOM = "each by Adam", "best of four copied", "random"
+BY_ADAM, COPIED, RANDOM = "each by Adam", "best copied", "random"
 RIVALS: Final = (BY_ADAM, COPIED, RANDOM)
 """No rule writes these: every network trained by itself, the best of those that the rules are trained on
 copied into all others as far as it goes, and networks as they begin."""
-OF_RIVALS: Final = "four networks"
+OF_RIVALS: Final = "six networks"
 """The rule whose examples and networks they have."""
 
 LEARNER: Final = "learner"
