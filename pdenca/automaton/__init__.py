@@ -25,6 +25,7 @@ from .rule import (
     ParameterAffineMLP,
     PointwiseMLP,
     ProductRule,
+    RuleInHalves,
     Standardised,
     TransportReaction,
 )
@@ -66,6 +67,7 @@ __all__ = [
     "PointwiseMLP",
     "ProductRule",
     "Replace",
+    "RuleInHalves",
     "Saturate",
     "Standardised",
     "TransportReaction",

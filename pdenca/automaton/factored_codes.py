@@ -12,11 +12,11 @@ from pdenca.core import BadInputError
 from .feed_forward import FeedForward
 from .lattice import Lattice
 from .layered_mlp import random_layers
-from .rule import ACTIVATIONS, LocalRule
+from .rule import ACTIVATIONS, LocalRule, RuleInHalves
 
 
 @final
-class FactoredCodes(LocalRule):
+class FactoredCodes(RuleInHalves):
     """A rule whose parameters p are codes of a weight's source and target, which are heard as a product:
 
         proposal = rule(x, q),   q = f(p_source) ∘ g(p_target),
@@ -61,12 +61,6 @@ class FactoredCodes(LocalRule):
         self.activation: Callable[[Tensor], Tensor] = ACTIVATIONS[activation]
         self.of_source = _Layers([len(source), *units], self.activation, generator)
         self.of_target = _Layers([len(target), *units], self.activation, generator)
-
-    def forward(
-        self, features: Float[Tensor, "*cells feature"], parameters: Float[Tensor, "*cells_or_1 parameter"]
-    ) -> Float[Tensor, "*cells channel"]:
-        """Return the proposal of every cell."""
-        return self.decide(features, self.prepare(parameters))
 
     def prepare(
         self, parameters: Float[Tensor, "*cells_or_1 parameter"], lattice: Lattice | None = None

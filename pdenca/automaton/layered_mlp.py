@@ -10,10 +10,10 @@ from torch import Tensor, nn
 from pdenca.core import BadInputError
 
 from .lattice import Lattice
-from .rule import ACTIVATIONS, LocalRule
+from .rule import ACTIVATIONS, RuleInHalves
 
 
-class LayeredMLP(LocalRule):
+class LayeredMLP(RuleInHalves):
     """Hidden layers one after the other, for rules that have much to tell apart:
 
         proposal = s ψ(W_n φ(... φ(W_1 [x, q] + b_1) ...) + b_n),   q = φ(V_m ... φ(V_1 p + c_1) ... + c_m),
@@ -69,12 +69,6 @@ class LayeredMLP(LocalRule):
         self.weights.append(nn.Parameter(torch.zeros(num_channels, sizes[-1])))
         self.biases.append(nn.Parameter(torch.zeros(num_channels)))
         self.num_features = num_features
-
-    def forward(
-        self, features: Float[Tensor, "*cells feature"], parameters: Float[Tensor, "*cells_or_1 parameter"]
-    ) -> Float[Tensor, "*cells channel"]:
-        """Return the proposal of every cell."""
-        return self.decide(features, self.prepare(parameters))
 
     def prepare(
         self, parameters: Float[Tensor, "*cells_or_1 parameter"], lattice: Lattice | None = None

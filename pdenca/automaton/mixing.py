@@ -9,10 +9,10 @@ from torch import Tensor, nn
 from pdenca.core import BadInputError
 
 from .lattice import Lattice
-from .rule import ACTIVATIONS, LocalRule
+from .rule import ACTIVATIONS, RuleInHalves
 
 
-class NormalisedMixing(LocalRule):
+class NormalisedMixing(RuleInHalves):
     """An activation, a linear map, and a normalisation over the channels of the cell:
 
         proposal = g ∘ (y - mean y) / sqrt(var y + 1e-5) + h,   y = W φ(x) + V p.
@@ -51,12 +51,6 @@ class NormalisedMixing(LocalRule):
         self.num_features = num_features
         self.weight = nn.Parameter(start)
         self.norm = nn.LayerNorm(num_channels)
-
-    def forward(
-        self, features: Float[Tensor, "*cells feature"], parameters: Float[Tensor, "*cells_or_1 parameter"]
-    ) -> Float[Tensor, "*cells channel"]:
-        """Return the proposal of every cell."""
-        return self.decide(features, self.prepare(parameters))
 
     def prepare(
         self, parameters: Float[Tensor, "*cells_or_1 parameter"], lattice: Lattice | None = None

@@ -58,6 +58,26 @@ class LocalRule(ABC, nn.Module):
         return proposal
 
 
+class RuleInHalves(LocalRule):
+    """A local rule that splits itself in two: what it makes of the parameters, and what then decides."""
+
+    def forward(
+        self, features: Float[Tensor, "*cells feature"], parameters: Float[Tensor, "*cells_or_1 parameter"]
+    ) -> Float[Tensor, "*cells channel"]:
+        """Return the proposal of every cell."""
+        return self.decide(features, self.prepare(parameters))
+
+    @abstractmethod
+    def prepare(
+        self, parameters: Float[Tensor, "*cells_or_1 parameter"], lattice: Lattice | None = None
+    ) -> Tensor:
+        """Return what :meth:`decide` needs to know of the parameters."""
+
+    @abstractmethod
+    def decide(self, features: Float[Tensor, "*cells feature"], prepared: Tensor) -> Tensor:
+        """Return the proposed change, given the prepared parameters."""
+
+
 class PointwiseMLP(LocalRule):
     """One hidden layer, the usual rule of neural cellular automata:
 
