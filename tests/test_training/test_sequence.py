@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from pdenca.automaton import Automaton, FixedKernels, HiddenChannels, Increment, PointwiseMLP
-from pdenca.core import BadInputError
+from pdenca.core import BadInputError, FormatError
 from pdenca.solvers import Grid
 from pdenca.training import FirstOrder
 from pdenca.training.distances import MeanSquared, within
@@ -40,42 +40,55 @@ def objective(frames, model=None, **options):
 
 
 def test_the_loss_is_that_of_every_transition_by_itself(frames):
-    series = objective(frames, hold_steps=1)  # half of one, rounded up, to one: always one step
+    series = objective(frames, hold_steps=1)  # young and old: always one step
     batch = series.batch(0)
     entries, _ = batch
     losses = []
     for entry in entries.tolist():
         truth = frames[entry // 2]
-        for start, wanted, count in ((0, 1, 3), (1, 2, 5), (2, 2, 1)):
+        for start, wanted, count in ((0, 1, 3), (1, 2, 5), (2, 2, 1), (2, 2, 1)):
             state = series.automaton.codec.lift(truth[None, start : start + 1])
             end = series.automaton.advance(state, {}, GRID, count)
             losses.append(float((end[0, 0] - truth[wanted, 0]).square().mean().detach()))
-    assert len(losses) == 9
-    assert float(series.loss(batch).detach()) == pytest.approx(sum(losses) / 9, rel=1e-12)
+    assert len(losses) == 12
+    assert float(series.loss(batch).detach()) == pytest.approx(sum(losses) / 12, rel=1e-12)
 
 
 def test_ends_become_the_starts_of_what_follows(frames):
     series = objective(frames, hold_steps=1, arrival=0.0, batch_size=4)
     batch = series.batch(0)
     first = series.automaton.advance(series.automaton.codec.lift(frames[:1, :1]), {}, GRID, 3)
+    second = series.automaton.advance(series.automaton.codec.lift(frames[:1, 1:2]), {}, GRID, 5)
     held = series.automaton.advance(series.automaton.codec.lift(frames[:1, 2:]), {}, GRID, 1)
     series.loss(batch)
     series.accept(batch)
     assert torch.allclose(series.pool[0, 1], first[0])
-    assert torch.allclose(series.pool[0, 2], held[0]), "what was held goes on being held"
+    assert torch.allclose(series.pool[0, 2], second[0]), "what has arrived is held"
+    assert torch.allclose(series.pool[0, 3], held[0]), "what was held goes on being held"
     assert torch.equal(series.pool[:, 0], series.truth[:, 0]), "the first frame is always the true one"
     series.loss(batch)
     series.accept(batch)
-    assert torch.allclose(series.pool[0, 2], series.automaton.advance(held, {}, GRID, 1)[0])
+    assert torch.allclose(series.pool[0, 3], series.automaton.advance(held, {}, GRID, 1)[0])
 
 
-def test_what_arrives_is_held_from_then_on(frames):
-    series = objective(frames, arrival=1.0, batch_size=4)
-    batch = series.batch(0)
+def test_what_has_arrived_replaces_what_is_old(frames):
+    series = objective(frames, hold_steps=1, arrival=1.0, batch_size=4)
     arrived = series.automaton.advance(series.automaton.codec.lift(frames[:1, 1:2]), {}, GRID, 5)
-    series.loss(batch)
-    series.accept(batch)
-    assert torch.allclose(series.pool[0, 2], arrived[0])
+    for _ in range(2):
+        series.loss(series.batch(0))
+        series.accept(series.batch(0))
+    assert torch.allclose(series.pool[0, 3], series.automaton.advance(arrived, {}, GRID, 1)[0])
+
+
+def test_the_young_are_held_for_a_shorter_time_than_the_old(frames, monkeypatch):
+    series = objective(frames, hold_steps=9)
+    counts = []
+    advance = series.automaton.advance
+    monkeypatch.setattr(series.automaton, "advance", lambda *a: counts.append(a[3]) or advance(*a))
+    for step in range(80):
+        series.loss(series.batch(step))
+    held = [count for count in counts if count not in (3, 5)]
+    assert set(held) == {1, 2, 4, 6, 7, 8, 9}, "from one to half, and from half to all"
 
 
 def test_states_are_put_back_to_the_truth(frames):
@@ -83,9 +96,9 @@ def test_states_are_put_back_to_the_truth(frames):
     series.pool += 7.0
     starts = series.starts(series.batch(3))
     entries, _ = series.batch(3)
-    assert torch.equal(starts[:, :-1], series.truth[entries, :-1])
-    assert not bool(starts[:, :-1, 1:].any()), "hidden channels are empty"
-    assert torch.equal(starts[:, -1], series.pool[entries, -1]), "what is held is left to grow old"
+    assert torch.equal(starts[:, :2], series.truth[entries, :2])
+    assert not bool(starts[:, :2, 1:].any()), "hidden channels are empty"
+    assert torch.equal(starts[:, 2:], series.pool[entries, 2:]), "what is held is left to grow old"
 
 
 def test_held_states_are_damaged_and_observed_channels_are_noisy(frames):
@@ -144,6 +157,8 @@ def test_batches_depend_on_seed_and_step_alone_and_the_pool_is_put_back(frames):
     again = objective(frames, model)
     again.load_state(series.state())
     assert torch.equal(again.loss(again.batch(3)), series.loss(series.batch(3)))
+    with pytest.raises(FormatError, match=r"is \(4, 4, 3, 6, 6\), expected \(4, 2, 3, 6, 6\)"):
+        objective(frames, model, hold_steps=0).load_state(series.state())
 
 
 def test_a_series_is_learned_and_held():

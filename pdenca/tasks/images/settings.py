@@ -44,14 +44,15 @@ class ImageSettings(FitSettings):
         rule: the rule.
         steps_per_interval: automaton steps of the shortest time between two frames; longer ones take as many
             more, rounded.
-        hold_steps: the last frame is held for half as many to as many steps at a time; 0: it is not held.
+        hold_steps: the last frame is held for half as many to as many steps at a time, right after its time
+            for up to half as many; 0: it is not held.
         num_copies: of every series, in the pool.
         batch_size: copies per training step; each brings all its transitions.
         distance: between what is found and what is wanted.
-        arrival: chance that what is held next is what has just arrived; the smaller, the older what is held.
-        reset: chance of a state, but the held one, to be put back to the truth.
+        arrival: chance that what has been held for long is replaced; the smaller, the older it is.
+        reset: chance of a state, but the held ones, to be put back to the truth.
         noise: standard deviation of noise on every start (units of the images).
-        damaged: chance of a held state to lose a disc in a training step ...
+        damaged: chance of a state that is held for long to lose a disc in a training step ...
         most_damage: ... of at most this share of what there is to see.
         overflow_weight: of the penalty on channels that leave the range of the images.
         num_steps: training steps.

@@ -7,7 +7,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from pdenca.automaton import Automaton
-from pdenca.core import BadInputError, Context
+from pdenca.core import BadInputError, Context, FormatError
 from pdenca.solvers.grid import Grid
 
 from ..distances import Distance, MeanSquared
@@ -23,14 +23,15 @@ class SequenceMatching:
     """Pass through the frames of a series at their times, and hold the last one for ever.
 
         loss = mean over transitions m of d(observe(z_m'), y_(m+1)) + overflow_weight · overflow,
-        z_m' = f^(t_m)(z_m),   m = 0 ... M - 1,   and of the hold, f^t(z_M) against y_M.
+        z_m' = f^(t_m)(z_m),   m = 0 ... M - 1,   and of two holds, m = M and M + 1, against y_M.
 
     All transitions are trained at once. A pool has entries, each with one state per transition: the first is
-    the true first frame, z_(m+1) is what the automaton itself made of z_m when the entry was last used, and
-    z_M is what it made of the one before or, more often, of itself: a state that is held for longer and
-    longer, a random number of steps at a time, lest it learn to be right only now and then. States are put
-    back to the truth (hidden channels empty) now and then, and some of the held ones lose a disc of cells, so
-    that the last frame becomes what the rule returns to.
+    the true first frame, and z_(m+1) is what the automaton itself made of z_m when the entry was last used.
+    Two states are held, a random number of steps at a time, lest they learn to be right only now and then:
+    z_M has always just arrived, and z_(M+1) is what was made of z_M or, more often, of itself: it grows old.
+    So neither the first moments of holding are missed nor the last, and both have to rest in the same place.
+    Transitions are put back to the truth (hidden channels empty) now and then, and some of the old states
+    lose a disc of cells, so that the last frame becomes what the rule returns to.
 
     Arguments:
         automaton: the model; it may be stochastic.
@@ -41,12 +42,12 @@ class SequenceMatching:
         distance: between observed channels and frames; None: the mean squared error.
         num_copies: entries per series.
         batch_size: entries per training step; each brings all its transitions.
-        hold_steps: the held state takes from half as many to as many steps; 0: nothing is held.
-        arrival: chance that the held state is taken from what has just arrived, not from what was held; the
-            smaller, the older it grows.
-        reset: chance of every state of a used entry, but the held one, to be put back to the truth.
+        hold_steps: the old state takes from half as many to as many steps, the one that has just arrived from
+            one to half as many; 0: nothing is held.
+        arrival: chance that the old state is replaced by the younger one; the smaller, the older it grows.
+        reset: chance of every state of a used entry, but the held ones, to be put back to the truth.
         noise: standard deviation of noise added to what is observed of every start (units of the frames).
-        damaged: chance of every held state of a training step to be damaged.
+        damaged: chance of every old state of a training step to be damaged.
         most_damage: largest share of the live cells that a damage takes.
         live: cells whose damage counts, such as those where there is something to see; None: all.
         overflow_weight: of the penalty on channels that leave [low, high], hidden ones too.
@@ -110,15 +111,17 @@ class SequenceMatching:
         self.noise, self.damaged, self.most_damage = noise, damaged, most_damage
         self.live, self.overflow_weight = live, overflow_weight
         self.range = frames.new_tensor([low]), frames.new_tensor([high])
-        lifted = [automaton.codec.lift(self.frames[:, m : m + 1]) for m in range(self.num_slots)]
+        # slot k begins with the one and wants the next
+        self.shown = [min(slot, len(num_steps)) for slot in range(self.num_slots + 1)]
+        lifted = [automaton.codec.lift(self.frames[:, m : m + 1]) for m in self.shown[:-1]]
         self.truth = torch.stack(lifted, dim=1)
         self.pool = self.truth.clone()
         self._outputs: Tensor | None = None
 
     @property
     def num_slots(self) -> int:
-        """States of every entry: one per transition, and the held one."""
-        return len(self.num_steps) + (self.hold_steps > 0)
+        """States of every entry: one per transition, and the two that are held."""
+        return len(self.num_steps) + (2 if self.hold_steps else 0)
 
     def batch(self, step: int) -> Batch:
         """Return the entries of this step and its number."""
@@ -132,8 +135,7 @@ class SequenceMatching:
         states, truth = self.pool[entries].clone(), self.truth[entries]
         again = torch.rand(states.shape[:2], generator=generator) < self.reset
         again[:, 0] = True
-        if self.hold_steps:  # which arrivals renew: what is to be held for long has to grow old
-            again[:, -1] = False
+        again[:, len(self.num_steps) :] = False  # what is held for long has to grow old
         states[again] = truth[again]
         if self.damaged:
             hurt = torch.rand(len(states), generator=generator) < self.damaged
@@ -152,11 +154,11 @@ class SequenceMatching:
         states = self.starts(batch)
         generator = step_generator(self.seed, "masks", step)
         durations = list(self.num_steps)
-        wanted = self.frames[entries, 1:]
         if self.hold_steps:
-            least = (self.hold_steps + 1) // 2
-            durations.append(int(torch.randint(least, self.hold_steps + 1, (1,), generator=generator)))
-            wanted = torch.cat((wanted, wanted[:, -1:]), dim=1)
+            half = (self.hold_steps + 1) // 2
+            for least, most in ((1, half), (half, self.hold_steps)):
+                durations.append(int(torch.randint(least, most + 1, (1,), generator=generator)))
+        wanted = self.frames[entries][:, self.shown[1:]]
         outputs = torch.empty_like(states)
         losses, penalties, weights = [], [], []
         for duration in sorted(set(durations)):
@@ -196,15 +198,12 @@ class SequenceMatching:
         """Pass the ends on to the following transitions."""
         assert self._outputs is not None, "accept() follows loss()"
         entries, step = batch
-        last = len(self.num_steps) - 1
         following = self.pool[entries].clone()
-        following[:, 1 : last + 1] = self._outputs[:, :last]
+        following[:, 1:] = self._outputs[:, :-1]
         if self.hold_steps:
             generator = step_generator(self.seed, "arrival", step)
-            arrived = torch.rand(len(entries), generator=generator) < self.arrival
-            held = self._outputs[:, last + 1].clone()
-            held[arrived] = self._outputs[arrived, last]
-            following[:, last + 1] = held
+            stays = torch.rand(len(entries), generator=generator) >= self.arrival
+            following[stays, -1] = self._outputs[stays, -1]
         self.pool[entries] = following
 
     def state(self) -> dict[str, Tensor]:
@@ -212,5 +211,14 @@ class SequenceMatching:
         return {"pool": self.pool}
 
     def load_state(self, state: Mapping[str, Tensor]) -> None:
-        """Put the pool back."""
+        """Put the pool back.
+
+        Raises:
+            FormatError: for a pool of other states, as another version may have kept.
+        """
+        if state["pool"].shape != self.pool.shape:
+            raise FormatError(
+                f"the pool that was kept is {tuple(state['pool'].shape)}, expected {tuple(self.pool.shape)}; "
+                "usual cure: train anew in another folder, or go on with the version that wrote it"
+            )
         self.pool = state["pool"].clone()
