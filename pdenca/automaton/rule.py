@@ -114,14 +114,11 @@ class PointwiseMLP(LocalRule):
         generator: torch.Generator | None = None,
     ) -> None:
         super().__init__()
-        if activation not in ACTIVATIONS:
-            raise BadInputError(f"activation {activation!r} is unknown; expected one of {list(ACTIVATIONS)}")
-        self.activation = activation
+        self.activation = _known(activation)
         total = num_features + num_parameters
         self.num_features = num_features
-        self.hidden_weight = nn.Parameter(spread * torch.randn(num_hidden, total, generator=generator))
-        self.hidden_bias = (
-            nn.Parameter(spread * torch.randn(num_hidden, generator=generator)) if hidden_bias else None
+        self.hidden_weight, self.hidden_bias = _random_layer(
+            total, num_hidden, hidden_bias, spread, generator
         )
         self.output_weight = nn.Parameter(torch.zeros(num_channels, num_hidden))
         self.output_bias = nn.Parameter(torch.zeros(num_channels))
@@ -178,14 +175,11 @@ class ParameterAffineMLP(LocalRule):
         generator: torch.Generator | None = None,
     ) -> None:
         super().__init__()
-        if activation not in ACTIVATIONS:
-            raise BadInputError(f"activation {activation!r} is unknown; expected one of {list(ACTIVATIONS)}")
-        self.activation = activation
+        self.activation = _known(activation)
         self.num_features, self.num_channels = num_features, num_channels
         outputs = (1 + num_parameters) * num_channels
-        self.hidden_weight = nn.Parameter(spread * torch.randn(num_hidden, num_features, generator=generator))
-        self.hidden_bias = (
-            nn.Parameter(spread * torch.randn(num_hidden, generator=generator)) if hidden_bias else None
+        self.hidden_weight, self.hidden_bias = _random_layer(
+            num_features, num_hidden, hidden_bias, spread, generator
         )
         self.output_weight = nn.Parameter(torch.zeros(outputs, num_hidden))
         self.output_bias = nn.Parameter(torch.zeros(outputs))
@@ -347,9 +341,7 @@ class InjectedActivation(LocalRule):
 
     def __init__(self, activation: str = "relu") -> None:
         super().__init__()
-        if activation not in ACTIVATIONS:
-            raise BadInputError(f"activation {activation!r} is unknown; expected one of {list(ACTIVATIONS)}")
-        self.activation = activation
+        self.activation = _known(activation)
 
     def forward(
         self, features: Float[Tensor, "*cells channel"], parameters: Float[Tensor, "*cells_or_1 channel"]
@@ -365,3 +357,17 @@ def _affine(features: Tensor, parameters: Tensor, weight: Tensor, bias: Tensor |
     if parameters.shape[-1]:
         return mapped + nn.functional.linear(parameters, weight[:, size:], bias)
     return mapped if bias is None else mapped + bias
+
+
+def _known(activation: str) -> str:
+    if activation not in ACTIVATIONS:
+        raise BadInputError(f"activation {activation!r} is unknown; expected one of {list(ACTIVATIONS)}")
+    return activation
+
+
+def _random_layer(
+    num_inputs: int, num_outputs: int, bias: bool, spread: float, generator: torch.Generator | None
+) -> tuple[nn.Parameter, nn.Parameter | None]:
+    """Return weight and bias, normally distributed with this standard deviation."""
+    weight = nn.Parameter(spread * torch.randn(num_outputs, num_inputs, generator=generator))
+    return weight, nn.Parameter(spread * torch.randn(num_outputs, generator=generator)) if bias else None

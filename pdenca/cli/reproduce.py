@@ -14,7 +14,7 @@ from .training import use_threads
     short_help="Do all experiments on restored digits.",
     epilog=examples(
         "pdenca digits reproduce --out runs/digits-restore",
-        "pdenca digits reproduce --out runs/digits-restore --seeds 0 --parts models --models memory,U-Net",
+        "pdenca digits reproduce --out runs/digits-restore --seeds 0 --parts models --models memory,u-net",
         "pdenca digits reproduce --out runs/more --keep docs/results/digits-restore.json --seeds 0,1,2,3",
         "pdenca digits reproduce --sample --quick --out runs/try",
     ),
