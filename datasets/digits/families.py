@@ -1,5 +1,6 @@
 """Families of images of 28 x 28 cells by name: MNIST, and what can take its place."""
 
+import hashlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Final
@@ -10,9 +11,9 @@ from pdenca.datasets.letters import LETTERS, VERSION, make_letters
 from . import load_digits
 from .emnist import load_emnist_letters
 from .folders import CLASSES_FILE, read_classes, read_split
-from .idx import write_idx
+from .idx import unpack, write_idx
 from .images import Digits
-from .places import FILES, Source, cache_folder, locate
+from .places import CHECKSUMS, FILES, Source, cache_folder, locate
 
 FASHION_CHECKSUMS: Final = {
     "train-images-idx3-ubyte": "c59f468a2f672dc815687fe0f83887768d799fd8a3f3276145d20f83aa44d888",
@@ -83,6 +84,12 @@ def _mnist(split: str, data_dir: Path | None, sample: bool) -> Digits:
 def _fashion(split: str, data_dir: Path | None, sample: bool) -> Digits:
     _refuse_sample("fashion-mnist", sample)
     paths = {kind: locate(FILES[split, kind], data_dir, FASHION) for kind in ("images", "labels")}
+    # the files have the same names, and nothing else would tell digits from clothes
+    labels = unpack(paths["labels"].read_bytes(), str(paths["labels"]))
+    if hashlib.sha256(labels).hexdigest() == CHECKSUMS[FILES[split, "labels"]]:
+        raise FormatError(
+            f"{paths['labels']} has the labels of MNIST, not of {FASHION.name}; usual cure: its own folder"
+        )
     return read_split(paths["images"], paths["labels"], CLOTHES)
 
 

@@ -1,6 +1,5 @@
 """The automaton: perceive, decide, update, the same in every cell and at every step."""
 
-import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -18,6 +17,9 @@ from .lattice import Lattice
 from .perception import Gathered, Perception, spacing_of
 from .rule import LocalRule, TransportReaction
 from .update import Update
+
+Told = tuple[Tensor, Tensor]
+"""What a rule is told of every cell, and what it makes of that once for all steps."""
 
 CELLS_AT_ONCE = 2**16
 """Cells that are advanced together on a CPU: more no longer fit its caches, which halves the speed."""
@@ -119,7 +121,8 @@ class Automaton(nn.Module):
 
         Arguments:
             context: name -> a parameter, (batch,) or (batch, *space), or an injected feature map,
-                (batch, feature, *space), which contributes one column per feature.
+                (batch, feature, *space), which contributes one column per feature; (1, feature, *space): the
+                same for the whole batch.
             state: the state they go with, for batch size, dtype and device.
             grid: the domain.
 
@@ -139,7 +142,11 @@ class Automaton(nn.Module):
                 value = value.view(batch, *(1,) * axes, 1)
             elif tuple(value.shape) == (batch, *grid.shape):
                 value = value[..., None]
-            elif value.ndim == axes + 2 and (value.shape[0], *value.shape[2:]) == (batch, *grid.shape):
+            elif (
+                value.ndim == axes + 2
+                and value.shape[0] in (1, batch)
+                and tuple(value.shape[2:]) == tuple(grid.shape)
+            ):
                 value = value.movedim(1, -1)
             else:
                 raise BadInputError(
@@ -151,7 +158,7 @@ class Automaton(nn.Module):
             return state.new_zeros(*(1,) * (axes + 1), 0)
         if len(columns) == 1:  # as it is, without a copy in every step
             return columns[0]
-        cells = max((column.shape[:-1] for column in columns), key=math.prod)
+        cells = torch.broadcast_shapes(*(column.shape[:-1] for column in columns))
         return torch.cat([column.expand(*cells, -1) for column in columns], dim=-1)
 
     def rate(
@@ -184,8 +191,25 @@ class Automaton(nn.Module):
         Returns:
             The state ``num_steps`` steps later.
         """
+        told = self.tell(context, state, lattice)
+        return self.advance_told(state, told, lattice, num_steps, masks, watch)
+
+    def tell(self, context: Context, state: Tensor, lattice: Lattice) -> Told:
+        """Return what the rule is told in every step, and what it makes of that once."""
         parameters = self.stack_context(context, state, lattice)
-        prepared = self.rule.prepare(parameters, lattice)
+        return parameters, self.rule.prepare(parameters, lattice)
+
+    def advance_told(
+        self,
+        state: Float[Tensor, "batch channel *space"],
+        told: Told,
+        lattice: Lattice,
+        num_steps: int,
+        masks: Float[Tensor, "step batch *space 1"] | None = None,
+        watch: Callable[[Tensor], None] | None = None,
+    ) -> Float[Tensor, "batch channel *space"]:
+        """Take steps as :meth:`advance` does, given what :meth:`tell` has made of the context."""
+        parameters, prepared = told
         current = state.movedim(1, -1).contiguous()
         for number in range(num_steps):
             mask = None if masks is None else masks[number]
@@ -216,7 +240,7 @@ class Automaton(nn.Module):
         Raises:
             BadInputError: if the automaton is stochastic and there is no generator.
         """
-        if self.update.deterministic:
+        if self.update.deterministic or not num_steps:
             return None
         if generator is None:
             raise BadInputError(
@@ -257,7 +281,8 @@ class Automaton(nn.Module):
         spacing_of(lattice)
         if not self.update.deterministic and generator is None:
             self.sample_masks(1, 1, lattice, generator, torch.empty(0))
-        return BoundAutomaton(self, lattice, context, num_steps or self.steps_per_frame, generator)
+        steps = self.steps_per_frame if num_steps is None else num_steps  # none at all is a number, too
+        return BoundAutomaton(self, lattice, context, steps, generator)
 
     def compile_steps(self) -> None:
         """Compile the step with ``torch.compile``: slower to start (half a minute), faster to run.
@@ -299,13 +324,19 @@ class BoundAutomaton:
         batch = state.shape[0]
         masks = self.automaton.sample_masks(self.num_steps, batch, self.lattice, self.generator, state)
 
-        def advance(piece: slice) -> Tensor:
-            told = {name: value[piece] for name, value in self.context.items()}
-            fired = None if masks is None else masks[:, piece]
-            return self.automaton.advance(state[piece], told, self.lattice, self.num_steps, fired)
-
         size = max(1, CELLS_AT_ONCE // self.lattice.num_cells)
-        alone = all(value.shape[:1] == (batch,) for value in self.context.values())
-        if batch <= size or not alone or torch.is_grad_enabled() or state.device.type != "cpu":
+        counts = {value.shape[:1] for value in self.context.values()}
+        apart = counts in (set(), {(1,)}, {(batch,)})
+        if batch <= size or not apart or torch.is_grad_enabled() or state.device.type != "cpu":
             return self.automaton.advance(state, self.context, self.lattice, self.num_steps, masks)
+        shared = None if (batch,) in counts else self.automaton.tell(self.context, state, self.lattice)
+
+        def advance(piece: slice) -> Tensor:
+            told = shared
+            if told is None:
+                own = {name: value[piece] for name, value in self.context.items()}
+                told = self.automaton.tell(own, state[piece], self.lattice)
+            fired = None if masks is None else masks[:, piece]
+            return self.automaton.advance_told(state[piece], told, self.lattice, self.num_steps, fired)
+
         return torch.cat([advance(slice(start, start + size)) for start in range(0, batch, size)])

@@ -15,8 +15,8 @@ DATA_DIR = click.option(
     "--data-dir",
     type=click.Path(path_type=Path),
     metavar="DIR",
-    help="Folder with MNIST's four IDX files, for rules of MNIST; default: the variable PDENCA_DATA, or else "
-    "the cache.",
+    help="Folder with the four IDX files of the rule's images, or of those it is taught; default: the variable "
+    "PDENCA_DATA, or else the cache.",
 )
 SAMPLES = click.option(
     "--samples",
@@ -60,7 +60,7 @@ def metanca_command() -> None:
     default="iris",
     show_default=True,
     metavar="NAME",
-    help="iris, mnist or mnist-14 (means over 2 x 2 pixels); or a TOML file like theirs.",
+    help="iris, mnist, mnist-14 (means over 2 x 2 pixels) or learner; or a TOML file like theirs.",
 )
 @click.option("--networks", type=Names("network"), metavar="A,B", help="Trained on these, e.g. 784-30-10.")
 @click.option("--seed", type=int, metavar="N", help="Of the rule, held-out examples, starts and batches.")

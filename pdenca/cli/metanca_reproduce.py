@@ -57,6 +57,7 @@ def reproduce_meta_command(
     settings = MetaReproductionSettings.parse(study_settings(QUICK if quick else None, seeds, parts=parts))
 
     def load(about: MetaSettings, split: str) -> Examples:
-        return load_examples(about, cast(Literal["train", "test"], split), data_dir, sample=sample)
+        folder = data_dir if about.data.startswith("mnist") else None  # it is MNIST's
+        return load_examples(about, cast(Literal["train", "test"], split), folder, sample=sample)
 
     run_study(lambda tell: reproduce_meta(out, settings, load, keep=keep, progress=tell))

@@ -184,13 +184,37 @@ def test_large_batches_are_advanced_in_pieces_that_fit_the_cache(
 
     whole = march()
     sizes = []
-    advance = model.advance
+    advance = model.advance_told
     monkeypatch.setattr(
-        model, "advance", lambda state, *rest: sizes.append(len(state)) or advance(state, *rest)
+        model, "advance_told", lambda state, *rest: sizes.append(len(state)) or advance(state, *rest)
     )
     monkeypatch.setattr(automaton_module, "CELLS_AT_ONCE", 2 * 64 + 1)
     torch.testing.assert_close(march(), whole, rtol=1e-14, atol=1e-15)
     assert sizes == [2, 2, 1]
+
+
+def test_what_the_whole_batch_is_told_is_prepared_once(make_isotropic, generator, monkeypatch):
+    model = make_isotropic()
+    grid = Grid.uniform(8, 1.0)
+    state = torch.rand(5, 2, 8, 8, generator=generator, dtype=torch.float64)
+    field = 0.05 * torch.rand(1, 1, 8, 8, generator=generator, dtype=torch.float64)
+    prepared, prepare = [], model.rule.prepare
+    monkeypatch.setattr(model.rule, "prepare", lambda told, *rest: prepared.append(1) or prepare(told, *rest))
+    with torch.no_grad():
+        each = model.bind(grid, {"feed_rate": field.expand(5, -1, -1, -1)}, num_steps=3)(state)
+        monkeypatch.setattr(automaton_module, "CELLS_AT_ONCE", 2 * 64 + 1)
+        prepared.clear()
+        shared = model.bind(grid, {"feed_rate": field}, num_steps=3)(state)
+    torch.testing.assert_close(shared, each, rtol=1e-14, atol=1e-15)
+    assert len(prepared) == 1
+
+
+@pytest.mark.parametrize("fire_rate", [0.5, 1.0])
+def test_no_step_changes_nothing(fire_rate, make_isotropic, small_state):
+    model = make_isotropic(fire_rate=fire_rate)
+    told = {"feed_rate": torch.full(small_state.shape[:1], 0.04, dtype=small_state.dtype)}
+    grid = Grid.uniform(small_state.shape[-1], 1.0)
+    assert torch.equal(model.bind(grid, told, torch.Generator(), num_steps=0)(small_state), small_state)
 
 
 def test_random_firing_follows_the_generator(make_isotropic, small_state):

@@ -53,28 +53,32 @@ def test_parts_are_measured_and_told(made):
 
 
 def test_rules_and_rivals_write_all_architectures(tmp_path):
-    shorter = {**QUICK.overrides, "networks": '["784-30-10"]'}
+    shorter = {**QUICK.overrides, "networks": '["784-30-10"]', "rule.code_units": "[8, 4]"}
     told = {"parts": ["architectures"], "overrides": shorter, "num_samples": 2, "gradient_epochs": 6}
     reproduce_meta(tmp_path, QUICK.replace(**told), load)
     found = {
         item["key"]["model"]: {network["network"]: network for network in item["found"]["networks"]}
         for item in json.loads((tmp_path / f"{STEM}.json").read_text())["results"]
+        if item["key"]["part"] == "architectures"
     }
     assert set(found) == {name for name, (data, _) in MODELS.items() if data == "mnist"} | set(RIVALS)
-    assert all(len(networks) == 16 for networks in found.values())
+    assert all(len(networks) == 18 for networks in found.values())
     adam, copied, random = (found[name] for name in RIVALS)
     (source,) = [name for name, network in copied.items() if network["trained"]]
     assert copied[source]["accuracy"] == adam[source]["accuracy"] > 0.6
     assert max(network["accuracy"] for network in random.values()) < 0.3
     assert [name for name, network in found["six networks"].items() if network["trained"]] == ["784-30-10"]
-    assert "| *mean, 2 layers, not trained on* |" in (tmp_path / f"{STEM}.md").read_text()
+    assert 0 < found["random"]["784-10"]["deviation"] < 0.2
+    text = (tmp_path / f"{STEM}.md").read_text()
+    assert "| *mean of 4 with 2 layers that no rule was trained on* |" in text
+    assert "| six networks | untrained |" in text
     with Image.open(tmp_path / "metanca-architectures.png") as image:
         assert image.width > 1000
 
 
 def test_a_rule_is_taught_what_it_was_never_trained_on(tmp_path):
     shorter = {name: value for name, value in QUICK.overrides.items() if name != "networks"}
-    shorter |= {"networks": '["196-10", "196-5-10"]', "rule.lesson_size": "40"}
+    shorter |= {"networks": '["196-10", "196-5-10"]', "rule.lesson_size": "130"}  # more than irises there are
     told = {"parts": ["learning"], "overrides": shorter, "num_samples": 2}
     reproduce_meta(tmp_path, QUICK.replace(**told), load)
     found = {
@@ -83,9 +87,9 @@ def test_a_rule_is_taught_what_it_was_never_trained_on(tmp_path):
     }
     assert list(found) == sorted(TAUGHT)
     assert [item["network"] for item in found["iris"]["networks"]] == ["4-3", "4-5-3", "4-10-3"]
-    assert found["iris"]["shown"] == 40
+    assert (found["iris"]["shown"], found["mnist-14"]["shown"]) == (120, 130)
     assert found["iris"]["linear"]["all"] > 0.6
-    assert "| iris, 40 of 120 | 4-10-3 |" in (tmp_path / f"{STEM}.md").read_text()
+    assert "| iris, 120 of 120 | 4-10-3 |" in (tmp_path / f"{STEM}.md").read_text()
 
 
 def test_what_is_done_is_kept(made):
@@ -107,7 +111,8 @@ def test_architectures_are_of_all_depths_and_widths():
     assert found[0] == (196, 10)
     assert (196, 30, 10) in found
     assert (196, 100, 100, 100, 10) in found
-    assert len(found) == 16
+    assert (196, 50, 30, 10) in found
+    assert len(found) == 18
     assert not set(UNSEEN) & set(load_meta("iris").networks)
 
 
@@ -126,6 +131,8 @@ def test_the_page_says_what_was_measured():
         "updates": list(range(21)),
         "accuracy": [0.3] * 10 + [0.9, 0.4, 0.5, 0.6, 0.7, 0.88, 0.2, 0.5, 0.6, 0.7, 0.91],
         "lowest_accuracy": [0.1] * 21,
+        "every": 5,
+        "trained_for": 10,
         "best_after": [10, 12, 14],
         "stays": [1, 2, 3],
     }
@@ -150,9 +157,12 @@ def test_the_page_says_what_was_measured():
     ]
     text = page(results, facts)
     assert "Not measured yet: learning." in text
-    assert "| 4-10-3 | yes | 2 | 95.00 | 95.00 [90.00, 100.00] | 90.0 | 10.00 % | 0.500 |" in text
+    assert "| irises | 4-10-3 | yes | 2 | 95.00 | 95.00 [90.00, 100.00] | 90.0 | 10.00 % | 0.500 |" in text
     assert "| irises | no codes | 33.3 |" in text
-    assert "| irises | 12 | 2 | 30.0 | 91.0 | 10.0 |" in text
-    assert "| irises | 90.0 | 20.0 | 88.0 | 91.0 |" in text
+    assert "| irises | 12 | 2 | 90.0 | 91.0 | 10.0 |" in text
+    assert "| irises | 90.0 | 20.0 | 88.0 | 91.0 | 2.0 |" in text
+    assert "| irises: mean 95.0 %, lowest 90.0 %, 2 runs | reached |" in text
+    assert "| irises: 2 updates | not reached |" in text
+    assert "| irises: 2.0 points lost | reached |" in text
     assert "| 196-10 | 80.0 |" in text
     assert "| 196-30-10 | **90.0** |" in text

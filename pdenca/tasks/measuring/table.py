@@ -10,8 +10,8 @@ from pdenca.core import BadInputError, FormatError
 
 from .measured import Measured
 
-Courses = Mapping[str, Mapping[str, str]]
-"""Model -> what decides how it is trained."""
+Courses = Mapping[str, Mapping[str, Any]]
+"""Model -> what decides how it is trained: all its settings, so that a changed default is noticed."""
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,21 @@ def read_table(path: Path, courses: Courses) -> Table:
     for name, told in courses.items():
         if name in present and trained.get(name) != told:
             raise BadInputError(
-                f"{name} of {path} was trained in another way, {trained.get(name)}, not {told}; usual cure: "
-                "without this table"
+                f"{name} of {path} was trained in another way, {_different(trained.get(name), told)}; usual "
+                "cure: without this table"
             )
     return table
+
+
+def _different(before: object, now: Mapping[str, Any], place: str = "") -> str:
+    """Return what differs, the first few of it."""
+    if not isinstance(before, Mapping):
+        return f"{place.rstrip('.')} {before}, not {now}".lstrip()
+    names = [name for name in {**before, **now} if before.get(name) != now.get(name)]
+    told = [
+        _different(before.get(name), now[name], f"{place}{name}.")
+        if isinstance(now.get(name), Mapping) and isinstance(before.get(name), Mapping)
+        else f"{place}{name} {before.get(name)}, not {now.get(name)}"
+        for name in names[:3]
+    ]
+    return "; ".join(told) + (" and more" if len(names) > len(told) else "")

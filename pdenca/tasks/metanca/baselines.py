@@ -2,6 +2,7 @@
 
 import copy
 import itertools
+import math
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Any, Final
@@ -47,7 +48,7 @@ class TaskNetwork:
         widths: its layers.
         layers: the modules.
         scale: how inputs are standardised.
-        held_out: its mean cross-entropy on examples that it was chosen by.
+        held_out: its mean cross-entropy on examples that it was chosen by; NaN: there were none.
     """
 
     widths: tuple[int, ...]
@@ -57,7 +58,7 @@ class TaskNetwork:
 
     def score(self, test: Examples) -> NetworkScore:
         """Judge it."""
-        loss, accuracy = _judged(self.layers, self.scale(test))
+        loss, accuracy = judged(self.layers, self.scale(test))
         return NetworkScore("-".join(map(str, self.widths)), accuracy, loss)
 
     def copied(self, widths: tuple[int, ...], activation: str = "relu", seed: int = 0) -> "TaskNetwork":
@@ -117,7 +118,7 @@ def train_by_gradients(
         num_epochs: passes through the examples that are not held out; 0: the random network.
         batch_size: examples per step.
         learning_rate: the highest.
-        held_out: share of the examples to choose by.
+        held_out: share of the examples to choose by; 0: none, and the last network is returned.
         seed: of weights, order and held-out examples.
         progress: called with (steps taken, all).
 
@@ -125,14 +126,14 @@ def train_by_gradients(
         BadInputError: for a network that does not fit the examples, or a batch larger than these.
     """
     check_networks((widths,), examples)
-    own, chosen_by = split_examples(examples, held_out, seed)
+    own, chosen_by = split_examples(examples, held_out, seed) if held_out else (examples, None)
     scale = Standardising.of(own, common=bool(examples.image_shape))
-    own, chosen_by = scale(own), scale(chosen_by)
+    own, chosen_by = scale(own), None if chosen_by is None else scale(chosen_by)
     model = random_network(widths, activation, seed)
     batch_size = min(batch_size, len(own))
     task = Classification(model, own.inputs, own.labels, batch_size=batch_size, brightest=1.0, seed=seed)
     num_steps = num_epochs * task.steps_per_epoch
-    best, kept = _judged(model, chosen_by)[0], copy.deepcopy(model)
+    best, kept = math.nan if chosen_by is None else judged(model, chosen_by)[0], copy.deepcopy(model)
     if not num_steps:
         return TaskNetwork(widths, kept, scale, best)
     fitter = FirstOrder(
@@ -140,17 +141,18 @@ def train_by_gradients(
     )
     for step in range(num_steps):
         fitter.step(task, task.batch(step))
-        if (step + 1) % max(1, num_steps // _LOOKS) == 0:
-            loss, _ = _judged(model, chosen_by)
+        if chosen_by is not None and (step + 1) % max(1, num_steps // _LOOKS) == 0:
+            loss, _ = judged(model, chosen_by)
             if loss < best:
                 best, kept = loss, copy.deepcopy(model)
         if progress:
             progress(step + 1, num_steps)
-    return TaskNetwork(widths, kept, scale, best)
+    return TaskNetwork(widths, model if chosen_by is None else kept, scale, best)
 
 
 @torch.no_grad()
-def _judged(model: nn.Module, examples: Examples) -> tuple[float, float]:
+def judged(model: nn.Module, examples: Examples) -> tuple[float, float]:
+    """Return mean cross-entropy and share told right of standardised examples."""
     scores = model(examples.inputs)
     loss = float(nn.functional.cross_entropy(scores, examples.labels))
     return loss, float((scores.argmax(-1) == examples.labels).double().mean())

@@ -51,6 +51,7 @@ def follow(
     *,
     num_updates: int,
     every: int = 1,
+    early: int = 0,
     num_samples: int = 100,
     zero_outs: tuple[int, ...] = (),
     damage: float = 0.3,
@@ -64,6 +65,7 @@ def follow(
         examples: to judge by, standardised.
         num_updates: local updates.
         every: between two looks.
+        early: the first so many updates are all looked at.
         num_samples: networks.
         zero_outs: before the update after these counts, one layer and a share of the other weights are
             zeroed, see :func:`~pdenca.training.objectives.zero_out`.
@@ -88,7 +90,7 @@ def follow(
         if done in zero_outs:
             states = zero_out(states, bound.lattice, damage, hurting)
         states = bound.advance(states, 1, generator)
-        if (done + 1) % every == 0 or done + 1 == num_updates:
+        if done < early or (done + 1) % every == 0 or done + 1 == num_updates:
             looks.append((done + 1, *_look(bound, states, examples)))
         if progress:
             progress(done + 1, num_updates)

@@ -23,7 +23,6 @@ from pdenca.automaton import (
     WeightPerception,
 )
 from pdenca.automaton.rule import ACTIVATIONS
-from pdenca.core import BadInputError
 from pdenca.datasets.tables import Examples
 from pdenca.training import step_generator
 
@@ -73,19 +72,13 @@ class Writer:
         """Return a writer whose weights are shown examples, if the rule wants any; else this one.
 
         Arguments:
-            examples: to draw the lesson from, standardised.
+            examples: to draw the lesson from, standardised. Where they are fewer than the rule was trained to
+                see, all are shown: what a weight hears of a lesson is a mean over it.
             seed: of the draw.
-
-        Raises:
-            BadInputError: if there are not enough of them.
         """
         count = self.settings.lesson_size
         if not count:
             return self
-        if len(examples) < count:
-            raise BadInputError(
-                f"the rule is shown {count} examples, got {len(examples)}; usual cure: more training data"
-            )
         rows = torch.randperm(len(examples), generator=step_generator(seed, "lesson"))[:count]
         lesson = Lesson(examples.inputs[rows], examples.labels[rows], self.activation)
         return replace(self, lattice=replace(self.lattice, lesson=lesson))
@@ -93,8 +86,8 @@ class Writer:
     @torch.no_grad()
     def advance(self, states: States, num_steps: int, generator: torch.Generator) -> States:
         """Take local steps; nothing is differentiated."""
-        told = {name: value.expand(len(states), -1, -1) for name, value in self.context.items()}
-        found: Tensor = self.automaton.bind(self.lattice, told, generator, num_steps=num_steps)(states)
+        bound = self.automaton.bind(self.lattice, self.context, generator, num_steps=num_steps)
+        found: Tensor = bound(states)
         return found
 
     def write(self, num_samples: int, generator: torch.Generator, num_steps: int | None = None) -> States:

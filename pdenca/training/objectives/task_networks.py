@@ -135,8 +135,11 @@ class TaskNetworks:
         permuted: bool = False,
         seed: int = 0,
     ) -> None:
-        if not 0 <= lesson_size <= len(inputs):
-            raise BadInputError(f"there are {len(inputs)} examples, got a lesson of {lesson_size}")
+        if lesson_size < 0 or (lesson_size and lesson_size + batch_size > len(inputs)):
+            raise BadInputError(
+                f"there are {len(inputs)} examples, got a lesson of {lesson_size} beside {batch_size} to judge "
+                "by; usual cure: a smaller one"
+            )
         if permuted and (pool_size or not lesson_size):
             raise BadInputError(
                 "a task whose inputs change places can only be learned from a lesson, and from the start: "
@@ -200,7 +203,8 @@ class TaskNetworks:
         if not self.lesson_size:
             return self.inputs[rows], self.labels[rows], lattice
         generator = step_generator(self.seed, "lesson", step)
-        shown = torch.randint(len(self.inputs), (self.lesson_size,), generator=generator)
+        order = torch.randperm(len(self.inputs), generator=generator)
+        shown = order[~torch.isin(order, rows)][: self.lesson_size]  # none of what is judged by
         width, num_classes = self.inputs.shape[1], self.lattice.networks[0][-1]
         places, names = torch.arange(width), torch.arange(num_classes)
         if self.permuted:
@@ -218,7 +222,7 @@ class TaskNetworks:
         masks = self.automaton.sample_masks(
             num_steps, len(states), lattice, step_generator(self.seed, "masks", step), states
         )
-        told = {name: value[..., cells].expand(len(states), -1, -1) for name, value in self.context.items()}
+        told = {name: value[..., cells] for name, value in self.context.items()}  # of all samples the same
         ends = self.automaton.advance(states[..., cells], told, lattice, num_steps, masks)
         self._ends = places, cells, ends.detach()
         labels = right.expand(len(states), -1)

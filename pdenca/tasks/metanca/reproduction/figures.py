@@ -7,7 +7,7 @@ from typing import Final
 from pdenca.plots import LinePanel, heat_map, line_panels, save
 
 from ...measuring import Measured, of_part
-from .page import by_network
+from .measured import by_network
 from .plan import MODELS, RIVALS
 
 LEFT_OUT: Final = 1

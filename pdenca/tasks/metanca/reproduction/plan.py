@@ -1,13 +1,14 @@
 """What is trained and measured."""
 
+import json
 from collections.abc import Mapping
-from typing import Final, Literal, get_args
+from typing import Any, Final, Literal, get_args
 
 import pydantic
 
 from pdenca.core import Settings
 
-from ..settings import Data
+from ..settings import Data, load_meta
 
 Part = Literal["folds", "signals", "stability", "robustness", "architectures", "learning"]
 PARTS: Final[tuple[Part, ...]] = get_args(Part)
@@ -30,16 +31,23 @@ MODELS: Final[Mapping[str, tuple[str, Mapping[str, str]]]] = {
     "irises, leak": ("iris", LEAKING),
     "irises, leak, pool": ("iris", AGEING),
     "irises, leak, pool, zeroed": ("iris", {**AGEING, "num_damaged": "3"}),
-    "one network": ("mnist", {"networks": '["784-30-10"]'}),
-    "two networks": ("mnist", {"networks": '["784-30-10", "784-30-30-10"]'}),
+    "one network": ("mnist", {"networks": '["784-20-10"]'}),
+    "two networks": ("mnist", {"networks": '["784-20-10", "784-20-20-10"]'}),
     "six networks": ("mnist", {}),
+    "six networks, four fifths": ("mnist", {"fold": "0"}),
     "six networks, alone": ("mnist", {"rule.perception": "alone"}),
+    "six networks, hypernetwork": (
+        "mnist",
+        {"rule.perception": "alone", "rule.num_steps": "1", "rule.fire_rate": "1.0", "rule.leak": "1.0"},
+    ),
     "learner": ("learner", {}),
 }
 """Name -> (experiment, settings)."""
 
 OF_IMAGES: Final = "mnist"
 """The experiment of the rules that are compared on many architectures."""
+SPLIT: Final = "six networks, four fifths"
+"""Trained on four fifths of all digits, as the abstract's, and judged by the fifth."""
 BY_ADAM, COPIED, RANDOM = "each by Adam", "best copied", "random"
 RIVALS: Final = (BY_ADAM, COPIED, RANDOM)
 """No rule writes these: every network trained by itself, the best of those that the rules are trained on
@@ -51,9 +59,12 @@ LEARNER: Final = "learner"
 TAUGHT: Final[tuple[Data, ...]] = ("mnist-14", "letters-14", "iris")
 """What a rule of learning is shown; it was trained on the first, in other orders of pixels and classes."""
 
+FOLDED: Final = ("irises", "irises, leak, pool, zeroed")
+"""The published rule, and the one that lasts and comes back."""
 LASTING: Final = tuple(name for name in MODELS if name == "irises" or "pool" in name or "leak" in name)
 """Rules that go on for long: with a pool and without, with weights that forget and without."""
 
+UNSEEN_OF_IMAGES: Final = ("784-30-10", "784-50-30-10")
 UNSEEN: Final = ("4-15-3", "4-10-5-3", "4-10-10-10-3")
 """Networks of irises that no rule is trained on: another width, another order, another depth."""
 FOLLOWED: Final = "4-10-3"
@@ -61,18 +72,22 @@ NUM_ZERO_OUTS, BETWEEN = 20, 5
 """Zero-outs, and local updates from one to the next: the published experiment's 100 updates."""
 WIDTHS: Final = (10, 20, 30, 50, 100)
 DEPTHS: Final = (1, 2, 3, 4)
+MIXED: Final = ((50, 30), (20, 50))
+"""Hidden layers of different widths."""
 
 
 def architectures(inputs: int, outputs: int) -> tuple[tuple[int, ...], ...]:
-    """Return networks of 1 to 4 layers whose hidden layers are all of one width."""
-    found: list[tuple[int, ...]] = [(inputs, outputs)]
-    found += [(inputs, *(width,) * (depth - 1), outputs) for depth in DEPTHS[1:] for width in WIDTHS]
-    return tuple(found)
+    """Return networks of 1 to 4 layers, most with hidden layers that are all of one width."""
+    hidden = [(), *((width,) * (depth - 1) for depth in DEPTHS[1:] for width in WIDTHS), *MIXED]
+    return tuple((inputs, *widths, outputs) for widths in hidden)
 
 
-def courses() -> dict[str, dict[str, str]]:
-    """Return what decides how every rule is trained."""
-    return {name: {"experiment": experiment, **told} for name, (experiment, told) in MODELS.items()}
+def courses() -> dict[str, dict[str, Any]]:
+    """Return what decides how every rule is trained, but the seed."""
+    return {
+        name: json.loads(load_meta(experiment, dict(told)).to_json())
+        for name, (experiment, told) in MODELS.items()
+    }
 
 
 class MetaReproductionSettings(Settings):

@@ -1,22 +1,20 @@
 """Doing it: every piece is done once and kept, so that what was cut short goes on."""
 
-import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache, partial
 from pathlib import Path
 from typing import Any, Final
 
 import torch
 
-from pdenca.automaton import Lesson, widths_from_name
-from pdenca.datasets.tables import Examples, Standardising
+from pdenca.automaton import widths_from_name
+from pdenca.datasets.tables import Examples
 from pdenca.training.loop import LAST
 
 from ...measuring import NOTHING, Key, Measuring, Table, by_count, in_parts, read_table
 from ...phases import Progress, Tell, tell_training
-from ..baselines import train_by_gradients
 from ..course import Course, follow
-from ..data import image_shape_of, of_other_data
+from ..data import FOLDS, image_shape_of, of_other_data
 from ..evaluation import SIGNALS, judge_networks
 from ..model import writer
 from ..settings import Data, MetaSettings, load_meta
@@ -26,6 +24,7 @@ from .page import page
 from .plan import (
     BETWEEN,
     COPIED,
+    FOLDED,
     FOLLOWED,
     LASTING,
     LEARNER,
@@ -37,17 +36,18 @@ from .plan import (
     RIVALS,
     TAUGHT,
     UNSEEN,
+    UNSEEN_OF_IMAGES,
     MetaReproductionSettings,
     architectures,
     courses,
 )
+from .rivals import judge_learner, judge_random, judge_trained
 
 STEM: Final = "metanca"
-LINEAR_EPOCHS: Final = 30
-LINEAR_EXAMPLES: Final = 40_000
-"""Few examples are passed through more often, until so many have been seen."""
 LOOKS: Final = 500
-"""At a course of many updates."""
+"""At a course of many updates ..."""
+EARLY: Final = 200
+"""... and after each of the first, since a rule that does not last is best soon."""
 Load = Callable[[MetaSettings, str], Examples]
 """(settings, split) -> examples."""
 
@@ -107,11 +107,12 @@ class _Work:
 
     def folds(self) -> None:
         """Train on four fifths of the irises, five ways, with many seeds; judge by the rest."""
-        for seed in self.settings.fold_seeds:
-            for fold in range(5):
-                run = self.run("irises", seed, fold)
-                key: Key = {"part": "folds", "model": "irises", "fold": fold, "seed": seed}
-                self._judge(key, run, UNSEEN)
+        for model in FOLDED:
+            for seed in self.settings.fold_seeds:
+                for fold in range(FOLDS):
+                    run = self.run(model, seed, fold)
+                    key: Key = {"part": "folds", "model": model, "fold": fold, "seed": seed}
+                    self._judge(key, run, UNSEEN)
 
     def signals(self) -> None:
         """Take one signal after another from a rule, and train rules that never had them."""
@@ -130,7 +131,7 @@ class _Work:
             for model in LASTING:
                 key: Key = {"part": "stability", "model": model, "seed": seed}
                 every = max(1, self.settings.num_updates // LOOKS)
-                self._follow(key, self.run(model, seed), self.settings.num_updates, every, ())
+                self._follow(key, self.run(model, seed), self.settings.num_updates, every)
 
     def robustness(self) -> None:
         """Zero a layer and other weights again and again."""
@@ -138,7 +139,7 @@ class _Work:
         for seed in self.settings.seeds:
             for model in LASTING:
                 key: Key = {"part": "robustness", "model": model, "seed": seed}
-                self._follow(key, self.run(model, seed), places[-1] + BETWEEN, 1, places)
+                self._follow(key, self.run(model, seed), places[-1] + BETWEEN, 1, zero_outs=places)
 
     def architectures(self) -> None:
         """Write networks of many widths and depths by rules that were trained on few."""
@@ -149,29 +150,21 @@ class _Work:
                     side = image_shape_of(self._settings(model, seed))
                     names = ["-".join(map(str, widths)) for widths in architectures(side[0] * side[1], 10)]
                     self._judge({"part": "architectures", "model": model, "seed": seed}, run, names)
+            for signals in SIGNALS:
+                key: Key = {"part": "signals", "model": OF_RIVALS, "signals": signals, "seed": seed}
+                self._judge(key, self.run(OF_RIVALS, seed), UNSEEN_OF_IMAGES, signals)
             for model in RIVALS:
-                key: Key = {"part": "architectures", "model": model, "seed": seed}
+                key = {"part": "architectures", "model": model, "seed": seed}
                 self.measuring.measure(key, partial(self._rival, model, seed))
 
     def _rival(self, model: str, seed: int, tell: Tell) -> Mapping[str, Any]:
         settings = self._settings(OF_RIVALS, seed)
         own, test = (self.examples(settings, split) for split in ("train", "test"))
-        every = architectures(own.inputs.shape[1], len(own.classes))
-        trained = settings.widths if model == COPIED else every
-        epochs = 0 if model == RANDOM else self.settings.gradient_epochs
-        found = []
-        for number, widths in enumerate(trained):
-            found.append(train_by_gradients(own, widths, num_epochs=epochs, seed=seed))
-            tell(number + 1, len(trained), "-".join(map(str, widths)))
-        if model == COPIED:
-            best = min(found, key=lambda network: network.held_out)
-            found = [best if widths == best.widths else best.copied(widths, seed=seed) for widths in every]
-        return {
-            "networks": [
-                {**network.score(test).to_dict(), "trained": math.isfinite(network.held_out) and epochs > 0}
-                for network in found
-            ]
-        }
+        told = self.settings
+        if model == RANDOM:
+            return judge_random(own, test, told.num_samples, seed, tell)
+        copied = settings.widths if model == COPIED else None
+        return judge_trained(own, test, told.gradient_epochs, seed, tell, copied=copied)
 
     def learning(self) -> None:
         """Show a rule of learning examples of what it was trained on, and of what it never saw."""
@@ -185,34 +178,7 @@ class _Work:
         model, trained, _ = load_meta_run(run)
         settings = of_other_data(trained, data)
         own, test = (self.examples(settings, split) for split in ("train", "test"))
-        scale = Standardising.of(own, common=bool(own.image_shape))
-        deep = [widths for widths in settings.widths if len(widths) > 2]
-        wider = [(widths[0], *(2 * width for width in widths[1:-1]), widths[-1]) for widths in deep]
-        found = judge_networks(
-            model,
-            settings,
-            scale,
-            test,
-            [*settings.widths, *wider],
-            num_samples=self.settings.num_samples,
-            lesson=own,
-            seed=seed,
-            progress=by_count(tell),
-        )
-        shown = writer(model, settings.rule, settings.widths[:1]).shown(own, seed).lattice.lesson
-        assert isinstance(shown, Lesson), "the rule learns"
-        lesson = Examples(shown.inputs, shown.labels, own.classes, own.image_shape)
-        linear = {}
-        for name, examples in (("lesson", lesson), ("all", own)):
-            epochs = max(LINEAR_EPOCHS, LINEAR_EXAMPLES // len(examples))
-            ends = (own.inputs.shape[1], len(own.classes))
-            linear[name] = train_by_gradients(examples, ends, num_epochs=epochs, seed=seed).score(test)
-        return {
-            "networks": [item.to_dict() for item in found],
-            "linear": {name: score.accuracy for name, score in linear.items()},
-            "shown": len(lesson),
-            "examples": len(own),
-        }
+        return judge_learner(model, settings, own, test, self.settings.num_samples, seed, tell)
 
     def _settings(self, model: str, seed: int, fold: int | None = None) -> MetaSettings:
         experiment, told = MODELS[model]
@@ -236,7 +202,7 @@ class _Work:
 
         return self.measuring.needs(run, train, settings, KIND.read)
 
-    def _judge(self, key: Key, run: Path, unseen: tuple[str, ...] | list[str], signals: str = "all") -> None:
+    def _judge(self, key: Key, run: Path, unseen: Sequence[str], signals: str = "all") -> None:
         def work(tell: Tell) -> Mapping[str, Any]:
             model, settings, scale = load_meta_run(run)
             networks = dict.fromkeys((*settings.networks, *unseen))
@@ -255,7 +221,9 @@ class _Work:
 
         self.measuring.measure(key, work, run)
 
-    def _follow(self, key: Key, run: Path, num_updates: int, every: int, places: tuple[int, ...]) -> None:
+    def _follow(
+        self, key: Key, run: Path, num_updates: int, every: int, *, zero_outs: tuple[int, ...] = ()
+    ) -> None:
         def work(tell: Tell) -> Mapping[str, Any]:
             model, settings, scale = load_meta_run(run)
             course = follow(
@@ -263,12 +231,14 @@ class _Work:
                 scale(self.examples(settings, "test")),
                 num_updates=num_updates,
                 every=every,
+                early=EARLY,
                 num_samples=self.settings.num_samples,
-                zero_outs=places,
+                zero_outs=zero_outs,
                 seed=settings.seed,
                 progress=by_count(tell),
             )
-            return {"zero_outs": list(places), **_told(course)}
+            known = {"zero_outs": list(zero_outs), "every": every, "trained_for": settings.rule.num_steps}
+            return {**known, **_told(course)}
 
         self.measuring.measure(key, work, run)
 
