@@ -23,6 +23,7 @@ OTHER_PAGES = {
     "optimiser-race": "error against seconds of training, for every optimiser on the same rule",
     "equilibria": "limits of roll-outs, memory and gradients of equilibria, on grids and on a graph",
     "digits-classify": "MNIST told apart at an equilibrium, and by the same cell unrolled or cut short",
+    "founding-paper": "the founding paper's figures in its own setting, with what differs and why",
     "attractors": "automata trained to rest in a picture, what grows, and how often it returns after damage",
     "metanca": "rules that write the weights of other networks: what they know, and how long it stays",
     "verification": "every equation, integrator and boundary against exact solutions and fitted orders",

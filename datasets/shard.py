@@ -5,6 +5,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final, Literal, get_args
 
+import torch
+
 from pdenca.solvers.grid import Grid
 
 Split = Literal[
@@ -80,6 +82,11 @@ class Shard:
             _seed(f"{self.seed}/{self.split}/{self.regime}/{values}/{index}")
             for index in range(self.num_trajectories)
         )
+
+    def number_of(self, generator: torch.Generator) -> int:
+        """Return which trajectory a generator is for, as its first seed tells; 0 for one of none of them."""
+        seed, seeds = generator.initial_seed(), self.trajectory_seeds
+        return seeds.index(seed) if seed in seeds else 0
 
 
 def _seed(text: str) -> int:

@@ -23,14 +23,16 @@ class Stencil:
     """A central difference for the second derivative, and how axes are combined into a Laplacian.
 
     Along one axis the second difference is (δ²u)_i = c_0 u_i + Σ_m c_m (u_{i-m} + u_{i+m}). The Laplacian is
-    Σ_d δ_d² / h_d²; an isotropic stencil adds (1 / 6 h²) Σ_{d<e} δ_d² δ_e², which turns the leading error
-    into (h² / 12) ∇⁴u, a function of the Laplacian alone: the same in every direction. In two dimensions this
-    is the nine-point "Mehrstellen" stencil [1 4 1; 4 -20 4; 1 4 1] / 6h².
+    Σ_d δ_d² / h_d²; some stencils add (1 / n h²) Σ_{d<e} δ_d² δ_e². With n = 6 the leading error becomes
+    (h² / 12) ∇⁴u, a function of the Laplacian alone: the same in every direction. In two dimensions this
+    is the nine-point "Mehrstellen" stencil [1 4 1; 4 -20 4; 1 4 1] / 6h². With n = 4 it is [1 2 1; 2 -12 2;
+    1 2 1] / 4h², of the binomial mean, which Richardson et al. (PLOS Comput. Biol. 20 (2024) e1011589) solve
+    and perceive with; on three axes it is blind to the shortest wave along all of them.
 
     Arguments:
         order: order of accuracy in the spacing: 2, 4, ... 12.
         radius: cells reached on each side.
-        isotropic: whether the leading error is the same in every direction.
+        mixed: n, by which the mixed differences of all pairs of axes are divided; 0: there are none.
         weights: c_0, c_1, ... c_radius.
 
     Raises:
@@ -39,7 +41,7 @@ class Stencil:
 
     order: int
     radius: int
-    isotropic: bool
+    mixed: int
     weights: tuple[float, ...]
 
     def __post_init__(self) -> None:
@@ -48,6 +50,11 @@ class Stencil:
                 f"a stencil has order 2, 4, ... or 12 and one weight more than its radius, got order "
                 f"{self.order}, radius {self.radius} and {len(self.weights)} weights"
             )
+
+    @property
+    def isotropic(self) -> bool:
+        """Whether the leading error is the same in every direction."""
+        return self.mixed == _ISOTROPIC
 
     @property
     def first_weights(self) -> tuple[float, ...]:
@@ -81,9 +88,9 @@ class Stencil:
         """
         per_axis = self.second_symbol(torch.tensor(angles, dtype=torch.float64)).tolist()
         total = sum(value / h**2 for value, h in zip(per_axis, grid.spacing, strict=True))
-        if self.isotropic:
+        if self.mixed:
             total += sum(a * b for a, b in itertools.combinations(per_axis, 2)) / (
-                6 * self.common_spacing(grid) ** 2
+                self.mixed * self.common_spacing(grid) ** 2
             )
         return float(total)
 
@@ -104,13 +111,15 @@ class Stencil:
         """
         if len(set(grid.spacing)) > 1:
             raise BadInputError(
-                f"the isotropic stencil needs equal spacing on all axes, got {grid.spacing}; "
+                f"a stencil with mixed differences needs equal spacing on all axes, got {grid.spacing}; "
                 "usual cure: stencil='order-2' or 'order-4'"
             )
         return grid.spacing[0]
 
 
 _ORDERS: Final = range(2, 13, 2)
+_ISOTROPIC: Final = 6
+_BINOMIAL: Final = 4
 
 
 def _second_weights(order: int) -> tuple[float, ...]:
@@ -160,9 +169,10 @@ def _half_way(order: int, m: int) -> Fraction:
 
 
 STENCILS: Final[dict[str, Stencil]] = {
-    "order-2": Stencil(2, 1, False, _second_weights(2)),
-    "order-2-isotropic": Stencil(2, 1, True, _second_weights(2)),
-    **{f"order-{order}": Stencil(order, order // 2, False, _second_weights(order)) for order in _ORDERS[1:]},
+    "order-2": Stencil(2, 1, 0, _second_weights(2)),
+    "order-2-isotropic": Stencil(2, 1, _ISOTROPIC, _second_weights(2)),
+    "order-2-binomial": Stencil(2, 1, _BINOMIAL, _second_weights(2)),
+    **{f"order-{order}": Stencil(order, order // 2, 0, _second_weights(order)) for order in _ORDERS[1:]},
 }
 """Plain stencils of order 2p reach p cells."""
 
@@ -186,7 +196,7 @@ def laplacian(
 
     Arguments:
         state: the fields, on ``grid``.
-        grid: the domain (spacings may differ between axes, except for the isotropic stencil).
+        grid: the domain (spacings may differ between axes, except for stencils with mixed differences).
         stencil: a key of :data:`STENCILS`, or a Stencil.
         function: if given, ∇² f(u) with this f, which acts in every point by itself; beyond the edges it acts
             on the continued u, so that the walls remain those of u.
@@ -201,7 +211,7 @@ def laplacian(
     stencil = as_stencil(stencil)
     _require_shape(state, grid)
     differences = [_second_difference(state, axis, grid, stencil, function) for axis in range(grid.num_dims)]
-    if not stencil.isotropic:
+    if not stencil.mixed:
         return _sum([part / h**2 for part, h in zip(differences, grid.spacing, strict=True)])
     h = stencil.common_spacing(grid)
     walls = grid.with_zero_walls()  # second differences along an edge vanish where the value is held
@@ -210,7 +220,7 @@ def laplacian(
         for first, second in itertools.combinations(range(grid.num_dims), 2)
     ]
     total = _sum(differences)
-    return (total + _sum(mixed) / 6 if mixed else total) / h**2
+    return (total + _sum(mixed) / stencil.mixed if mixed else total) / h**2
 
 
 def second_derivative(

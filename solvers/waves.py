@@ -147,7 +147,9 @@ def _of_stencil(stencil: str | Stencil, per_axis: tuple[Tensor, ...], grid: Grid
         1j * stencil.first_symbol(angle) / h for angle, h in zip(per_axis, grid.spacing, strict=True)
     )
     laplacian = sum(seconds[1:], seconds[0])
-    if stencil.isotropic:
+    if stencil.mixed:
         h = stencil.common_spacing(grid)
-        laplacian = laplacian + sum(a * b for a, b in itertools.combinations(seconds, 2)) * h**2 / 6
+        laplacian = (
+            laplacian + sum(a * b for a, b in itertools.combinations(seconds, 2)) * h**2 / stencil.mixed
+        )
     return Waves(laplacian, seconds, firsts)

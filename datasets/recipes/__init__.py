@@ -13,6 +13,7 @@ from .fitzhugh_nagumo import FitzHughNagumoRecipe
 from .fitzhugh_nagumo_pdebench import FitzHughNagumoPDEBenchRecipe
 from .gierer_meinhardt import GiererMeinhardtRecipe
 from .gray_scott import GrayScottRecipe
+from .gray_scott_founding import GrayScottFoundingRecipe
 from .gray_scott_well import GrayScottWellRecipe
 from .gray_scott_well_original import GrayScottWellOriginalRecipe
 from .own import EquationRecipe
@@ -27,6 +28,7 @@ RECIPES: Final[dict[str, type[Recipe]]] = {
     "gray-scott": GrayScottRecipe,
     "gray-scott-well": GrayScottWellRecipe,
     "gray-scott-well-original": GrayScottWellOriginalRecipe,
+    "gray-scott-founding": GrayScottFoundingRecipe,
     "fitzhugh-nagumo": FitzHughNagumoRecipe,
     "fitzhugh-nagumo-pdebench": FitzHughNagumoPDEBenchRecipe,
     "brusselator": BrusselatorRecipe,

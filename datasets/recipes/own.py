@@ -135,7 +135,8 @@ class EquationRecipe(Recipe):
     ) -> Float[Tensor, "1 channel *space"]:
         """Draw an initial state."""
         start = Start(self.initial_condition, self.initial_options)
-        return start.draw(self._equation(), shard.parameters, grid, generator)
+        number = shard.number_of(generator)
+        return start.draw(self._equation(), shard.parameters, grid, generator, number)
 
     def card_values(self) -> dict[str, str]:
         """Return the parameters for the card."""

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from pdenca.core import BadInputError
 from pdenca.solvers import INITIAL_CONDITIONS, Equation, Grid, equation_class
+from pdenca.solvers.initial_conditions.blocks import DRAWINGS
 
 from ..recipe import Recipe, known_name
 from ..shard import SPLITS, Shard, Split
@@ -26,7 +27,7 @@ class Start:
     """A family of initial states.
 
     Arguments:
-        name: a key of ``INITIAL_CONDITIONS``.
+        name: a key of ``INITIAL_CONDITIONS``. If it has ``patterns``, trajectories show them in turn.
         options: its keyword arguments. Those that are parameters of the equation are filled in; so are
             ``means`` and ``outside``, with the equation's first homogeneous state.
     """
@@ -35,9 +36,21 @@ class Start:
     options: Mapping[str, Any] = field(default_factory=dict)
 
     def draw(
-        self, equation: Equation, parameters: Point, grid: Grid, generator: torch.Generator
+        self,
+        equation: Equation,
+        parameters: Point,
+        grid: Grid,
+        generator: torch.Generator,
+        number: int = 0,
     ) -> Float[Tensor, "1 channel *space"]:
         """Draw one initial state.
+
+        Arguments:
+            equation: that is solved.
+            parameters: of it.
+            grid: where to sample.
+            generator: of this trajectory.
+            number: which trajectory of its file it is.
 
         Raises:
             BadInputError: for an unknown name, or options that do not fit.
@@ -52,13 +65,17 @@ class Start:
         for state in equation.homogeneous_states()[:1]:
             calm = tuple(float(value) for value in state)
             given |= {name: calm for name in ("means", "outside") if name in known}
+        given |= self.options
+        if "patterns" in known:
+            patterns = tuple(given.get("patterns") or range(len(DRAWINGS)))
+            given["patterns"] = (patterns[number % len(patterns)],)
         try:
-            inspect.signature(function).bind(grid, generator, 1, **{**given, **self.options})
+            inspect.signature(function).bind(grid, generator, 1, **given)
         except TypeError as error:
             raise BadInputError(
                 f"initial condition {self.name!r} cannot take the options {dict(self.options)}: {error}"
             ) from None
-        return function(grid, generator, 1, **{**given, **self.options})
+        return function(grid, generator, 1, **given)
 
 
 class PatternRecipe(Recipe, ABC):
@@ -168,7 +185,8 @@ class PatternRecipe(Recipe, ABC):
         self, shard: Shard, grid: Grid, generator: torch.Generator
     ) -> Float[Tensor, "1 channel *space"]:
         """Draw an initial state of the split's family."""
-        return self.start_of(shard.split).draw(self.equation(shard), shard.parameters, grid, generator)
+        start, number = self.start_of(shard.split), shard.number_of(generator)
+        return start.draw(self.equation(shard), shard.parameters, grid, generator, number)
 
     def card_values(self) -> dict[str, str]:
         """Return the tables of parameters and what is hard, for the card."""

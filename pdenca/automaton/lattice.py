@@ -178,6 +178,17 @@ def differences_and_mean(
     return tuple(components), mean
 
 
+def average(
+    state: Float[Tensor, "batch *space channel"], grid: Grid
+) -> Float[Tensor, "batch *space channel"]:
+    """Return the mean over every cell and all cells that touch it, corners included, all of one weight."""
+    total = pad(state, grid, 1, channels_last=True)
+    for axis, cells in enumerate(grid.shape, start=1):
+        total = total.narrow(axis, 0, cells) + total.narrow(axis, 1, cells) + total.narrow(axis, 2, cells)
+    mean: Tensor = total / 3**grid.num_dims
+    return mean
+
+
 def _smoothed(values: Tensor, axis: int, cells: int) -> Tensor:
     outer = values.narrow(axis, 0, cells) + values.narrow(axis, 2, cells)
     return torch.add(values.narrow(axis, 1, cells) / 2, outer, alpha=0.25)

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from pdenca.core import BadInputError
 from pdenca.solvers.grid import Grid
 
-from .lattice import Lattice, common_spacing, differences_and_mean, shell_sums
+from .lattice import Lattice, average, common_spacing, differences_and_mean, shell_sums
 from .moments import (
     UNIT,
     ParameterWeights,
@@ -72,10 +72,11 @@ class Perception(ABC, nn.Module):
 class FixedKernels(Perception):
     """Hard-coded kernels applied to every channel, as in the founding papers of neural cellular automata.
 
-    ``identity``: the cell itself. ``laplacian``: [1 2 1; 2 -12 2; 1 2 1] / 4, in units of one cell, the
-    second-order Laplacian of Richardson et al. (2024), 2-D only. ``gradient``: the Sobel differences along
-    each axis, *not* invariant under rotations. ``gradient-norm``: their Euclidean norm, which is. The kernels
-    are in units of cells: a rule built on them holds for the spacing it was trained at.
+    ``identity``: the cell itself. ``average``: the mean over it and all cells that touch it. ``laplacian``:
+    [1 2 1; 2 -12 2; 1 2 1] / 4, in units of one cell, the second-order Laplacian of Richardson et al. (2024),
+    2-D only. ``gradient``: the Sobel differences along each axis, *not* invariant under rotations.
+    ``gradient-norm``: their Euclidean norm, which is. The kernels are in units of cells: a rule built on them
+    holds for the spacing it was trained at.
 
     Arguments:
         num_channels: channels of the state.
@@ -86,7 +87,7 @@ class FixedKernels(Perception):
         BadInputError: for an unknown kernel or the Laplacian in other than two dimensions.
     """
 
-    KERNELS: Final = ("identity", "laplacian", "gradient", "gradient-norm")
+    KERNELS: Final = ("identity", "laplacian", "average", "gradient", "gradient-norm")
 
     def __init__(
         self, num_channels: int, kernels: tuple[str, ...] = ("identity", "laplacian"), num_dims: int = 2
@@ -107,14 +108,16 @@ class FixedKernels(Perception):
     def gather(self, state: Float[Tensor, "batch *space channel"], grid: Grid) -> Gathered:
         """Apply every kernel to every channel."""
         parts: list[Tensor] = []
-        alone = set(self.kernels) == {"identity"}
-        components, mean = ((), state) if alone else differences_and_mean(state, grid)
+        beyond = set(self.kernels) - {"identity", "average"}
+        components, mean = differences_and_mean(state, grid) if beyond else ((), state)
         for name in self.kernels:
             if name == "identity":
                 parts.append(state)
             elif name == "laplacian":
                 # [1 2 1; 2 4 2; 1 2 1] / 16 is the mean; four times what it adds is the kernel
                 parts.append(4 * (mean - state))
+            elif name == "average":
+                parts.append(average(state, grid))
             elif name == "gradient":
                 parts += components
             else:

@@ -126,7 +126,7 @@ def generate_command(
 
     \b
     RECIPE is one of
-      gray-scott, gray-scott-well, gray-scott-well-original,
+      gray-scott, gray-scott-well, gray-scott-well-original, gray-scott-founding,
       fitzhugh-nagumo, fitzhugh-nagumo-pdebench, brusselator, schnakenberg,
       gierer-meinhardt, swift-hohenberg, cahn-hilliard, allen-cahn,
       fisher-kpp, complex-ginzburg-landau, advection-diffusion,

@@ -67,13 +67,23 @@ def images_command() -> None:
     help="Along each side.",
 )
 @seed_of("the pattern; the first picture")
-def draw_command(name: str, out: Path, num_frames: int, num_cells: int, seed: int) -> None:
+@click.option(
+    "--boundary",
+    default="dirichlet(0)",
+    show_default=True,
+    metavar="B",
+    help="What a cell at the edge sees beyond: periodic, no-flux or dirichlet(0).",
+)
+def draw_command(name: str, out: Path, num_frames: int, num_cells: int, seed: int, boundary: str) -> None:
     """Draw pictures that turn into each other, the same after a single cell (sprout), a branching pattern
     that grows, or the same with the noise and the drift of a microscope.
+
+    dirichlet(0) holds the edge itself at 0, so that a cell sees the negative of its mirror image beyond. That
+    is not padding by zeros, though it is the same where the outermost cells are 0.
     """
     from pdenca.tasks.images import draw_series
 
-    draw_series(name, out, num_frames=num_frames, num_cells=num_cells, seed=seed)
+    draw_series(name, out, num_frames=num_frames, num_cells=num_cells, seed=seed, boundary=boundary)
     click.echo(f"{out}: {num_frames} frames of {num_cells} x {num_cells} cells")
     click.echo(f"next: pdenca images train {out} --out runs/{name}")
 
@@ -159,7 +169,7 @@ def train_images_command(
     default=100,
     show_default=True,
     metavar="N",
-    help="Places of each damage; 0: no damage.",
+    help="Places and times of each damage; 0: no damage.",
 )
 @click.option(
     "--regrow",
@@ -193,13 +203,23 @@ def evaluate_images_command(
     as_json: bool,
 ) -> None:
     """Follow the best rule of RUN from the first frame of FILE, hold the last one, and damage it: in every
-    trial anew, as it is ten intervals after the last frame's time.
+    trial anew, at another place and another time, drawn at random by the seed from all steps of the hold.
 
     Errors are mean squares over the smallest box around what is seen in the wanted frame.
     """
     import torch
 
-    from pdenca.tasks.images import DAMAGES, decades, follow, load_image_run, pruned, read_series_file, regrow
+    from pdenca.tasks.images import (
+        DAMAGES,
+        decades,
+        follow,
+        held_at,
+        load_image_run,
+        pruned,
+        random_ages,
+        read_series_file,
+        regrow,
+    )
 
     for name in damages:
         if name not in DAMAGES:
@@ -216,38 +236,45 @@ def evaluate_images_command(
             generator=torch.Generator().manual_seed(seed),
             progress=lambda done, total: bar.update(done, total),
         )
-    grown = follow(
-        model,
-        series,
-        settings.steps_per_interval,
-        hold=(10 * settings.steps_per_interval,),
-        generator=torch.Generator().manual_seed(seed),
-    )
+    ages = random_ages(hold, num_trials, seed)
     found = []
-    for name in damages if num_trials else ():
-        with Progress(f"damage: {name}", "trials") as bar:
-            found.append(
-                regrow(
-                    model,
-                    series,
-                    grown.state[:1],
-                    name,
-                    share,
-                    num_trials=num_trials,
-                    steps=(num_steps,),
-                    seed=seed,
-                    progress=lambda done, total: bar.update(done, total),
-                )
+    if damages and num_trials:
+        with Progress("hold", "steps") as bar:
+            held = held_at(
+                model,
+                series,
+                settings.steps_per_interval,
+                ages,
+                generator=torch.Generator().manual_seed(seed),
+                progress=lambda done, total: bar.update(done, total),
             )
+        for name in damages:
+            with Progress(f"damage: {name}", "trials") as bar:
+                found.append(
+                    regrow(
+                        model,
+                        series,
+                        held,
+                        name,
+                        share,
+                        num_trials=num_trials,
+                        steps=(num_steps,),
+                        seed=seed,
+                        progress=lambda done, total: bar.update(done, total),
+                    )
+                )
     if as_json:
-        told = {"course": course.to_dict(), "regrowth": [item.to_dict() for item in found]}
+        regrown = [item.to_dict() for item in found]
+        told = {"course": course.to_dict(), "ages": ages, "regrowth": regrown}
         click.echo(json.dumps(told, indent=1))
         return
     click.echo("| steps | should show frame | error | over all cells |")
     click.echo("|---:|---:|---:|---:|")
     for line in zip(course.steps, course.wanted, course.errors, course.whole, strict=True):
         click.echo("| {} | {} | {:.3g} | {:.3g} |".format(*line))
+    click.echo(f"largest error at any step from the last frame's time on: {course.peak:.3g}")
     if found:
+        click.echo(f"damage {min(ages)} to {max(ages)} steps after the last frame's time")
         click.echo()
         click.echo(f"| damage of {100 * share:.3g} % | error before | right after | in the end | back |")
         click.echo("|---|---:|---:|---:|---:|")

@@ -33,7 +33,9 @@ QUICK = {
     ),
 )
 @study_options(
-    parts="courses, regrowth, symmetry, starts, changes, pruning", table="image-series.json", mnist=False
+    parts="courses, regrowth, basin, symmetry, starts, changes, pruning",
+    table="image-series.json",
+    mnist=False,
 )
 @click.option("--models", type=Names("model"), metavar="A,B", help="Some of the rules; default: all.")
 def reproduce_images_command(

@@ -35,9 +35,9 @@ MODES = {"rollout": "mlp", "equilibrium": "steady"}
 @click.option(
     "--model",
     metavar="NAME",
-    help="An automaton (mlp, mlp-far, polynomial, founding-paper, steady), a network (cnn, unet, fno, tfno; "
-    "in published sizes unet-well, cnextunet-well, fno-well, tfno-well, fno-pdebench, unet-pdebench), "
-    "or a TOML file like theirs. Default: mlp, with --mode equilibrium steady.",
+    help="An automaton (mlp, mlp-far, polynomial, founding-paper, founding-study, steady), a network (cnn, "
+    "unet, fno, tfno; in published sizes unet-well, cnextunet-well, fno-well, tfno-well, fno-pdebench, "
+    "unet-pdebench), or a TOML file like theirs. Default: mlp, with --mode equilibrium steady.",
 )
 @click.option("--seed", type=int, metavar="N", help="Of initial weights, windows, noise and masks.")
 @click.option("--regimes", type=Names("regime"), metavar="A,B", help="Train on these only; default: all.")

@@ -117,7 +117,16 @@ def train_emulator(
     if settings.validation == "equilibrium":
         validate = EquilibriumValidation(data, regimes, scales, settings.validation_frames, dtype)
     else:
-        validate = Validation(data, regimes, scales, settings.validation_frames, dtype)
+        validate = Validation(
+            data,
+            regimes,
+            scales,
+            settings.validation_frames,
+            dtype,
+            num_given=settings.validation_given,
+            interval=settings.validation_interval,
+            windows=settings.validation_windows,
+        )
     Training(model, stages, validate, run, progress, max_seconds=settings.max_seconds).run(resume)
     return run
 

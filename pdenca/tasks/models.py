@@ -17,6 +17,7 @@ from pdenca.automaton import (
     GatedRule,
     HiddenChannels,
     Increment,
+    LayeredMLP,
     LocalRule,
     ParameterAffineMLP,
     PointwiseMLP,
@@ -57,7 +58,16 @@ def build_automaton(
     features, channels = seen.num_features, num_channels(model, scales)
     told = scales.parameter_names if model.parameters_as_input else ()
     rule: LocalRule
-    if model.rule == "mlp":
+    if model.rule == "mlp" and model.further_units:
+        rule = LayeredMLP(
+            features,
+            len(told),
+            channels,
+            (model.num_hidden_units, *model.further_units),
+            activation=model.activation,
+            generator=generator,
+        )
+    elif model.rule == "mlp":
         rule = PointwiseMLP(
             features,
             len(told),

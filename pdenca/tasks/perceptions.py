@@ -129,9 +129,9 @@ def _gradients(model: ModelSettings, scales: DataScales) -> Perceived:
 def _fixed(model: ModelSettings, scales: DataScales) -> Perceived:
     perception = FixedKernels(num_channels(model, scales), model.kernels, scales.num_dims)
     mean, std = _fields(scales)
-    # only features of the identity have a mean; the others are differences
+    # only features of the identity and the average have a mean; the others are differences
     blocks = [
-        mean if name == "identity" else 0 * mean
+        mean if name in ("identity", "average") else 0 * mean
         for name in model.kernels
         for _ in range(scales.num_dims if name == "gradient" else 1)
     ]

@@ -43,10 +43,12 @@ class ModelSettings(Settings):
             spread within a step; 0: they stay in their cell.
         crossed_kernels: whether the isotropic kernels lead from every channel to every channel and are
             weighed by the equation's parameters, for cross-diffusion or transport that depends on them.
-        kernels: fixed kernels: ``identity``, ``laplacian``, ``gradient``, ``gradient-norm``.
+        kernels: fixed kernels: ``identity``, ``laplacian``, ``average``, ``gradient``, ``gradient-norm``.
         rule: ``mlp``, ``affine-mlp`` (an MLP of the fields, its outputs weighed by the parameters),
             ``products`` (a cubic polynomial) or ``gated`` (scalars open and close vectors).
         num_hidden_units: of the MLP.
+        further_units: of further hidden layers behind that one (rule ``mlp``); all layers then have biases
+            and random weights of the usual size, and there is no linear path.
         num_products: of the polynomial.
         activation: of the MLP.
         hidden_bias: whether the MLP's hidden layer has a bias.
@@ -71,6 +73,7 @@ class ModelSettings(Settings):
     kernels: tuple[str, ...] = ("identity", "laplacian")
     rule: Literal["mlp", "affine-mlp", "products", "gated"] = "mlp"
     num_hidden_units: pydantic.PositiveInt = 16
+    further_units: tuple[pydantic.PositiveInt, ...] = ()
     num_products: pydantic.PositiveInt = 6
     activation: Literal["tanh", "relu", "silu", "linear"] = "tanh"
     hidden_bias: bool = True
@@ -119,11 +122,16 @@ class ModelSettings(Settings):
             idle |= {"num_hidden_units"}
         if self.rule in ("products", "gated"):
             idle |= {"activation", "hidden_bias", "skip", "spread"}
+        if self.rule != "mlp":
+            idle |= {"further_units"}
+        elif self.further_units:
+            idle |= {"hidden_bias", "skip", "spread"}
         for name in sorted(idle):
             if getattr(self, name) != type(self).model_fields[name].default:
+                layers = " of further layers" if self.further_units else ""
                 raise ValueError(
-                    f"{name} plays no role with perception {self.perception!r} and rule {self.rule!r}; leave "
-                    "it out"
+                    f"{name} plays no role with perception {self.perception!r} and rule {self.rule!r}"
+                    f"{layers}; leave it out"
                 )
         return self
 
@@ -173,7 +181,12 @@ class StageSettings(Settings):
             is smaller: patterns that are still faint then weigh as much as grown ones, as they do in VRMSE.
         noise: noise on given frames, in those units; a thousandth keeps kernels from amplifying waves that
             the data do not hold.
-        overflow_weight: weight of the penalty on leaving the data's range (rollout, propagation).
+        uniform_noise: share of uniform noise over the range of the data in all frames, given and wanted ones
+            alike, drawn once: (1 - share) · data + share · noise (propagation).
+        overflow_weight: weight of the penalty on leaving the data's range (rollout, propagation) ...
+        overflow_unit: ... as it is (``absolute``), or in units of the distance between the first two frames
+            (``first-distance``), so that distances whose numbers are of other sizes leave the same weight to
+            the penalty (propagation).
         distance: between predicted and true frames, such as ``{name = "spectral"}``; see
             :class:`pdenca.training.DistanceSettings`. None: the normalised Euclidean one (propagation).
         early_share: share of the windows that start at the first ``early_frames`` frames, one after the
@@ -205,7 +218,9 @@ class StageSettings(Settings):
     batch_size: pydantic.PositiveInt | None = None
     unit: Literal["dataset", "time"] = "dataset"
     noise: float = pydantic.Field(default=0.0, ge=0)
+    uniform_noise: float = pydantic.Field(default=0.0, ge=0, le=1)
     overflow_weight: float = pydantic.Field(default=0.0, ge=0)
+    overflow_unit: Literal["absolute", "first-distance"] = "absolute"
     distance: DistanceSettings | None = None
     early_share: float = pydantic.Field(default=0.5, ge=0, le=1)
     early_frames: pydantic.PositiveInt = 6
@@ -218,7 +233,7 @@ class StageSettings(Settings):
     map_steps: pydantic.PositiveInt = 20
     max_evaluations: pydantic.PositiveInt = 50
     jacobian_weight: float = pydantic.Field(default=0.0, ge=0)
-    optimizer: Literal["adam", "nadam", "adamw", "sgd", "soap"] = "adam"
+    optimizer: Literal["adam", "nadam", "adamw", "adagrad", "sgd", "soap"] = "adam"
     learning_rate: float = pydantic.Field(default=1e-3, gt=0)
     schedule: Literal["constant", "cosine", "exponential"] = "constant"
     gradient: Literal["plain", "normalise", "clip"] = "plain"
@@ -261,7 +276,7 @@ class StageSettings(Settings):
         if self.objective == "propagation":
             idle |= {"num_windows", "early_share", "early_frames", "augment", "unit"}
         else:
-            idle |= {"distance"}
+            idle |= {"distance", "uniform_noise", "overflow_unit"}
         if self.objective == "equilibrium":
             idle |= {"overflow_weight"}
             if self.fitter != "lbfgs":
@@ -285,6 +300,10 @@ class StageSettings(Settings):
         return idle
 
 
+WINDOWS: Final = ((1, 1), (6, 12), (13, 30))
+"""Predicted frames by which models are chosen unless they are told others."""
+
+
 class EmulationSettings(Settings):
     """All that decides a training run, apart from the data.
 
@@ -296,6 +315,11 @@ class EmulationSettings(Settings):
         validation: by what the best model is chosen: its ``rollout`` error, or that of its ``equilibrium``:
             where it takes the last frame of every validation trajectory.
         validation_frames: frames rolled out on every validation trajectory.
+        validation_given: frames given before them.
+        validation_interval: time between these frames, a multiple of that of the data; None: the same. With
+            one for all, models from data of other intervals are chosen by the same frames.
+        validation_windows: first and last predicted frame over which errors are pooled; those that reach
+            beyond the frames do not count.
         train_trajectories: use only the first so many trajectories of every training file; None: all. Scales
             are measured on all of them in any case.
         max_seconds: time budget of training; a run that has spent it ends with its best model so far, and
@@ -309,6 +333,9 @@ class EmulationSettings(Settings):
     seed: int = pydantic.Field(default=0, ge=0)
     validation: Literal["rollout", "equilibrium"] = "rollout"
     validation_frames: pydantic.PositiveInt = 30
+    validation_given: pydantic.PositiveInt = 4
+    validation_interval: float | None = pydantic.Field(default=None, gt=0)
+    validation_windows: tuple[tuple[pydantic.PositiveInt, pydantic.PositiveInt], ...] = WINDOWS
     train_trajectories: pydantic.PositiveInt | None = None
     max_seconds: float | None = pydantic.Field(default=None, gt=0)
     dtype: Literal["float32", "float64"] = "float64"
@@ -327,6 +354,16 @@ class EmulationSettings(Settings):
                 )
         return self
 
+    @pydantic.model_validator(mode="after")
+    def _no_idle_validation(self) -> "EmulationSettings":
+        for name in ("validation_given", "validation_interval", "validation_windows"):
+            told = getattr(self, name) != type(self).model_fields[name].default
+            if told and self.validation == "equilibrium":
+                raise ValueError(f"{name} plays no role in the validation of equilibria; leave it out")
+        if any(first > last for first, last in self.validation_windows):
+            raise ValueError("a window ends before it begins; expected (first, last) predicted frame")
+        return self
+
     @pydantic.field_validator("stages")
     @classmethod
     def _some_stage(cls, stages: tuple[StageSettings, ...]) -> tuple[StageSettings, ...]:
@@ -342,6 +379,7 @@ EXPERIMENTS: Final[dict[str, Path]] = {
     "mlp-far": _FOLDER / "mlp-far.toml",
     "polynomial": _FOLDER / "polynomial.toml",
     "founding-paper": _FOLDER / "founding-paper.toml",
+    "founding-study": _FOLDER / "founding-study.toml",
     "steady": _FOLDER / "steady.toml",
     "cnn": _FOLDER / "cnn.toml",
     "unet": _FOLDER / "unet.toml",

@@ -1,5 +1,6 @@
 """From the settings of a training stage to its objective and its fitter."""
 
+import math
 from collections.abc import Sequence
 
 import torch
@@ -180,7 +181,8 @@ def build_stage(
             high=max(scales.field_high),
             batch_size=item.batch_size or len(frames) * (frames.shape[1] - 1),
             noise=item.noise,
-            overflow_weight=item.overflow_weight,
+            uniform_noise=item.uniform_noise,
+            overflow_weight=item.overflow_weight * _overflow_unit(frames, item, scales),
             distance=item.distance.build() if item.distance else None,
             seed=seed,
         )
@@ -236,6 +238,27 @@ def _unit(
     variance = windows.spread().square()
     own = torch.stack([variance[start : start + frames.shape[1]].mean(0).sqrt() for start in starts])
     return own.minimum(of_all).maximum(LEAST_UNIT * of_all)
+
+
+def _overflow_unit(
+    frames: Float[Tensor, "trajectory time channel *space"], item: StageSettings, scales: DataScales
+) -> float:
+    """Return what the penalty is counted in: 1, or how far the second frames are from the first ones."""
+    if item.overflow_unit == "absolute" or not item.overflow_weight:
+        return 1.0
+    unit = frames.new_tensor(scales.field_std).view(-1, *(1,) * scales.num_dims)
+    before, after = frames[:, 0] / unit, frames[:, 1] / unit
+    if item.distance is None:
+        found = (after - before).square().flatten(1).mean(1).sqrt()
+    else:
+        found = item.distance.build()(before, after)
+    distance = float(found.double().mean())
+    if not 0 < distance < math.inf:
+        raise BadInputError(
+            f"the distance between the first two frames is {distance:g} and cannot be a unit; usual cure: "
+            'overflow_unit = "absolute"'
+        )
+    return distance
 
 
 def _metric(

@@ -1,7 +1,7 @@
 """The score by which a model is chosen: error of roll-outs or of equilibria on the validation split."""
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import torch
@@ -13,6 +13,7 @@ from pdenca.datasets import load_split
 from pdenca.evaluation import pooled_vrmse
 from pdenca.training import step_generator
 
+from .settings import WINDOWS
 from .training_data import DataScales
 
 NUM_GIVEN = 4  # frames given before the first prediction, in validation as in evaluation
@@ -21,8 +22,8 @@ NUM_GIVEN = 4  # frames given before the first prediction, in validation as in e
 class Validation:
     """Roll-out error on the validation split: lower is better.
 
-    The geometric mean over the windows 1, 6:12 and 13:30 (as far as ``num_frames`` reaches) of the pooled
-    VRMSE after four given frames. NaN if the roll-out diverges.
+    The geometric mean over windows of predicted frames, as far as ``num_frames`` reaches, of the pooled VRMSE
+    after some given frames. NaN if the roll-out diverges.
 
     Arguments:
         data: the dataset's folder.
@@ -31,9 +32,13 @@ class Validation:
         num_frames: frames to predict.
         dtype: floating point type of the model.
         max_trajectories: at most so many of each file; all by default.
-    """
+        num_given: frames before the first predicted one.
+        interval: time between all these frames; None: that of the data.
+        windows: (first, last) predicted frames.
 
-    WINDOWS = ((1, 1), (6, 12), (13, 30))
+    Raises:
+        BadInputError: for too short trajectories, or an interval that is no multiple of that of the data.
+    """
 
     def __init__(
         self,
@@ -43,19 +48,27 @@ class Validation:
         num_frames: int,
         dtype: torch.dtype,
         max_trajectories: int | None = None,
+        *,
+        num_given: int = NUM_GIVEN,
+        interval: float | None = None,
+        windows: Sequence[tuple[int, int]] = WINDOWS,
     ) -> None:
-        self.scales = scales
+        self.scales, self.windows = scales, tuple(windows)
+        self.stride = _stride(interval, scales.frame_interval)
+        # the frames up to the last given one, at the data's own times: a model may look at several
+        self.num_before = (num_given - 1) * self.stride + 1
         self.parts = []
         for header, stored in load_split(data, "valid", regimes):
             frames = stored[:max_trajectories]
-            wanted = min(num_frames, header.num_frames - NUM_GIVEN)
+            wanted = min(num_frames, (header.num_frames - self.num_before) // self.stride)
             if wanted < 1:
                 raise BadInputError(
-                    f"validation trajectories have {header.num_frames} frames; {NUM_GIVEN} are given and at "
-                    "least one is predicted; usual cure: longer trajectories"
+                    f"validation trajectories have {header.num_frames} frames; {self.num_before} are given "
+                    f"and at least one is predicted, {self.stride} later; usual cure: longer trajectories"
                 )
             context = {name: value.to(dtype) for name, value in header.context(len(frames)).items()}
-            self.parts.append((header.grid, context, frames[:, : NUM_GIVEN + wanted].to(dtype)))
+            last = self.num_before + wanted * self.stride
+            self.parts.append((header.grid, context, frames[:, :last].to(dtype)))
 
     def __call__(self, model: Emulator) -> float:
         """Return the error of a model as it is now."""
@@ -65,20 +78,33 @@ class Validation:
         generator = step_generator(0, "validation")
         with torch.no_grad():
             for grid, context, frames in self.parts:
-                step = model.bind(grid, context, generator)
-                state = model.codec.lift(frames[:, :NUM_GIVEN])
-                wanted = frames.shape[1] - NUM_GIVEN
-                predictions.append(rollout(step, state, wanted, model.codec.observe))
-                truths.append(frames[:, NUM_GIVEN:])
+                step = Repeated(model.bind(grid, context, generator), self.stride)
+                state = model.codec.lift(frames[:, : self.num_before])
+                truth = frames[:, self.num_before - 1 + self.stride :: self.stride]
+                predictions.append(rollout(step, state, truth.shape[1], model.codec.observe))
+                truths.append(truth)
         shortest = min(truth.shape[1] for truth in truths)
         prediction = torch.cat([part[:, :shortest] for part in predictions]).double()
         truth = torch.cat([part[:, :shortest] for part in truths]).double()
         scores = [
             pooled_vrmse(prediction[:, first - 1 : last], truth[:, first - 1 : last], std)
-            for first, last in self.WINDOWS
+            for first, last in self.windows
             if last <= shortest
         ] or [pooled_vrmse(prediction, truth, std)]
         return float(torch.stack(scores).log().mean().exp())
+
+
+def _stride(interval: float | None, of_data: float) -> int:
+    """Return how many stored frames make up an interval."""
+    if interval is None:
+        return 1
+    stride = round(interval / of_data)
+    if stride < 1 or not math.isclose(interval, stride * of_data, rel_tol=1e-6):
+        raise BadInputError(
+            f"validation_interval is {interval:g}, but the data have a frame every {of_data:g}; usual cure: "
+            "a multiple of that"
+        )
+    return stride
 
 
 class EquilibriumValidation:

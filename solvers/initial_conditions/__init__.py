@@ -16,15 +16,17 @@ from pdenca.core.errors import BadInputError
 
 from ..equation import Preset
 from ..grid import Grid
+from .blocks import blocks, random_blocks
 from .noise import smooth_noise, white_noise
 from .shapes import front, seeds, spiral
-from .two_species import blocks, fourier_noise, gaussian_blobs, square
+from .two_species import fourier_noise, gaussian_blobs, square
 
 INITIAL_CONDITIONS: Final[dict[str, Callable[..., Tensor]]] = {
     "gaussian-blobs": gaussian_blobs,
     "fourier-noise": fourier_noise,
     "square": square,
     "blocks": blocks,
+    "random-blocks": random_blocks,
     "smooth-noise": smooth_noise,
     "white-noise": white_noise,
     "seeds": seeds,
@@ -70,6 +72,7 @@ __all__ = [
     "front",
     "gaussian_blobs",
     "initial_state_of",
+    "random_blocks",
     "seeds",
     "smooth_noise",
     "spiral",

@@ -9,7 +9,6 @@ return float64 ``"batch channel *space"`` on the generator's device, A in channe
 
 import math
 from collections.abc import Sequence
-from typing import Final
 
 import torch
 from jaxtyping import Float
@@ -19,6 +18,7 @@ from pdenca.core.errors import BadInputError
 
 from ..analytic import extremes, trigonometric_interpolation, with_images
 from ..grid import Grid
+from .blocks import box
 from .draws import draw_uniform, require_some
 
 
@@ -173,74 +173,8 @@ def square(
             at = [u * length for u, length in zip(drawn, grid.extent, strict=True)]
         else:
             at = list(centre)
-        inside = _box(grid, at, [side] * grid.num_dims, width, generator.device)
+        inside = box(grid, at, [side] * grid.num_dims, width, generator.device)
         states.append(torch.stack((1 - inside / 2, inside / 4)))
-    return torch.stack(states)
-
-
-# (centre, sides) of each rectangle as fractions of the domain, in 64ths like the 64 x 64 originals
-_BLOCKS: Final[tuple[tuple[tuple[float, float, float, float], ...], ...]] = (
-    ((32, 32, 16, 16),),
-    ((14, 14, 8, 8), (50, 46, 8, 8), (18, 44, 20, 20), (46, 16, 20, 20)),
-    ((32, 32, 4, 64), (14, 16, 12, 12), (50, 42, 10, 16)),
-    ((16, 14, 20, 8), (46, 16, 8, 20), (18, 46, 8, 24), (46, 48, 16, 12)),
-)
-
-
-def blocks(
-    grid: Grid,
-    generator: torch.Generator,
-    num_trajectories: int,
-    *,
-    width: float = 0.0,
-    patterns: Sequence[int] | None = None,
-) -> Float[Tensor, "batch 2 *space"]:
-    """Lay out rectangles of pure B in pure A, in the manner of the first study of NCA as PDE emulators.
-
-    Four drawings, scaled to the domain: a centred square; four squares of two sizes; a stripe with two
-    blocks; four rectangles. Inside A = 0, B = 1; outside A = 1, B = 0. Nothing is random.
-
-    Arguments:
-        grid: where to sample, two axes.
-        generator: gives the device only.
-        num_trajectories: how many states.
-        width: width of the edges (length); 0 for sharp edges, which a spectral method answers with ringing.
-        patterns: which drawing (0 to 3) each state shows; the first ``num_trajectories`` of them if None.
-
-    Returns:
-        The states.
-
-    Raises:
-        BadInputError: unless the grid has two axes, the width is not negative and there is a drawing for each
-            state.
-
-    References:
-        A. D. Richardson, T. Antal, R. A. Blythe, L. J. Schumacher, Learning spatio-temporal patterns with
-        neural cellular automata, PLOS Comput. Biol. 20 (2024) e1011589. The layouts here are drawn after its
-        description.
-    """
-    require_some(num_trajectories)
-    if grid.num_dims != 2:
-        raise BadInputError(
-            f"blocks are drawn in two dimensions, got a grid of {grid.num_dims}; usual cure: square"
-        )
-    if not width >= 0:
-        raise BadInputError(f"width must be at least 0, got {width}")
-    chosen = range(num_trajectories) if patterns is None else patterns
-    if len(chosen) != num_trajectories or any(not 0 <= pattern < len(_BLOCKS) for pattern in chosen):
-        raise BadInputError(
-            f"there are drawings 0 to {len(_BLOCKS) - 1}, one for each of {num_trajectories} trajectories, "
-            f"got {tuple(chosen)}; usual cure: patterns=(...) with repetitions"
-        )
-    states = []
-    for pattern in chosen:
-        outside = torch.ones(grid.shape, dtype=torch.float64, device=generator.device)
-        for rectangle in _BLOCKS[pattern]:
-            x, y, side_x, side_y = (part / 64 for part in rectangle)
-            long, wide = grid.extent
-            box = _box(grid, (x * long, y * wide), (side_x * long, side_y * wide), width, generator.device)
-            outside = outside * (1 - box)
-        states.append(torch.stack((outside, 1 - outside)))
     return torch.stack(states)
 
 
@@ -294,23 +228,3 @@ def _rescaled_blobs(
             "usual cure: a larger domain or larger exponents"
         )
     return (on_lattice([x.to(generator.device) for x in grid.coordinates()]) - low) / (high - low)
-
-
-def _box(
-    grid: Grid, centre: Sequence[float], sides: Sequence[float], width: float, device: torch.device
-) -> Tensor:
-    """1 inside a box, 0 outside, with edges smoothed over ``width``."""
-    inside = torch.ones((), dtype=torch.float64, device=device)
-    for axis, x in enumerate(grid.coordinates()):
-        half = sides[axis] / 2
-
-        def profile(distance: Tensor, half: float = half) -> Tensor:
-            if width == 0:
-                return (distance.abs() < half).to(distance.dtype)
-            return (torch.tanh((distance + half) / width) - torch.tanh((distance - half) / width)) / 2
-
-        middle = torch.full((1,), centre[axis], dtype=torch.float64, device=device)
-        reach = half + 20 * width
-        line = with_images(profile, x.to(device), middle, grid.extent[axis], grid.boundaries[axis], reach)
-        inside = inside[..., None] * line.clamp(max=1)
-    return inside

@@ -101,10 +101,12 @@ def _derivative(state: Tensor, kind: str, axis: int, grid: Grid, stencil: Stenci
     total = parts[0] / grid.spacing[0] ** 2
     for other in range(1, grid.num_dims):
         total = total + parts[other] / grid.spacing[other] ** 2
-    if stencil.isotropic:
+    if stencil.mixed:
         walls = grid.with_zero_walls()
         for first, other in itertools.combinations(range(grid.num_dims), 2):
-            total = total + _second(parts[first], other, walls, stencil) / (6 * grid.spacing[0] ** 2)
+            total = total + _second(parts[first], other, walls, stencil) / (
+                stencil.mixed * grid.spacing[0] ** 2
+            )
     return total
 
 

@@ -56,7 +56,7 @@ class InPlaceMarch:
         self._derivatives = {key: torch.empty_like(self._state) for key in sorted(kinds)}
         if any(kind == "laplacian" for kind, _ in kinds):
             self._partial = torch.empty_like(self._state)
-        self._mixes = stencil.isotropic and ("laplacian", 0) in kinds
+        self._mixes = bool(stencil.mixed) and ("laplacian", 0) in kinds
         self._walls = [self._twice_the_wall(name) for name in grid.boundaries]
 
     def march(
@@ -116,7 +116,7 @@ class InPlaceMarch:
             result.div_(h[0] ** 2)
 
     def _add_mixed(self, state: Tensor, result: Tensor) -> None:
-        """Add δ_a² δ_b² u / 6 for every pair of axes."""
+        """Add δ_a² δ_b² u / n for every pair of axes, n as the stencil has it."""
         if self._grid.num_dims == 1:
             return
         mixed = self._partial.zero_()
@@ -125,7 +125,7 @@ class InPlaceMarch:
             for m, n in itertools.product(reaches, reaches):
                 weight = self._stencil.weights[abs(m)] * self._stencil.weights[abs(n)]
                 mixed.add_(self._moved({a: m, b: n}), alpha=weight)
-        result.add_(mixed.div_(6))
+        result.add_(mixed.div_(self._stencil.mixed))
 
     def _second(self, state: Tensor, axis: int, result: Tensor) -> None:
         torch.mul(state, self._stencil.weights[0], out=result)

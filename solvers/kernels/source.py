@@ -194,11 +194,11 @@ class _Writer:
             for reach, weight in enumerate(self._stencil.weights):
                 key = self._along(axis, reach)
                 groups[key] = groups.get(key, 0.0) + weight / h[axis] ** 2
-        if item.kind == "laplacian" and self._stencil.isotropic:
+        if item.kind == "laplacian" and self._stencil.mixed:
             for a, b in itertools.combinations(range(self._dims), 2):
                 for (m, wm), (n, wn) in itertools.product(enumerate(self._stencil.weights), repeat=2):
                     key = tuple(x + y for x, y in zip(self._along(a, m), self._along(b, n), strict=True))
-                    groups[key] = groups.get(key, 0.0) + wm * wn / (6 * h[0] ** 2)
+                    groups[key] = groups.get(key, 0.0) + wm * wn / (self._stencil.mixed * h[0] ** 2)
         terms = []
         for key, weight in groups.items():
             sum_of_mirrored = " + ".join(self._at(item.field, offset) for offset in _mirrored(key))

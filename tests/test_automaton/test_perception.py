@@ -31,6 +31,21 @@ def test_the_founding_papers_laplacian(boundary, small_state):
     assert torch.equal(features[:, :2], small_state)
 
 
+@pytest.mark.parametrize("boundary", ["periodic", "no-flux"])
+@pytest.mark.parametrize("num_dims", [1, 2, 3])
+def test_the_average_is_over_a_cell_and_all_that_touch_it(boundary, num_dims, generator):
+    grid = Grid.uniform((5, 6, 4)[:num_dims], 0.1, boundary, num_dims)
+    state = torch.rand(2, 3, *grid.shape, generator=generator, dtype=torch.float64)
+    perception = FixedKernels(3, ("identity", "average"), num_dims)
+    features = perceive(perception, state, grid)
+    assert perception.num_features == features.shape[1] == 6
+    assert perception.radius == 1
+    taps = torch.full((3, 1, *(3,) * num_dims), 1 / 3**num_dims, dtype=torch.float64)
+    expected = CONVOLUTIONS[num_dims](pad(state, grid, 1), taps, groups=3)
+    torch.testing.assert_close(features[:, 3:], expected)
+    assert torch.equal(features[:, :3], state)
+
+
 @pytest.mark.parametrize("num_dims", [1, 2, 3])
 def test_gradient_features_point_along_the_slope(num_dims):
     grid = Grid.uniform((12, 10, 8)[:num_dims], 0.5, "no-flux")

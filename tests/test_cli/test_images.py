@@ -4,6 +4,8 @@ import json
 
 import pytest
 
+from pdenca.datasets import TrajectoryFile
+
 RULE = ("rule.num_hidden=2", "rule.num_units=6", "rule.leak=0")
 SMALL = ("steps_per_interval=3", "hold_steps=4", "num_copies=2")
 QUICK = ("num_steps=2", "validate_every=1", "validated_hold=4", *RULE, *SMALL)
@@ -34,6 +36,23 @@ def test_a_run_is_judged(call, made):
     told = json.loads(call("images", "evaluate", run, file, *options, "--json").stdout)
     assert told["course"]["steps"] == [3, 6, 16, 26]
     assert [item["damage"] for item in told["regrowth"]] == ["erase", "flip"]
+    assert len(told["ages"]) == 2
+    assert {*range(1, 21)} >= set(told["ages"])
+    low, high = min(told["ages"]), max(told["ages"])
+    assert f"damage {low} to {high} steps after the last frame's time" in result.stdout
+    assert told["course"]["peak"] >= told["course"]["errors"][-1]
+    assert f"from the last frame's time on: {told['course']['peak']:.3g}" in result.stdout
+
+
+def test_series_may_have_other_edges(call, tmp_path):
+    file = tmp_path / "torus.hdf5"
+    result = call("images", "draw", "pictures", "--cells", "18", "--boundary", "periodic", "--out", file)
+    assert result.exit_code == 0, result.output
+    with TrajectoryFile(file) as opened:
+        assert opened.header.grid.boundaries == ("periodic", "periodic")
+    result = call("images", "draw", "pictures", "--boundary", "zeros", "--out", tmp_path / "other.hdf5")
+    assert result.exit_code == 2
+    assert "boundary 'zeros' is unknown" in result.stderr
 
 
 def test_a_strip_is_drawn(call, made, tmp_path):

@@ -12,6 +12,7 @@ from pdenca.solvers.initial_conditions import (
     fourier_noise,
     front,
     gaussian_blobs,
+    random_blocks,
     seeds,
     smooth_noise,
     spiral,
@@ -22,6 +23,7 @@ from pdenca.solvers.initial_conditions import (
 OPTIONS = {
     "fourier-noise": {"feed_rate": 0.029, "kill_rate": 0.057},
     "blocks": {"width": 0.05},
+    "random-blocks": {"width": 0.05, "sides": (0.2, 0.8), "density": (1.0, 2.0)},
     "smooth-noise": {"means": (0.5, -1.0), "amplitudes": (0.2, 0.3), "density": 6.0},
     "white-noise": {"means": (0.5, -1.0), "amplitudes": (0.2, 0.3)},
     "seeds": {"outside": (1.0, -1.0), "inside": (0.0, 2.0), "radius": 0.15, "density": 2.0},
@@ -197,6 +199,28 @@ def test_blocks_are_four_sharp_drawings():
     assert sizes[2] > 4 * 64
     again = blocks(Grid.uniform(64, 1.0), torch.Generator(), 2, patterns=(3, 0))
     assert torch.equal(again, state[[3, 0]])
+
+
+def test_random_blocks_are_sharp_rectangles():
+    grid = Grid.uniform(64, 1.0)
+    state = random_blocks(grid, torch.Generator().manual_seed(0), 30)
+    a, b = state.unbind(1)
+    assert set(b.unique().tolist()) == {0.0, 1.0}
+    assert torch.equal(a, 1 - b)
+    covered = b.sum((-1, -2))
+    assert covered.min() >= 3 * 3
+    assert covered.max() <= 5 * 21 * 21
+    assert len(set(covered.tolist())) > 20
+    one = random_blocks(grid, torch.Generator().manual_seed(0), 1, sides=(8.0, 8.0), density=(1e-9, 1e-9))
+    assert float(one[0, 1].sum()) in (49, 56, 64, 72, 81), "as many centres as lie within 8 x 8"
+    # beyond the edge of a torus it goes on at the other side
+    many = random_blocks(
+        grid, torch.Generator().manual_seed(1), 200, sides=(20.0, 20.0), density=(1e-9, 1e-9)
+    )
+    assert many[:, 1].sum((-1, -2)).min() >= 19 * 19
+    for told in ({"sides": (0.0, 1.0)}, {"density": (2.0, 1.0)}, {"width": -1.0}):
+        with pytest.raises(BadInputError):
+            random_blocks(grid, torch.Generator(), 1, **told)
 
 
 def test_smooth_noise_surrounds_its_means_on_any_number_of_fields_and_axes():

@@ -91,7 +91,11 @@ def test_kernels_agree_for_stencils_where_two_walls_meet(generator, stencil):
 
 @pytest.mark.parametrize(
     ("stencil", "num_dims"),
-    _crossed(["order-2-isotropic", "order-4"], [1, 3], quick=[("order-2-isotropic", 1), ("order-4", 3)]),
+    _crossed(
+        ["order-2-isotropic", "order-2-binomial", "order-4"],
+        [1, 3],
+        quick=[("order-2-isotropic", 1), ("order-2-binomial", 1), ("order-4", 3)],
+    ),
 )
 def test_kernels_agree_in_one_and_three_dimensions(generator, stencil, num_dims):
     boundaries = ("dirichlet(1, 0.25)", "periodic", "no-flux")[:num_dims]

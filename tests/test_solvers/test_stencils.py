@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from pdenca.core.errors import BadInputError
-from pdenca.solvers import STENCILS, Grid, Stencil, laplacian
+from pdenca.solvers import STENCILS, Grid, Heat, Stencil, laplacian, simulate
 from pdenca.solvers.stencils import as_stencil, divergence_of_flux
 
 
@@ -96,6 +96,23 @@ def test_the_isotropic_stencil_is_the_nine_point_mehrstellen_stencil():
     torch.testing.assert_close(weights, expected)
 
 
+def test_the_binomial_stencil_is_that_of_the_founding_paper():
+    """Its kernel, and one explicit Euler step of diffusion with it."""
+    grid = Grid.uniform(5, 0.5)
+    impulse = torch.zeros(1, 1, 5, 5, dtype=torch.float64)
+    impulse[0, 0, 2, 2] = 1
+    weights = laplacian(impulse, grid, "order-2-binomial")[0, 0, 1:4, 1:4] * 0.5**2
+    expected = torch.tensor([[0.25, 0.5, 0.25], [0.5, -3.0, 0.5], [0.25, 0.5, 0.25]], dtype=torch.float64)
+    torch.testing.assert_close(weights, expected)
+    assert not STENCILS["order-2-binomial"].isotropic
+    unit = Grid.uniform(5, 1.0)
+    stepped = simulate(
+        Heat(diffusivity=0.3), unit, impulse, num_frames=2, frame_interval=1.0, time_step=1.0,
+        method="euler", stencil="order-2-binomial",
+    )  # fmt: skip
+    torch.testing.assert_close(stepped[0, 1, 0, 1:4, 1:4], 0.3 * expected + impulse[0, 0, 1:4, 1:4])
+
+
 @pytest.mark.parametrize("name", STENCILS)
 @pytest.mark.parametrize("num_dims", [1, 2, 3])
 def test_largest_eigenvalue_is_that_of_the_periodic_matrix(name, num_dims):
@@ -112,7 +129,13 @@ def test_largest_eigenvalue_is_that_of_the_periodic_matrix(name, num_dims):
 
 @pytest.mark.parametrize(
     ("name", "value"),
-    [("order-2", 8.0), ("order-2-isotropic", 16 / 3), ("order-4", 32 / 3), ("order-6", 544 / 45)],
+    [
+        ("order-2", 8.0),
+        ("order-2-isotropic", 16 / 3),
+        ("order-2-binomial", 4.0),
+        ("order-4", 32 / 3),
+        ("order-6", 544 / 45),
+    ],
 )
 def test_known_largest_eigenvalues_in_two_dimensions(name, value):
     assert STENCILS[name].largest_eigenvalue(Grid.uniform(8, 0.5)) == pytest.approx(value / 0.25)

@@ -1,14 +1,17 @@
 """Rules for series of images: what is read, trained, followed, damaged and drawn."""
 
 import json
+from dataclasses import replace
 
 import pytest
 import torch
 from PIL import Image
 
 from pdenca import plots
+from pdenca.automaton import Automaton, FixedKernels, HiddenChannels, Increment, LocalRule
 from pdenca.core import BadInputError, FormatError
 from pdenca.datasets.images import import_images
+from pdenca.solvers import Grid
 from pdenca.tasks.images import (
     DAMAGES,
     DRAWINGS,
@@ -17,8 +20,10 @@ from pdenca.tasks.images import (
     draw_series,
     draw_strip,
     follow,
+    held_at,
     load_image_experiment,
     load_image_run,
+    random_ages,
     read_series_file,
     regrow,
     train_images,
@@ -148,13 +153,129 @@ def test_damage_is_done_where_something_is_seen(damage, series):
     state = torch.cat((series.frames[:, -1], torch.ones(1, 2, 18, 18)), dim=1)
     live = series.seen(-1)
     generator = torch.Generator().manual_seed(1)
-    hurt = DAMAGES[damage](state.expand(5, -1, -1, -1), 0.3, series.grid, live, generator)
+    hurt = DAMAGES[damage](state.expand(5, -1, -1, -1), 0.3, series, generator)
     changed = (hurt != state).any(1)
     assert bool(changed.flatten(1).any(1).all())
     if damage == "erase":
         lost = (changed & live).flatten(1).sum(1) / live.sum()
         assert bool((lost >= 0.29).all())
         assert bool((lost <= 0.32).all())
+
+
+def test_a_mirror_that_shows_the_same_is_no_damage(series):
+    """The last picture, a star, is its own mirror image from left to right, but not upside down."""
+    drawn = DRAWINGS["pictures"](3, 20, 0)[None]
+    wanted = drawn[:, -1]
+    sides, ends = ((wanted - wanted.flip(axis)).square().sum() for axis in (-2, -1))
+    assert sides < 0.01 * ends
+    for turned in (False, True):  # whichever axis it is
+        frames = drawn.mT if turned else drawn
+        own = replace(series, frames=frames, grid=Grid.uniform(20, 1.0))
+        state = frames[:, -1].expand(9, -1, -1, -1)
+        hurt = DAMAGES["flip"](state, 1.0, own, torch.Generator().manual_seed(0))
+        lost = own.error(hurt, -1)
+        half = own.error(DAMAGES["flip"](state, 0.25, own, torch.Generator().manual_seed(0)), -1)
+        assert float(lost.min()) > 0.02
+        assert float(half.median()) > 3e-3, "more than counts as back"
+
+
+def test_damage_comes_at_random_times_of_the_hold(series):
+    rule = active(series)
+    ages = random_ages(40, 200, seed=3)
+    assert ages == random_ages(40, 200, seed=3) != random_ages(40, 200, seed=4)
+    assert set(ages) == set(range(1, 41))
+    some = [7, 2, 2, 105]
+    states = held_at(rule, series, 3, some, torch.Generator().manual_seed(0))
+    for age, state in zip(some, states, strict=True):
+        end = follow(rule, series, 3, hold=(age,), generator=torch.Generator().manual_seed(0)).state[0]
+        assert torch.equal(state, end)
+    # trials take them in turn
+    found = regrow(rule, series, states, share=0.0, num_trials=6, steps=(1,))
+    errors = [float(series.error(rule.codec.observe(state[None]), -1)) for state in states]
+    assert found.hurt.tolist() == [errors[number % 4] for number in range(6)]
+    assert found.before == max(errors)
+    with pytest.raises(BadInputError, match="at least one"):
+        held_at(rule, series, 3, [])
+
+
+def test_every_step_of_the_hold_counts(series):
+    """A rule that shows something else at every odd step is not seen at even ones."""
+
+    class Blink(LocalRule):
+        def forward(self, features, parameters):
+            return -2 * features
+
+    rule = Automaton(FixedKernels(4, ("identity",)), Blink(), Increment(), HiddenChannels(4, 0))
+    still = replace(series, frames=series.frames[:, -1:].expand(-1, 3, -1, -1, -1))
+    course = follow(rule, still, 2, hold=(2, 4, 6))
+    assert course.errors == (0, 0, 0, 0, 0)
+    odd = still.error(-still.frames[:, -1], -1)
+    assert course.peak == pytest.approx(float(odd))
+    assert course.to_dict()["peak"] == course.peak
+    assert follow(rule, still, 2).peak == 0, "what comes before the last frame's time is no hold"
+
+
+def test_means_and_sizes_of_the_error(series):
+    rule = active(series)
+    course = follow(rule, series, 3, hold=(4,), generator=torch.Generator().manual_seed(0))
+    for look, (frame, seen) in enumerate(zip(course.wanted, course.shown, strict=True)):
+        missing = seen - series.frames[0, frame]
+        assert course.means[look] == pytest.approx(float(seen.mean()), rel=1e-5)
+        assert course.wanted_means[look] == pytest.approx(float(series.frames[0, frame].mean()), rel=1e-5)
+        assert course.absolute[look] == pytest.approx(float(missing.abs().mean()), rel=1e-5)
+
+
+def test_oblong_cells_leave_no_run(series, tmp_path):
+    oblong = replace(series, grid=Grid((18, 18), (1.0, 2.0), series.grid.boundaries))
+    with pytest.raises(BadInputError, match="same spacing"):
+        train_images(oblong, tmp_path / "run", load_image_experiment("pictures", QUICK))
+    assert not (tmp_path / "run").exists()
+
+
+def test_every_series_loses_its_own_cells(series):
+    """Of two series with pictures in different places, each is damaged where it shows something."""
+    frames = torch.zeros(2, 2, 1, 12, 12)
+    frames[0, :, :, 1:4, 1:4] = 1
+    frames[1, :, :, 8:11, 7:10] = 1
+    both = replace(
+        series, frames=frames, times=(0.0, 1.0), channels=("intensity",), grid=Grid.uniform(12, 1.0)
+    )
+    told = {"damaged": "1", "most_damage": "1", "noise": "0", "reset": "0", "batch_size": "4"}
+    settings = load_image_experiment("pictures", {**QUICK, **told})
+    objective = build_objective(build_image_rule(settings, both), both, settings)
+    lost = torch.zeros(2, dtype=torch.long)
+    for step in range(8):
+        batch = objective.batch(step)
+        states = objective.starts(batch)
+        assert torch.equal(states, objective.starts(batch))
+        for place, entry in enumerate(batch[0].tolist()):
+            own = entry // 2
+            before = frames[own, -1, 0] > 0
+            lost[own] += (before & (states[place, -1, 0] == 0)).sum()
+            assert torch.equal(states[place, :-1, 0] > 0, before.expand(2, -1, -1))
+    assert lost.min() > 10
+    none = load_image_experiment("pictures", {**QUICK, **told, "damaged": "0"})
+    batch = (objective := build_objective(build_image_rule(none, both), both, none)).batch(0)
+    assert bool((objective.starts(batch)[:, -1, 0].sum((-2, -1)) == 9).all())
+
+
+def test_the_penalty_may_be_told_in_units_of_the_distance(series):
+    """Whatever the size of a distance's numbers, it leaves the penalty the same weight."""
+
+    def shares(unit, name):
+        told = {"distance.name": name, "overflow_unit": unit, "overflow_weight": "0.5"}
+        settings = load_image_experiment("pictures", {**QUICK, **told})
+        weight = build_objective(build_image_rule(settings, series), series, settings).overflow_weight
+        distance = settings.distance.build()
+        return weight, weight / float(distance(series.frames[:, 0], series.frames[:, 1]))
+
+    for name in ("mean-squared", "euclidean", "texture"):
+        assert shares("absolute", name)[0] == 0.5
+        assert shares("first-distance", name)[1] == pytest.approx(0.5)
+    still = replace(series, frames=series.frames[:, :1].expand(-1, 3, -1, -1, -1))
+    settings = load_image_experiment("pictures", {**QUICK, "overflow_unit": "first-distance"})
+    with pytest.raises(BadInputError, match="cannot be a unit"):
+        build_objective(build_image_rule(settings, still), still, settings)
 
 
 def test_a_rule_that_does_nothing_does_not_grow_back(series):

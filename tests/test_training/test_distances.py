@@ -401,6 +401,14 @@ def test_textures_tell_apart_what_has_one_spectrum(generator):
     assert number(Texture(), image, scrambled) > 5e-3
 
 
+def test_textures_in_their_place(generator):
+    found = torch.rand(1, 1, 12, 12, generator=generator)
+    wanted = found.roll(3, -1)
+    assert number(Texture(), found, wanted) == pytest.approx(0.0, abs=1e-6)
+    norm = float(torch.linalg.vector_norm(found - wanted))
+    assert number(Texture(euclidean_weight=0.3), found, wanted) == pytest.approx(0.3 * norm, rel=1e-4)
+
+
 def test_textures_need_one_axis_or_two():
     assert number(Texture(), waves(2), waves(5)) > 1e-3
     block = torch.ones(1, 1, 2, 2, 2)
@@ -482,6 +490,7 @@ def test_the_root_of_nothing_has_no_slope(dtype):
         ("texture", {"scales": (1.0, -2.0)}),
         ("texture", {"scales": ()}),
         ("texture", {"num_orientations": 0}),
+        ("texture", {"euclidean_weight": -1.0}),
     ],
 )
 def test_options_out_of_range_are_refused(name, options):

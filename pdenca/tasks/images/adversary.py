@@ -17,8 +17,8 @@ from .series import Series
 
 Goal = Literal["break", "keep"]
 GOALS: Final[tuple[Goal, ...]] = ("break", "keep")
-_LARGEST: Final = 4.0
-"""Times the norm of the true start: no change is looked for beyond."""
+LARGEST: Final = 4.0
+"""Times the norm of the true start: no change is looked for beyond, so more may be kept than is found."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,7 +29,8 @@ class Change:
         goal: ``break``: as small as could be found, with the outcome broken; ``keep``: as large as could be
             found, with the outcome kept. Neither is proven to be the smallest or the largest there is.
         start: the changed first frame.
-        size: ‖change‖ / ‖true first frame‖; infinite if nothing broke it, 0 if nothing could be kept.
+        size: ‖change‖ / ‖true first frame‖, at most :data:`LARGEST`; infinite if nothing up to there broke
+            it, 0 if nothing could be kept.
         error: mean squared error over the box of the last frame, in the end.
         again: the same with other firing masks, mean of several; as ``error`` for a rule that always fires.
         random: the same for a random change of that size, mean of several.
@@ -126,7 +127,7 @@ def find_change(
             change = change * (size * length / change.norm())
         return best, error
 
-    low, high = 0.0, _LARGEST  # broken above, kept below
+    low, high = 0.0, LARGEST  # broken above, kept below
     kept, broken = (torch.zeros_like(first), unchanged), None
     size = high
     for tried in range(num_halvings + 1):
@@ -135,7 +136,7 @@ def find_change(
             high, broken = size, (change, error)
         else:
             low, kept = size, (change, error)
-        if low == _LARGEST:
+        if low == LARGEST:
             break
         # sizes differ by orders of magnitude: halve the interval of their logarithms once it has two ends
         size = math.sqrt(low * high) if low else high / 4

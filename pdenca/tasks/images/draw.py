@@ -65,7 +65,8 @@ def draw_series(
         num_frames: how many.
         num_cells: along each side.
         seed: of the pattern; of pictures: which comes first.
-        boundary: of the grid.
+        boundary: of the grid; ``dirichlet(0)`` holds its edge at 0, see
+            :class:`~pdenca.solvers.Dirichlet`, and is no padding by zeros.
 
     Raises:
         BadInputError: for an unknown name, too few frames or cells, or a file that is there already.

@@ -10,44 +10,55 @@ from torch import Tensor
 
 from pdenca.automaton import Automaton
 from pdenca.core import BadInputError
-from pdenca.solvers import Grid
-from pdenca.training import erase
+from pdenca.training import erase, step_generator
 
 from .series import Series
 
 States = Float[Tensor, "trial channel *space"]
-Hurt = Callable[[States, float, Grid, Bool[Tensor, "*space"], torch.Generator], States]
-"""(states, share of what is seen, grid, cells that are seen, randomness) -> damaged states."""
+Hurt = Callable[[States, float, Series, torch.Generator], States]
+"""(states, share of what is seen in the last frame, series, randomness) -> damaged states."""
 TRIALS_AT_ONCE: Final = 20
 
 
-def _noise(states: States, share: float, grid: Grid, live: Tensor, generator: torch.Generator) -> States:
+def _erase(states: States, share: float, series: Series, generator: torch.Generator) -> States:
+    """A disc is empty."""
+    return erase(states, share, series.grid, generator, live=series.seen(-1))
+
+
+def _hole(
+    states: States, share: float, series: Series, generator: torch.Generator
+) -> Bool[Tensor, "trial 1 *space"]:
+    """Return the disc that :func:`_erase` would empty."""
+    hole: Tensor = _erase(torch.ones_like(states[:, :1]), share, series, generator) == 0
+    return hole
+
+
+def _noise(states: States, share: float, series: Series, generator: torch.Generator) -> States:
     """Cells within a disc get random numbers of the size of the state there."""
-    hole = erase(torch.ones_like(states[:, :1]), share, grid, generator, live=live) == 0
-    size = states.flatten(2).std(2).view(*states.shape[:2], *(1,) * grid.num_dims)
+    hole = _hole(states, share, series, generator)
+    size = states.flatten(2).std(2).view(*states.shape[:2], *(1,) * series.grid.num_dims)
     drawn = torch.randn(states.shape, generator=generator, dtype=torch.float64).to(states)
     return torch.where(hole, size * drawn, states)
 
 
-def _cut_and_paste(
-    states: States, share: float, grid: Grid, live: Tensor, generator: torch.Generator
-) -> States:
+def _cut_and_paste(states: States, share: float, series: Series, generator: torch.Generator) -> States:
     """A disc shows what is half a lattice away."""
-    hole = erase(torch.ones_like(states[:, :1]), share, grid, generator, live=live) == 0
-    shifts = tuple(cells // 2 for cells in grid.shape)
+    hole = _hole(states, share, series, generator)
+    shifts = tuple(cells // 2 for cells in series.grid.shape)
     away = states.roll(shifts, tuple(range(2, states.ndim)))
     return torch.where(hole, away, states)
 
 
-def _flip(states: States, share: float, grid: Grid, live: Tensor, generator: torch.Generator) -> States:
-    """A disc shows its place in the mirror."""
-    hole = erase(torch.ones_like(states[:, :1]), share, grid, generator, live=live) == 0
-    return torch.where(hole, states.flip(2), states)
+def _flip(states: States, share: float, series: Series, generator: torch.Generator) -> States:
+    """A disc shows its place in the mirror: along the axis that changes the wanted picture most.
 
-
-def _erase(states: States, share: float, grid: Grid, live: Tensor, generator: torch.Generator) -> States:
-    """A disc is empty."""
-    return erase(states, share, grid, generator, live=live)
+    Many pictures look the same, or nearly so, in one of the mirrors, which would be no damage at all.
+    """
+    hole = _hole(states, share, series, generator)
+    wanted = series.frames[0, -1]
+    axes = range(-series.grid.num_dims, 0)
+    axis = max(axes, key=lambda axis: float((wanted - wanted.flip(axis)).square().sum()))
+    return torch.where(hole, states.flip(axis), states)
 
 
 DAMAGES: Final[dict[str, Hurt]] = {
@@ -68,7 +79,7 @@ class Regrowth:
         share: of the cells where something is seen, in the disc.
         steps: after the damage, at which errors were looked at.
         errors: mean squared error over the box around the last frame, per trial and look.
-        before: the same right before the damage.
+        before: the same right before the damage, largest over the held states.
         hurt: the same right after it.
         threshold: error that counts as back.
     """
@@ -98,11 +109,17 @@ class Regrowth:
         }
 
 
+def random_ages(hold: int, count: int, seed: int) -> list[int]:
+    """Draw times of damage: steps after the last frame's time, from 1 to ``hold``, all as likely."""
+    drawn = torch.randint(1, hold + 1, (count,), generator=step_generator(seed, "ages"))
+    return [int(age) for age in drawn]
+
+
 @torch.no_grad()
 def regrow(
     automaton: Automaton,
     series: Series,
-    state: Float[Tensor, "1 channel *space"],
+    state: Float[Tensor, "held channel *space"],
     damage: str = "erase",
     share: float = 0.25,
     *,
@@ -117,7 +134,8 @@ def regrow(
     Arguments:
         automaton: the rule.
         series: the frames; the last one of the first series is what should come back.
-        state: that is held.
+        state: one or several that are held, as of :func:`~pdenca.tasks.images.held_at`; trials take them in
+            turn.
         damage: a key of :data:`DAMAGES`.
         share: of the cells where something is seen, that the disc holds at least.
         num_trials: places.
@@ -134,7 +152,6 @@ def regrow(
             f"expected a damage out of {', '.join(DAMAGES)} and one trial or more, got {damage!r} and "
             f"{num_trials}"
         )
-    live = series.seen(-1)
 
     def errors_of(states: Tensor) -> Tensor:
         return series.error(automaton.codec.observe(states), -1)
@@ -143,8 +160,8 @@ def regrow(
     hurt, found = [], []
     for begin in range(0, num_trials, TRIALS_AT_ONCE):
         count = min(TRIALS_AT_ONCE, num_trials - begin)
-        states = state.expand(count, *state.shape[1:])
-        states = DAMAGES[damage](states, share, series.grid, live, generator)
+        states = state[torch.arange(begin, begin + count) % len(state)]
+        states = DAMAGES[damage](states, share, series, generator)
         hurt.append(errors_of(states))
         looks, done = [], 0
         for after in steps:
@@ -154,5 +171,5 @@ def regrow(
         found.append(torch.stack(looks, dim=1))
         if progress:
             progress(begin + count, num_trials)
-    before = float(errors_of(state)[0])
+    before = float(errors_of(state).max())  # a NaN is larger than any
     return Regrowth(damage, share, steps, torch.cat(found), before, torch.cat(hurt), threshold)

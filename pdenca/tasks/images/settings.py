@@ -18,8 +18,9 @@ class ImageRuleSettings(Settings):
 
     Arguments:
         num_hidden: channels beside those of the images.
-        kernels: what a cell sees of every channel, some of ``identity``, ``gradient``, ``gradient-norm`` and
-            ``laplacian``. Without ``gradient`` the rule looks the same turned and mirrored.
+        kernels: what a cell sees of every channel, some of ``identity``, ``average``, ``gradient``,
+            ``gradient-norm`` and ``laplacian``. Without ``gradient`` the rule looks the same turned and
+            mirrored.
         num_units: of the rule's hidden layer.
         activation: of that layer.
         spread: standard deviation of its weights at the start.
@@ -54,7 +55,10 @@ class ImageSettings(FitSettings):
         noise: standard deviation of noise on every start (units of the images).
         damaged: chance of a state that is held for long to lose a disc in a training step ...
         most_damage: ... of at most this share of what there is to see.
-        overflow_weight: of the penalty on channels that leave the range of the images.
+        overflow_weight: of the penalty on channels that leave the range of the images ...
+        overflow_unit: ... as it is (``absolute``), or in units of the distance between the first two frames
+            (``first-distance``), so that distances whose numbers are of other sizes, a norm or a mean square,
+            leave the same weight to the penalty.
         num_steps: training steps.
         validate_every: training steps between validations.
         validated_hold: steps of holding in a validation.
@@ -74,6 +78,7 @@ class ImageSettings(FitSettings):
     damaged: float = pydantic.Field(default=0.5, ge=0, le=1)
     most_damage: float = pydantic.Field(default=0.4, ge=0, le=1)
     overflow_weight: float = pydantic.Field(default=0.01, ge=0)
+    overflow_unit: Literal["absolute", "first-distance"] = "absolute"
     num_steps: pydantic.PositiveInt = 1500
     validate_every: pydantic.PositiveInt = 100
     validated_hold: pydantic.NonNegativeInt = 400

@@ -1,14 +1,17 @@
 """Training a rule on series of images. Wiring only."""
 
+import math
 from collections.abc import Callable
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import torch
 
 from pdenca.automaton import Automaton, FixedKernels, HiddenChannels, Increment, Leaky, PointwiseMLP
+from pdenca.automaton.perception import spacing_of
 from pdenca.core import BadInputError
 from pdenca.training import (
+    Distance,
     Fitter,
     Objective,
     SequenceMatching,
@@ -23,6 +26,7 @@ from ..runs import RunKind, build_fitter
 from .course import follow
 from .series import Series
 from .settings import ImageSettings
+from .several import SeveralSeries
 
 KIND: Final = RunKind(ImageSettings, "a rule for a series of images", "pdenca images train")
 
@@ -117,35 +121,52 @@ def build_objective(model: Automaton, series: Series, settings: ImageSettings) -
     """Return the objective of a run.
 
     Raises:
-        BadInputError: for counts that do not fit, or images that the distance cannot compare.
+        BadInputError: for counts that do not fit, cells that are not square, or images that the distance
+            cannot compare or takes to be the same where its unit is asked for.
     """
+    spacing_of(series.grid)  # kernels are in units of cells
     distance = settings.distance.build()
     if series.mask is not None:
         distance = within(distance, series.mask)
     low, high = float(series.frames.min()), float(series.frames.max())
     distance.require(series.frames[:, 0])
     damaged = settings.damaged if settings.hold_steps else 0.0
-    return SequenceMatching(
-        model,
-        series.frames,
-        series.num_steps(settings.steps_per_interval),
-        {},
-        series.grid,
-        distance=distance,
-        num_copies=settings.num_copies,
-        batch_size=settings.batch_size,
-        hold_steps=settings.hold_steps,
-        arrival=settings.arrival,
-        reset=settings.reset,
-        noise=settings.noise,
-        damaged=damaged,
-        most_damage=settings.most_damage,
-        live=series.seen(-1) if damaged else None,
-        overflow_weight=settings.overflow_weight,
-        low=low,
-        high=high,
-        seed=settings.seed,
-    )
+    durations = series.num_steps(settings.steps_per_interval)
+    weight = settings.overflow_weight
+    if settings.overflow_unit == "first-distance" and weight:
+        weight *= _first_distance(distance, series)
+    shared: dict[str, Any] = {
+        "distance": distance,
+        "num_copies": settings.num_copies,
+        "batch_size": settings.batch_size,
+        "hold_steps": settings.hold_steps,
+        "arrival": settings.arrival,
+        "reset": settings.reset,
+        "noise": settings.noise,
+        "damaged": damaged,
+        "most_damage": settings.most_damage,
+        "overflow_weight": weight,
+        "low": low,
+        "high": high,
+        "seed": settings.seed,
+    }
+    count = len(series.frames)
+    if damaged and count > 1:
+        seen = torch.stack([series.seen(-1, item) for item in range(count)])
+        return SeveralSeries(model, series.frames, durations, {}, series.grid, live=seen, **shared)
+    live = series.seen(-1) if damaged else None
+    return SequenceMatching(model, series.frames, durations, {}, series.grid, live=live, **shared)
+
+
+def _first_distance(distance: Distance, series: Series) -> float:
+    """Return how far the second frames are from the first ones, mean over the series."""
+    found = float(distance(series.frames[:, 0], series.frames[:, 1]).double().mean())
+    if not 0 < found < math.inf:
+        raise BadInputError(
+            f"the distance between the first two frames of {series.name} is {found:g} and cannot be a unit; "
+            'usual cure: overflow_unit = "absolute", or another distance'
+        )
+    return found
 
 
 def load_image_run(run: Path, series: Series) -> tuple[Automaton, ImageSettings]:

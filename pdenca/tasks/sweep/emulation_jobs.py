@@ -1,5 +1,6 @@
 """Jobs that are emulators: trained on a dataset, scored on its splits, beside baselines."""
 
+import hashlib
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -12,10 +13,12 @@ from pdenca.core import BadInputError, StabilityError
 from pdenca.datasets import data_files, splits_of
 from pdenca.evaluation import DERIVED, Refusal, Results, Row
 from pdenca.training import TrainingProgress
+from pdenca.training.loop import BEST
 
 from ..emulation import continues, evaluate_runs, load_run, train_emulator
 from ..figures import is_run, pick
 from ..models import build_model, read_run
+from ..pretrained import PRETRAINED, pretrained_folder
 from ..rivals import TUNED, baseline_rows
 from ..settings import EmulationSettings
 from ..splits import expand_splits, known_splits, list_splits
@@ -27,7 +30,7 @@ from .settings import SweepEvaluation, SweepSettings
 
 COMPANION: Final = "persistence"
 """Scored beside a run that refuses a case, since an evaluation needs one row at least on each."""
-_SAME_FOR_ALL: Final = ("data", "baselines", "splits")
+_SAME_FOR_ALL: Final = ("data", "baselines", "references", "splits")
 """Settings of the scores that are told in other words, or change no row of a run."""
 
 
@@ -118,8 +121,23 @@ class BaselinesJob(_Scored):
         return self._score({}, self.evaluation.baselines, tell)
 
 
+@dataclass(frozen=True, eq=False)
+class ReferencesJob(_Scored):
+    """Trained models that stand beside the runs of a sweep.
+
+    Arguments:
+        references: name -> folder of its run.
+    """
+
+    references: Mapping[str, Path]
+
+    def score(self, tell: Tell) -> tuple[list[Row], list[Refusal]]:
+        """Return their scores, and what refused them."""
+        return self._score(self.references, (), tell)
+
+
 def emulation_jobs(sweep: SweepSettings, combinations: Sequence[Combination], out: Path) -> Jobs:
-    """Return the jobs of a sweep of emulators; of baselines one per dataset and choice of regimes.
+    """Return the jobs of a sweep of emulators; of baselines and references one per dataset and regimes.
 
     Arguments:
         sweep: its settings.
@@ -127,12 +145,14 @@ def emulation_jobs(sweep: SweepSettings, combinations: Sequence[Combination], ou
         out: its folder.
 
     Raises:
-        BadInputError: for a dataset, regime, split or baseline that there is not; for a combination that
-            does not fit its data; or if the folder holds a run of that name with other settings or data.
+        BadInputError: for a dataset, regime, split, baseline or reference that there is not; for a
+            combination that does not fit its data; or if the folder holds a run of that name with other
+            settings or data.
         FormatError: if it is no dataset, or a file is damaged.
     """
     checks = _Checks(sweep.evaluate, out)
-    return Jobs([checks.of_run(item) for item in combinations], checks.of_baselines())
+    runs = [checks.of_run(item) for item in combinations]
+    return Jobs(runs, [*checks.of_baselines(), *checks.of_references()])
 
 
 class _Checks:
@@ -187,6 +207,26 @@ class _Checks:
             if wanted
         ]
 
+    def of_references(self) -> list[Job]:
+        """Return the jobs of the trained models beside all runs so far."""
+        folders = {name: _folder_of(place) for name, place in self._evaluation.references.items()}
+        known = {name: hashlib.sha256(_content(folder)).hexdigest() for name, folder in folders.items()}
+        return [
+            ReferencesJob(
+                self._out,
+                f"references-{number}",
+                data,
+                regimes,
+                None,
+                {**scoring, "references": known},
+                splits,
+                self._evaluation,
+                folders,
+            )
+            for number, ((data, regimes), (splits, scoring)) in enumerate(self._scored.items())
+            if folders
+        ]
+
     def _scales_of(self, data: Path, regimes: tuple[str, ...] | None) -> DataScales:
         if (data, regimes) not in self._scales:
             data_files(data, "valid", regimes)
@@ -228,6 +268,27 @@ class _Checks:
         except BadInputError as error:
             raise BadInputError(f"combination {label}: {error}") from None
         self._fitting.add(key)
+
+
+def _folder_of(place: str) -> Path:
+    """Return the folder of a run, or of a model that comes with the package."""
+    return pretrained_folder(place) if place in PRETRAINED else Path(place)
+
+
+def _content(folder: Path) -> bytes:
+    """Return what tells a trained model from any other, once it is known to be one.
+
+    Raises:
+        BadInputError: if the folder holds no trained model.
+        FormatError: if that is damaged.
+    """
+    if not (folder / BEST).is_file():
+        raise BadInputError(
+            f"the reference {folder} holds no trained model; usual cure: train it first, or name one of "
+            f"{', '.join(PRETRAINED)}"
+        )
+    load_run(folder)
+    return (folder / BEST).read_bytes()
 
 
 def _splits_of(data: Path, regimes: tuple[str, ...] | None, asked: Iterable[str] | None) -> tuple[str, ...]:

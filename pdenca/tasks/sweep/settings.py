@@ -26,6 +26,8 @@ class SweepEvaluation(EvaluationSettings):
         max_trajectories: at most this many of each file; None: all.
         finer: how automata work on finer cells than they were trained on, as in `pdenca evaluate`.
         baselines: rows that stand beside each split, once.
+        references: name -> a trained model that stands beside likewise: the folder of a run, or the name of a
+            model that comes with the package.
     """
 
     splits: tuple[str, ...] | None = None
@@ -33,6 +35,16 @@ class SweepEvaluation(EvaluationSettings):
     max_trajectories: pydantic.PositiveInt | None = None
     finer: Finer = "substeps"
     baselines: tuple[str, ...] = ("persistence",)
+    references: Mapping[str, str] = {}
+
+    @pydantic.model_validator(mode="after")
+    def _names_apart(self) -> "SweepEvaluation":
+        for name, place in self.references.items():
+            if not name or not place:
+                raise ValueError(f"the reference {name!r} = {place!r} needs a name and a run")
+            if name in self.baselines:
+                raise ValueError(f"{name!r} is a baseline; usual cure: another name of the reference")
+        return self
 
     @pydantic.model_validator(mode="after")
     def _nothing_idle(self) -> "SweepEvaluation":
@@ -139,6 +151,10 @@ SWEEPS: Final[dict[str, Path]] = {
     name: _FOLDER / f"{name}.toml"
     for name in (
         *("founding-paper-steps", "founding-paper-time-sampling"),
+        *("founding-time-sampling", "founding-time-sampling-full", "founding-large"),
+        *("founding-noise", "founding-pairs", "founding-losses", "founding-losses-full"),
+        *("founding-activations", "founding-layers", "founding-channels", "founding-kernels"),
+        *("founding-optimisers", "founding-learning-rates", "founding-learning-rates-full"),
         *("images-steps", "images-steps-full", "images-noise", "images-distances"),
     )
 }

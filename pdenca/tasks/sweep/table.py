@@ -99,11 +99,14 @@ def write_facts(out: Path, sweep: GridSettings, command: str, num_planned: int, 
 def read_table(out: Path) -> Table:
     """Read the table of a sweep.
 
+    Arguments:
+        out: folder of the sweep, or a copy of its table.
+
     Raises:
         BadInputError: if there is none yet.
         FormatError: if it is something else.
     """
-    path = out / TABLE
+    path = out if out.is_file() else out / TABLE
     if not path.is_file():
         raise BadInputError(f"{out} has no {TABLE} yet; usual cure: sweep first, without --figures")
     try:

@@ -31,7 +31,7 @@ class DistanceSettings(Settings):
 
     Arguments:
         name: a key of :data:`DISTANCES`.
-        euclidean_weight: weight of the Euclidean distance beside it (spectral).
+        euclidean_weight: weight of the Euclidean distance beside it (spectral, texture).
         floor: what is added to every value before it is made a share (hellinger, bhattacharyya, sinkhorn).
         negative: what happens to negative values, ``refuse`` or ``magnitude`` (the same).
         amplitude: whether amplitudes count, ``ignored``, ``factor`` or ``term`` (hellinger, bhattacharyya).

@@ -10,7 +10,8 @@ from torch import Tensor
 
 from pdenca.core import BadInputError
 
-from .base import Distance, require_positive
+from .base import Distance, require_not_negative, require_positive
+from .cell_by_cell import Euclidean
 
 SOFTENING: Final = 1e-3  # where a response is fainter than this, its strength starts as a square
 
@@ -31,13 +32,17 @@ class Texture(Distance):
     strengths, which structures come together: that is where it sees more than a spectrum. First moments are
     in the unit of the images, second ones in its square. On one axis, where there is one direction, or two.
 
-    Limits: blind to circular shifts, exactly, and so to where the pattern is. Not blind to rotation or to
-    size, within the scales. Images are taken to be periodic; on others the jump from edge to edge is a
-    feature too. Where an image is far from the texture, the squares in G make a long gradient.
+    With a ``euclidean_weight`` that share of the Euclidean distance is added, which sees where things are.
+
+    Limits: without a ``euclidean_weight`` blind to circular shifts, exactly, and so to where the pattern is.
+    Not blind to rotation or to size, within the scales. Images are taken to be periodic; on others the jump
+    from edge to edge is a feature too. Where an image is far from the texture, the squares in G make a long
+    gradient.
 
     Arguments:
         scales: σ of the Gaussians (cells).
         num_orientations: directions between 0° and 180°.
+        euclidean_weight: of the Euclidean distance beside it, a far larger number: the norm of all cells.
 
     Raises:
         BadInputError: for images on three axes, or numbers out of range.
@@ -49,8 +54,10 @@ class Texture(Distance):
 
     scales: tuple[float | int, ...] = (1.0, 2.0, 4.0)
     num_orientations: int = 4
+    euclidean_weight: float | int = 0.0
 
     def __post_init__(self) -> None:
+        require_not_negative("euclidean_weight", self.euclidean_weight)
         if not self.scales:
             raise BadInputError("texture needs at least one scale, got none")
         for scale in self.scales:
@@ -69,10 +76,12 @@ class Texture(Distance):
     def measure(
         self, found: Float[Tensor, "batch channel *space"], wanted: Float[Tensor, "batch channel *space"]
     ) -> Float[Tensor, " batch"]:
-        """Return the root mean square difference of the moments."""
+        """Return the root mean square difference of the moments, and the share of the Euclidean distance."""
         difference = self.moments(found) - self.moments(wanted)
-        distance: Tensor = torch.linalg.vector_norm(difference.flatten(1), dim=1)
-        return distance / difference.shape[-1]
+        distance: Tensor = torch.linalg.vector_norm(difference.flatten(1), dim=1) / difference.shape[-1]
+        if self.euclidean_weight:
+            distance = distance + self.euclidean_weight * Euclidean().measure(found, wanted)
+        return distance
 
     def moments(
         self, images: Float[Tensor, "batch channel *space"]

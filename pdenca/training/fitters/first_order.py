@@ -24,6 +24,7 @@ OPTIMIZERS: Final[dict[str, Callable[..., torch.optim.Optimizer]]] = {
     "adam": torch.optim.Adam,
     "nadam": torch.optim.NAdam,
     "adamw": torch.optim.AdamW,
+    "adagrad": torch.optim.Adagrad,
     "sgd": torch.optim.SGD,
     "soap": _soap,
 }
@@ -39,7 +40,7 @@ class FirstOrder:
 
     Arguments:
         automaton: the model.
-        optimizer: ``adam``, ``nadam``, ``adamw``, ``sgd`` or ``soap``.
+        optimizer: ``adam``, ``nadam``, ``adamw``, ``adagrad``, ``sgd`` or ``soap``.
         learning_rate: at the start.
         schedule: how it changes over ``num_steps``: ``constant``, ``cosine``, ``exponential`` or
             ``one-cycle``.

@@ -35,6 +35,8 @@ class PropagatedPairs:
         low, high: the range that states should keep, one number each.
         batch_size: pairs per step.
         noise: standard deviation of noise added to the inputs, in units of ``field_std`` of each field.
+        uniform_noise: ξ; all frames, given and wanted ones alike, are replaced once and for all by
+            (1 - ξ) · frame + ξ · noise, uniform in [low, high].
         overflow_weight: weight of the penalty.
         distance: in place of the norm; None: the norm.
         seed: of batches, resets, noise and firing masks.
@@ -54,11 +56,16 @@ class PropagatedPairs:
         high: float,
         batch_size: int = 64,
         noise: float = 0.0,
+        uniform_noise: float = 0.0,
         overflow_weight: float = 0.01,
         distance: Distance | None = None,
         seed: int = 0,
     ) -> None:
         self.automaton, self.context, self.grid = automaton, context, grid
+        if uniform_noise:
+            drawn = torch.rand(frames.shape, generator=step_generator(seed, "uniform"), dtype=torch.float64)
+            drawn = (low + (high - low) * drawn).to(frames)
+            frames = (1 - uniform_noise) * frames + uniform_noise * drawn
         self.pool = PropagationPool(frames, automaton.codec)
         axes = (1,) * grid.num_dims
         self.field_std = field_std.view(-1, *axes)

@@ -5,12 +5,14 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from ...measuring import Measured, by_model, of_part, spread, worst
+from .goals import errors_at_times, goals
 from .plan import (
     BACK,
     BROKEN,
     CHANGES,
     GROWN,
     HELD,
+    LARGEST_CHANGE,
     LATER,
     LOOKS,
     MODELS,
@@ -46,8 +48,10 @@ def page(
         "Errors are mean squares over the smallest box around what is seen in the wanted frame; firing masks "
         "are not those of training. Of seeds the median [smallest, largest].",
         "",
+        *goals(results, facts, seeds),
         *_courses(of_part(results, "courses"), facts, strips),
         *_regrowth(of_part(results, "regrowth")),
+        *_basin(of_part(results, "basin")),
         *_symmetry(of_part(results, "symmetry")),
         *_starts(of_part(results, "starts")),
         *_changes(of_part(results, "changes")),
@@ -70,43 +74,42 @@ def _courses(
     lines = [
         "## Reach and hold",
         "",
-        "Largest error of the frames at their times, and of the last one from its time on; beside them what "
-        "the first frame would score if nothing were done. *Reached*: seeds whose frames all are within "
-        f"{REACHED:g} at their times; *kept*: those whose last frame stays within {HELD:g}.",
+        "Largest error of the frames at their times, and of the last one at any step from its time on, every "
+        "one looked at; beside them what the first frame would score if nothing were done. *Reached*: seeds "
+        f"whose frames all are within {REACHED:g} at their times; *kept*: those whose last frame stays "
+        f"within {HELD:g}. {_coverage(own)}",
         "",
         "| rule | parameters | minutes | at the frames' times | while held | held for, steps | nothing done "
         "| reached | kept |",
         "|---|---:|---:|---:|---:|---:|---:|---:|---:|",
     ]
     for name, group in by_model(own, ORDER).items():
-        reached = [worst(_at_times(item)) for item in group]
-        held = [worst(_held(item)) for item in group]
+        reached = [worst(errors_at_times(item)) for item in group]
+        held = [float(item["peak"]) for item in group]
         still = [max(item["nothing_done"]) for item in group]
         minutes = [
             seconds / 60
             for phase, seconds in facts["seconds"].items()
             if phase.startswith("train ") and phase.removeprefix("train ").rpartition("-")[0] == name
         ]
-        longest = group[0]["steps"][-1] - group[0]["steps"][len(_at_times(group[0])) - 1]
+        longest = group[0]["steps"][-1] - group[0]["steps"][len(errors_at_times(group[0])) - 1]
         lines.append(
             f"| {name} | {group[0]['parameters']:,} | {spread(minutes, '{:.1f}')} "
             f"| {spread(reached, '{:.2g}')} | {spread(held, '{:.2g}')} | {longest:,} "
             f"| {statistics.median(still):.2g} | {_share(reached, REACHED)} | {_share(held, HELD)} |"
         )
     shown = [f"![{name}]({file})" for name, file in strips]
-    return [*lines, "", "Above what should be seen, below what is:", "", *_spaced(shown)]
+    drawn = "![mean of what is seen, and size of the error, against time](image-series-courses.png)"
+    return [*lines, "", drawn, "", "Above what should be seen, below what is:", "", *_spaced(shown)]
 
 
-def _at_times(found: Mapping[str, Any]) -> list[float]:
-    """Return the errors at the frames' own times."""
-    last = max(found["wanted"])
-    return [float(error) for error in found["errors"][:last]]
-
-
-def _held(found: Mapping[str, Any]) -> list[float]:
-    """Return the errors of the last frame from its time on."""
-    last = max(found["wanted"])
-    return [float(error) for error in found["errors"][last - 1 :]]
+def _coverage(own: Sequence[Measured]) -> str:
+    """Return how much of the lattice the targets cover, drawing by drawing."""
+    covered: dict[str, list[float]] = {}
+    for item in own:
+        covered.setdefault(MODELS[item.key["model"]].drawing, []).extend(item.found["seen"][1:])
+    told = [f"{name} {100 * min(seen):.0f} to {100 * max(seen):.0f} %" for name, seen in covered.items()]
+    return f"Targets cover of the lattice: {', '.join(told)}."
 
 
 def _share(errors: Sequence[float], limit: float) -> str:
@@ -123,9 +126,12 @@ def _regrowth(own: Sequence[Measured]) -> list[str]:
     lines = [
         "## Regrowth",
         "",
-        f"A disc with {100 * SHARE:g} % of what is seen is damaged at random places and random times of the "
-        f"hold. Errors before and after, medians of the trials; *back*: share of them below {BACK:g} after "
-        f"{LOOKS[-1]} steps.",
+        f"A disc with {100 * SHARE:g} % of what is seen is damaged, in every trial at another place and "
+        f"after another number of steps, drawn at random from the {own[0].found['hold']:,} of the hold by "
+        "the seed of training. *Erase* empties it, *noise* draws it at random, *paste* shows what is half a "
+        "lattice away, *flip* its place in the mirror, along the axis that changes the picture most. Errors "
+        f"before and after, medians of the trials; *back*: share of them below {BACK:g} after {LOOKS[-1]} "
+        "steps.",
         "",
         "| rule | damage | trials | before, worst | right after | after "
         + " | ".join(map(str, LOOKS))
@@ -148,6 +154,29 @@ def _regrowth(own: Sequence[Measured]) -> list[str]:
     return [*lines, "", "![error after damage](image-series-regrowth.png)", ""]
 
 
+def _basin(own: Sequence[Measured]) -> list[str]:
+    if not own:
+        return []
+    first = own[0].found
+    lines = [
+        "## How much damage",
+        "",
+        f"The same with discs of other sizes, {first['trials']} trials each: how many of them are below "
+        f"{BACK:g} after {first['steps']} steps, %. All of what is seen at the right, with whatever lies "
+        "between.",
+        "",
+        "| rule | damage | " + " | ".join(f"{100 * share:g} %" for share in first["shares"]) + " |",
+        "|---|---|" + "---:|" * len(first["shares"]),
+    ]
+    for damage in dict.fromkeys(item.key["damage"] for item in own):
+        hurt = [item for item in own if item.key["damage"] == damage]
+        for name, group in by_model(hurt, ORDER).items():
+            back = zip(*(item["back"] for item in group), strict=True)
+            cells = [spread([100 * share for share in values], "{:.0f}") for values in back]
+            lines.append(f"| {name} | {damage} | " + " | ".join(cells) + " |")
+    return [*lines, "", "![how many come back from how much damage](image-series-basin.png)", ""]
+
+
 def _symmetry(own: Sequence[Measured]) -> list[str]:
     if not own:
         return []
@@ -157,7 +186,9 @@ def _symmetry(own: Sequence[Measured]) -> list[str]:
         "",
         "The first frame is moved, and errors are counted from frames moved alike: largest at the frames' "
         f"times; after {LATER:,} steps of holding. Rules were trained on frames as they are. *isotropic*: a "
-        "rule that sees the length of gradients only, and so looks the same turned and mirrored.",
+        "rule that sees the length of gradients only, and so looks the same turned and mirrored. *Turned in "
+        "training*: one that sees all of gradients, and was trained on the frames in all eight ways, for as "
+        "many steps.",
         "",
         "| first frame | " + " | ".join(f"{name}: times | held" for name in groups) + " |",
         "|---|" + "---:|---:|" * len(groups),
@@ -205,8 +236,9 @@ def _changes(own: Sequence[Measured]) -> list[str]:
         "",
         f"Broken: an error above {BROKEN:g} at the last frame's time. Looked for by gradients, so neither is "
         "proven the smallest or largest there is. Sizes are relative to the first frame, *inf* where nothing "
-        "broke the outcome; errors of the outcome with the firing that the search knew, with other firing, "
-        "and after a random change of that size.",
+        f"broke the outcome; none larger than {LARGEST_CHANGE:g} was tried, so where the largest that does "
+        "not reaches that, there may be larger ones. Errors of the outcome with the firing that the search "
+        "knew, with other firing, and after a random change of that size.",
         "",
         "| rule | change | size | error | other firing | random change |",
         "|---|---|---:|---:|---:|---:|",

@@ -8,46 +8,41 @@ from pathlib import Path
 from typing import Any, Final
 
 import torch
-from torch import Tensor
 
 from pdenca.automaton import Automaton
-from pdenca.core import BadInputError
-from pdenca.plots import save
-from pdenca.symmetry import D4, act
 from pdenca.training import step_generator
 from pdenca.training.loop import LAST
 
-from ...measuring import NOTHING, Key, Measuring, Table, by_count, in_parts, read_table, worst
+from ...measuring import NOTHING, Key, Measuring, Table, in_parts, read_table
 from ...phases import Progress, Tell, tell_training
-from ..adversary import GOALS, find_change
-from ..course import box_error, decades, follow_anew, still_errors
+from ..course import box_error, follow_anew, still_errors
 from ..draw import draw_series
-from ..pictures import draw_strip
-from ..pruning import pruned
-from ..regrowth import DAMAGES, regrow
+from ..regrowth import DAMAGES
 from ..series import Series, read_series_file
 from ..settings import ImageSettings, load_image_experiment
 from ..training import KIND, load_image_run, train_images
 from .figures import draw, strip_of
+from .measures import (
+    Held,
+    measure_basin,
+    measure_changes,
+    measure_course,
+    measure_damage,
+    measure_pruned,
+    measure_turned,
+    turned_and_mirrored,
+)
 from .page import page
 from .plan import (
-    AGES,
-    BACK,
-    BROKEN,
+    BASINS,
     DAMAGED,
     GROWING,
     GROWN,
     LATER,
-    LOOKS,
     MODELS,
     NUM_OTHERS,
-    OLDEST,
     OTHER,
     OURS,
-    PRUNED,
-    SHARE,
-    SHIFT,
-    SOON,
     STARTS,
     TURNED,
     ImageReproductionSettings,
@@ -57,8 +52,6 @@ from .plan import (
 
 STEM: Final = "image-series"
 COMMAND: Final = "pdenca images reproduce"
-LOOKS_OF_HOLDING: Final = 50
-"""Beside powers of ten, evenly."""
 
 
 def reproduce_images(
@@ -107,6 +100,7 @@ class _Work:
         self.parts: Mapping[str, Callable[[], None]] = {
             "courses": self.courses,
             "regrowth": self.regrowth,
+            "basin": self.basin,
             "symmetry": self.symmetry,
             "starts": self.starts,
             "changes": self.changes,
@@ -116,18 +110,27 @@ class _Work:
     def courses(self) -> None:
         """Go through the frames and hold the last one for long."""
         for name, seed in self._each(MODELS):
-            self._measure("courses", name, seed, partial(self._course, self.out / strip_of(name, seed)))
+            strip = self.out / strip_of(name, seed)
+            self._measure("courses", name, seed, partial(measure_course, self.settings.hold, strip))
 
     def regrowth(self) -> None:
-        """Damage what is held, at several ages and many places."""
-        for name, seed in self._each(DAMAGED):
+        """Damage what is held, at random ages and places."""
+        self._damage("regrowth", DAMAGED, measure_damage)
+
+    def basin(self) -> None:
+        """Damage more and more of what is held."""
+        self._damage("basin", BASINS, measure_basin)
+
+    def _damage(self, part: str, names: Iterable[str], measure: Callable[..., Mapping[str, Any]]) -> None:
+        for name, seed in self._each(names):
+            held = Held(self.settings.hold, self.settings.num_trials)
             for damage in DAMAGES:
-                self._measure("regrowth", name, seed, self._damage, damage=damage)
+                self._measure(part, name, seed, partial(measure, held, damage), damage=damage)
 
     def symmetry(self) -> None:
-        """Turn, mirror and shift the first frame: the outcome should be turned, mirrored and shifted."""
+        """Turn, mirror and shift the first frame."""
         for name, seed in self._each(TURNED):
-            self._measure("symmetry", name, seed, self._turned)
+            self._measure("symmetry", name, seed, measure_turned)
 
     def starts(self) -> None:
         """Begin with what no rule was trained on."""
@@ -138,12 +141,12 @@ class _Work:
     def changes(self) -> None:
         """Find the smallest change of the start that breaks the outcome, and the largest that keeps it."""
         for name, seed in self._each((OURS,)):
-            self._measure("changes", name, seed, self._provoked)
+            self._measure("changes", name, seed, measure_changes)
 
     def pruning(self) -> None:
         """Take the smallest weights away."""
         for name, seed in self._each((OURS,)):
-            self._measure("pruning", name, seed, self._thinned)
+            self._measure("pruning", name, seed, measure_pruned)
 
     def _each(self, names: Iterable[str]) -> Iterator[tuple[str, int]]:
         """Yield (model, seed) of those of these models that are asked for; seed by seed."""
@@ -162,65 +165,10 @@ class _Work:
 
         def work(tell: Tell) -> Mapping[str, Any]:
             model, settings = load_image_run(run, series)
-            return find(model, series, settings, tell, **told)
+            return find(model, series, settings, tell)
 
         key: Key = {"part": part, "model": name, **told, "seed": seed}
         self.measuring.measure(key, work, run)
-
-    def _course(
-        self, strip: Path, model: Automaton, series: Series, settings: ImageSettings, tell: Tell
-    ) -> Mapping[str, Any]:
-        hold = self.settings.hold
-        often = range(0, hold + 1, max(1, hold // LOOKS_OF_HOLDING))
-        looks = tuple(sorted({*decades(hold), *often} - {0}))
-        course = follow_anew(model, series, settings, looks, by_count(tell))
-        still = still_errors(series, len(looks))
-        seen = [float(series.seen(frame).double().mean()) for frame in range(series.frames.shape[1])]
-        steps = settings.steps_per_interval
-        save(draw_strip(model, series, steps, hold=hold, seed=settings.seed), strip, 150)
-        return {**course.to_dict(), "nothing_done": still, "seen": seen, "parameters": model.num_parameters}
-
-    def _damage(
-        self, model: Automaton, series: Series, settings: ImageSettings, tell: Tell, damage: str
-    ) -> Mapping[str, Any]:
-        generator = step_generator(settings.seed, "ages")
-        ages = torch.randint(1, OLDEST + 1, (AGES,), generator=generator).tolist()
-        count = self.settings.num_trials // AGES
-        found = []
-        for number, age in enumerate(ages):
-            held = follow_anew(model, series, settings, (age,)).state[:1]
-            found.append(
-                regrow(
-                    model, series, held, damage, SHARE,
-                    num_trials=count, steps=LOOKS, threshold=BACK, seed=number,
-                )
-            )  # fmt: skip
-            tell(number + 1, AGES, f"damage: {damage}")
-        errors = torch.cat([item.errors for item in found])
-        return {
-            "ages": ages,
-            "trials": len(errors),
-            "steps": list(LOOKS),
-            "before": worst([item.before for item in found]),
-            "hurt": float(torch.cat([item.hurt for item in found]).median()),
-            "errors": errors.median(0).values.tolist(),
-            "upper": errors.quantile(0.95, 0).tolist(),
-            "back": float((errors[:, -1] < BACK).double().mean()),
-        }
-
-    @staticmethod
-    def _turned(model: Automaton, series: Series, settings: ImageSettings, tell: Tell) -> Mapping[str, Any]:
-        shift = round(SHIFT * series.grid.shape[0])
-        moved: dict[str, Tensor] = {
-            element.name: act(element, series.frames.flatten(0, 1)).view_as(series.frames) for element in D4
-        }
-        moved["shift"] = series.frames.roll((shift, shift), (-2, -1))
-        found = {}
-        for number, (name, frames) in enumerate(moved.items()):
-            course = follow_anew(model, replace(series, frames=frames), settings, (LATER,))
-            found[name] = list(course.errors)
-            tell(number + 1, len(moved), name)
-        return {"errors": found, "steps": list(course.steps), "wanted": list(course.wanted)}
 
     def _begun(
         self, model: Automaton, series: Series, settings: ImageSettings, tell: Tell
@@ -252,34 +200,6 @@ class _Work:
             tell(number + 1, NUM_OTHERS + 1, name)
         return {"starts": found}
 
-    @staticmethod
-    def _provoked(model: Automaton, series: Series, settings: ImageSettings, tell: Tell) -> Mapping[str, Any]:
-        found: dict[str, Any] = {}
-        for goal in GOALS:
-            try:
-                change = find_change(
-                    model,
-                    series,
-                    settings.steps_per_interval,
-                    goal,
-                    threshold=BROKEN,
-                    seed=settings.seed,
-                    progress=by_count(tell),
-                )
-            except BadInputError as error:  # the outcome is not reached: there is nothing to break
-                return {"refused": str(error)}
-            found[goal] = {name: getattr(change, name) for name in ("size", "error", "again", "random")}
-        return found
-
-    @staticmethod
-    def _thinned(model: Automaton, series: Series, settings: ImageSettings, tell: Tell) -> Mapping[str, Any]:
-        errors = []
-        for number, share in enumerate(PRUNED):
-            course = follow_anew(pruned(model, share), series, settings, (SOON,))
-            errors.append(course.mean_error)
-            tell(number + 1, len(PRUNED), "")
-        return {"shares": list(PRUNED), "errors": errors}
-
     def _drawn(self, drawing: str, num_frames: int, number: int) -> Series:
         """Return a series of a drawing, which is drawn when it is first asked for."""
         cells = self.settings.num_cells
@@ -291,7 +211,10 @@ class _Work:
 
     def _series(self, name: str) -> Series:
         rule = MODELS[name]
-        return self._drawn(rule.drawing, rule.num_frames, 0)
+        series = self._drawn(rule.drawing, rule.num_frames, 0)
+        if rule.moved:
+            series = replace(series, frames=torch.cat([*turned_and_mirrored(series).values()]))
+        return series
 
     def run(self, name: str, seed: int) -> Path:
         """Return the folder of a rule, which is trained when it is measured."""
