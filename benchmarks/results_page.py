@@ -24,6 +24,7 @@ OTHER_PAGES = {
     "equilibria": "limits of roll-outs, memory and gradients of equilibria, on grids and on a graph",
     "digits-classify": "MNIST told apart at an equilibrium, and by the same cell unrolled or cut short",
     "founding-paper": "the founding paper's figures in its own setting, with what differs and why",
+    "digits-restore": "digits restored from three tenths of their pixels, with the post's numbers and claims",
     "attractors": "automata trained to rest in a picture, what grows, and how often it returns after damage",
     "metanca": "rules that write the weights of other networks: what they know, and how long it stays",
     "verification": "every equation, integrator and boundary against exact solutions and fitted orders",
@@ -49,7 +50,11 @@ def main() -> None:
         "",
         "## Further tables",
         "",
-        *(f"- [{name}](results/{name}.md): {what}" for name, what in OTHER_PAGES.items()),
+        *(
+            f"- [{name}](results/{name}.md): {what}"
+            for name, what in OTHER_PAGES.items()
+            if (RESULTS / f"{name}.md").exists()  # what is not measured yet has no page
+        ),
     ]
     write_text(PAGE, "\n".join(lines) + "\n")
 
