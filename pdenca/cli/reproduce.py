@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from .door import Names, examples
+from .door import BadArgument, Names, examples
 from .studies import run_study, study_options, study_settings
 from .training import use_threads
 
@@ -16,16 +16,25 @@ from .training import use_threads
         "pdenca digits reproduce --out runs/digits-restore",
         "pdenca digits reproduce --out runs/digits-restore --seeds 0 --parts models --models memory,u-net",
         "pdenca digits reproduce --out runs/more --keep docs/results/digits-restore.json --seeds 0,1,2,3",
+        "pdenca digits reproduce --parts letters --family emnist-letters --family-dir emnist --out runs/e",
         "pdenca digits reproduce --sample --quick --out runs/try",
     ),
 )
-@study_options(parts="models, damage, basins, letters", table="digits-restore.json")
+@study_options(parts="models, damage, basins, letters, pictures", table="digits-restore.json")
 @click.option("--models", type=Names("model"), metavar="A,B", help="Some of the models; default: all.")
 @click.option(
-    "--letters-dir",
+    "--family",
+    type=click.Choice(["letters", "emnist-letters", "fashion-mnist"]),
+    default="letters",
+    show_default=True,
+    help="What the part letters learns after digits.",
+)
+@click.option(
+    "--family-dir",
     type=click.Path(path_type=Path),
     metavar="DIR",
-    help="Folder made by `pdenca digits letters`; default: made in the cache.",
+    help="Folder with its files; default: letters are made in the cache, Fashion-MNIST is fetched or found "
+    "below PDENCA_DATA.",
 )
 def reproduce_command(
     out: Path,
@@ -35,11 +44,12 @@ def reproduce_command(
     keep: Path | None,
     quick: bool,
     data_dir: Path | None,
-    letters_dir: Path | None,
+    family: str,
+    family_dir: Path | None,
     sample: bool,
     threads: int | None,
 ) -> None:
-    """Train judges and restorers, restore the whole test set, count attractors, learn letters after digits.
+    """Train judges and restorers, restore the test set, count attractors, learn letters after digits, draw.
 
     What is in DIR already is kept, so the same command goes on with what was cut short. At the end, and after
     every part, DIR has digits-restore.md, a page with the published numbers and claims beside ours, and
@@ -51,11 +61,17 @@ def reproduce_command(
 
     use_threads(threads)
     told = study_settings(QUICK if quick else None, seeds, parts=parts, models=models)
-    settings = ReproductionSettings.parse(told)
-    folders = {"mnist": data_dir, "letters": letters_dir}
+    settings = ReproductionSettings.parse({**told, "family": family})
+    folders = {"mnist": data_dir, family: family_dir}
+    if family_dir is not None and "letters" not in settings.parts:
+        raise BadArgument(
+            "--family-dir is the folder of what the part letters learns, which is not among --parts"
+        )
+    if "letters" in settings.parts:
+        load_family(family, "test", family_dir, sample=sample)  # missing files are told before any work
 
-    def load(family: str, split: str) -> Digits:
-        return load_family(family, split, folders[family], sample=sample)
+    def load(name: str, split: str) -> Digits:
+        return load_family(name, split, folders[name], sample=sample)
 
     run_study(lambda tell: reproduce(out, settings, load, keep=keep, progress=tell))
 

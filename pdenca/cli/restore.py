@@ -3,7 +3,7 @@
 import json
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -12,6 +12,19 @@ from .door import BadArgument, KnownName, examples
 from .options import AS_JSON, REQUIRED_PNG, RUN
 from .progress import Progress
 
+if TYPE_CHECKING:
+    from pdenca.tasks.digits.restoration import Damage
+
+_KINDS = ("pixels", "blocks", "strokes", "noise")
+_KIND = click.option(
+    "--damage", "kind", type=click.Choice(_KINDS), help="Other damage than in training; default: the same."
+)
+_SHARE = click.option(
+    "--share",
+    type=click.FloatRange(0, 0.95),
+    metavar="SHARE",
+    help="How much of it: share of the pixels, or standard deviation of the noise; default: as in training.",
+)
 _TRY = "--sample --model memory --set num_steps=40 --set validate_every=20 --set num_valid=200 --out runs/try"
 
 
@@ -56,9 +69,9 @@ def restore_command() -> None:
 )
 @training_options(
     model="memory",
-    models="memory (a hybrid of our own); attractors (an associative memory of ours); hybrid, hybrid-late, "
-    "ca, gate (the recipe of the post, the gate from step 5 on, and its two halves); auto-encoder, u-net; or "
-    "a TOML file like theirs.",
+    models="memory (a hybrid of our own), memory-ca and memory-gate (its two halves); attractors (an "
+    "associative memory of ours); hybrid, hybrid-late, ca, gate (the recipe of the post, the gate from step "
+    "5 on, and its two halves); auto-encoder, u-net; or a TOML file like theirs.",
     seeds="Of initial weights, held-out digits, batches, damage.",
     example="num_steps=2000 or damage.share=0.5",
 )
@@ -92,6 +105,7 @@ def train_restorer_command(
     epilog=examples(
         "pdenca digits restore evaluate runs/memory --judge runs/digits",
         "pdenca digits restore evaluate runs/memory runs/hybrid --fills --json",
+        "pdenca digits restore evaluate runs/memory --damage blocks --share 0.4",
     ),
 )
 @click.argument("runs", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="RUN...")
@@ -125,6 +139,8 @@ def train_restorer_command(
 @click.option(
     "--steps", type=click.IntRange(min=1), metavar="N", help="Run models made of cells for N steps."
 )
+@_KIND
+@_SHARE
 @AS_JSON
 def evaluate_restorers_command(
     runs: tuple[Path, ...],
@@ -136,32 +152,50 @@ def evaluate_restorers_command(
     without_gate: bool,
     wound: float | None,
     steps: int | None,
+    kind: str | None,
+    share: float | None,
     as_json: bool,
 ) -> None:
     """Judge the best models of the RUNs, all on the same damaged test digits.
 
     PSNR is the mean over the images (data range 1), with its 95 % interval; the next columns say what the
     same errors would read with a data range of 2, and as the ratio of the mean error. The last ones are the
-    shares of digits that the judges tell right.
+    shares of digits that the judges tell right. *mask*: whether a model is told which pixels are known.
     """
     from pdenca.datasets.digits.families import load_family
     from pdenca.tasks.digits import load_classifier
     from pdenca.tasks.digits.judging import check_classes
-    from pdenca.tasks.digits.restoration import LATTICES, describe, judge_restorer, load_restorer
+    from pdenca.tasks.digits.restoration import (
+        LATTICES,
+        describe,
+        judge_restorer,
+        load_restorer,
+        shown_to,
+    )
     from pdenca.tasks.digits.restoration.fills import training_free
 
     loaded = {run.name or str(run): load_restorer(run) for run in runs}
     if len(loaded) < len(runs):
         raise BadArgument("two RUNs have the same name; usual cure: other names, or one at a time")
-    damages = {settings.damage for _, settings in loaded.values()}
+    damages = {_other(settings.damage, kind, share) for _, settings in loaded.values()}
     if len(damages) > 1:
         raise BadArgument(
             "the RUNs restore different damage: "
             + "; ".join(sorted(damage.describe() for damage in damages))
-            + "; usual cure: those of one kind at a time"
+            + "; usual cure: those of one kind at a time, or --damage and --share"
         )
     (damage,) = damages
-    told = {run.name: load_classifier(run) for run in judges}
+    told = {run.name or str(run): load_classifier(run) for run in judges}
+    if len(told) < len(judges):
+        raise BadArgument("two judges have the same name; usual cure: other names, or one at a time")
+    kinds = {model.settings.kind for model, _ in loaded.values()}
+    for flag, given, fits, needed in (
+        ("--steps", steps is not None, LATTICES, "a model made of cells"),
+        ("--wound", wound is not None, LATTICES, "a model made of cells"),
+        ("--without-gate", without_gate, ("hybrid",), "a hybrid"),
+    ):
+        if given and not kinds & set(fits):
+            raise BadArgument(f"{flag} needs {needed}, and none of the RUNs is one; usual cure: leave it out")
     digits = load_family(data, "test", data_dir, sample=sample)
     for judge in told.values():
         check_classes(judge, digits)
@@ -176,7 +210,9 @@ def evaluate_restorers_command(
             restorers[f"{name}, {100 * wound:g} % of the cells zeroed"] = (model, {**many, "wound": wound})
     others = training_free(load_family(data, "train", data_dir, sample=sample), damage) if fills else {}
     found = []
-    for name, (restorer, how) in (restorers | {name: (fill, {}) for name, fill in others.items()}).items():
+    restorers |= {name: (fill, {}) for name, fill in others.items()}
+    shown = {name: shown_to(restorer) for name, (restorer, _) in restorers.items()}
+    for name, (restorer, how) in restorers.items():
         with Progress(f"evaluate {name}", "digits") as bar:
             found.append(
                 judge_restorer(
@@ -190,12 +226,14 @@ def evaluate_restorers_command(
                 )
             )
     if as_json:
-        click.echo(
-            json.dumps({"damage": damage.describe(), "models": [item.to_dict() for item in found]}, indent=1)
-        )
+        rows = [
+            {**item.to_dict(), "mask": shown[item.name][0], "known_pixels": shown[item.name][1]}
+            for item in found
+        ]
+        click.echo(json.dumps({"damage": damage.describe(), "models": rows}, indent=1))
         return
     click.echo(f"{damage.describe()}, {len(digits)} test images")
-    for line in describe(found):
+    for line in describe(found, shown):
         click.echo(line)
 
 
@@ -217,9 +255,18 @@ def evaluate_restorers_command(
     metavar="N",
     help="The first N test digits.",
 )
+@_KIND
+@_SHARE
 @REQUIRED_PNG
 def show_restorer_command(
-    run: Path, data: str, data_dir: Path | None, sample: bool, num_digits: int, png: Path
+    run: Path,
+    data: str,
+    data_dir: Path | None,
+    sample: bool,
+    num_digits: int,
+    kind: str | None,
+    share: float | None,
+    png: Path,
 ) -> None:
     """Draw the first test digits: as they are, damaged, and what could be read off step by step."""
     from pdenca import plots
@@ -228,5 +275,12 @@ def show_restorer_command(
 
     model, settings = load_restorer(run)
     digits = load_family(data, "test", data_dir, sample=sample)
-    plots.save(film_strip(model, digits, settings.damage, num_digits), png, 200)
+    damage = _other(settings.damage, kind, share)
+    plots.save(film_strip(model, digits, damage, num_digits), png, 200)
     click.echo(f"{png}: {png.stat().st_size / 1e3:.2g} kB")
+
+
+def _other(damage: "Damage", kind: str | None, share: float | None) -> "Damage":
+    """Return the damage of a training with what is to be different."""
+    told = {"kind": kind, "share": share}
+    return damage.replace(**{name: value for name, value in told.items() if value is not None})

@@ -23,6 +23,7 @@ def test_all_of_it_goes_through(call, tmp_path):
         "Attractors",
         "Letters after digits",
         "The post's",
+        "Goals",
     ):
         assert f"## {heading}" in result.stdout
 
@@ -32,7 +33,9 @@ def test_all_of_it_goes_through(call, tmp_path):
     [
         (("--seeds", "0,x"), "expected whole numbers"),
         (("--models", "memry"), "no model 'memry'"),
-        (("--parts", "model"), "'models', 'damage', 'basins' or 'letters'"),
+        (("--family", "emnist-letters"), "no sample of emnist-letters comes with pdenca"),
+        (("--parts", "models", "--family-dir", "x"), "--family-dir is the folder"),
+        (("--parts", "model"), "'models', 'damage', 'basins', 'letters' or 'pictures'"),
     ],
 )
 def test_what_does_not_fit_is_told(refused, tmp_path, options, named):

@@ -38,6 +38,12 @@ def test_a_run_is_judged(call, run, judge):
     rows = [line.split(" | ")[0].removeprefix("| ") for line in result.stdout.splitlines()[3:]]
     assert rows == ["run", "damaged input", "Laplace fill", "Hopfield retrieval"]
     assert "| reader |" in result.stdout
+    assert "| model | mask | known pixels |" in result.stdout
+    assert "| run | told | kept |" in result.stdout
+    assert "| damaged input | not used | kept |" in result.stdout
+    (hopfield,) = (line for line in result.stdout.splitlines() if "Hopfield" in line)
+    # two products with 1,000 memories of 784 numbers, and one with their sum
+    assert hopfield.split(" | ")[4] == f"{3 * 2 * 1000 * 784 / 1e6:.3g}"
 
 
 def test_the_numbers_come_as_json(call, run):
@@ -61,6 +67,43 @@ def test_cells_are_wounded_gates_removed_and_steps_added(call, run):
     assert bare["num_parameters"] < whole["num_parameters"]
     assert hurt["psnr_by_step"][0] == whole["psnr_by_step"][0]
     assert hurt["psnr_by_step"][1] < whole["psnr_by_step"][1]
+
+
+def test_a_run_is_judged_and_drawn_on_other_damage(call, refused, run, tmp_path):
+    other = ("--sample", "--damage", "blocks", "--share", 0.4)
+    found = json.loads(call("digits", "restore", "evaluate", run, *other, "--json").stdout)
+    assert found["damage"] == "40 % blanked in blocks of 7 x 7 pixels"
+    assert (found["models"][0]["mask"], found["models"][0]["known_pixels"]) == ("told", "kept")
+    less = json.loads(call("digits", "restore", "evaluate", run, "--sample", "--share", 0.1, "--json").stdout)
+    assert less["damage"] == "10 % of the pixels blanked"
+    assert less["models"][0]["psnr"][0] > found["models"][0]["psnr"][0]
+    pictures = [tmp_path / "same.png", tmp_path / "other.png"]
+    for picture, options in zip(pictures, (("--sample",), other), strict=True):
+        assert call("digits", "restore", "show", run, *options, "--png", picture).exit_code == 0
+    assert pictures[0].read_bytes() != pictures[1].read_bytes()
+    assert "--share" in refused("digits", "restore", "evaluate", run, "--sample", "--share", 0.99)
+
+
+def test_options_that_nothing_would_heed_are_refused(call, refused, run, judge, tmp_path):
+    network = tmp_path / "network"
+    quick = ["--sample", "--set", "num_steps=2", "--set", "validate_every=1", "--set", "num_valid=50"]
+    quick += ["--model", "auto-encoder", "--set", "model.num_code=2", "--set", "batch_size=8"]
+    assert call("digits", "restore", "train", "--out", network, *quick).exit_code == 0
+    evaluate = ("digits", "restore", "evaluate", network, "--sample")
+    for option, needed in (
+        (("--steps", 3), "--steps needs a model made of cells"),
+        (("--wound", 0.3), "--wound needs a model made of cells"),
+        (("--without-gate",), "--without-gate needs a hybrid"),
+    ):
+        assert needed in refused(*evaluate, *option)
+    same = judge.rename(tmp_path / judge.name)
+    try:
+        (tmp_path / "more").mkdir()
+        (tmp_path / "more" / judge.name).symlink_to(same)
+        judges = ("--judge", same, "--judge", tmp_path / "more" / judge.name)
+        assert "two judges have the same name" in refused(*evaluate, *judges)
+    finally:
+        same.rename(judge)
 
 
 def test_a_gate_learns_letters_and_digits_are_replayed(call, refused, run, tmp_path):
@@ -100,6 +143,11 @@ def test_a_run_is_not_overwritten_but_resumed(call, refused, run):
         (["--set", "damage.share=2"], "less than or equal to 0.95"),
         (["--set", "damage.kind=rain"], "'pixels', 'blocks', 'strokes' or 'noise'"),
         (["--set", "model.width=3"], "width plays no role"),
+        (["--set", "model.num_steps=1", "--set", "model.gate.first_step=1"], "a wound comes after a step"),
+        (
+            ["--model", "ca", "--set", "model.num_steps=1", "--set", "rest=0.1"],
+            "rest weighs how a state moves from one step to the next",
+        ),
         (["--set", "num_valid=5000"], "1 to 999 can be held out, got 5000"),
     ],
 )

@@ -1,18 +1,31 @@
 """The page of what was measured, with the post's numbers and claims beside."""
 
+import statistics
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ...measuring import Measured, of_part, spread
 from ..restoration import load_restoration
+from .after import learned_after, other_damage
+from .basins import basins
 from .beside import RANGE_OF_TWO, beside_the_post, by_step
 from .claims import verdicts
-from .measured import BARE, BEFORE, WOUNDED, backward_transfer, percent
-from .plan import MODELS, RESTORING, SCHEMES
+from .goals import goals
+from .measured import BARE, WOUNDED, by_seed, families, percent
+from .plan import MODELS, OURS
 
 
-def page(results: Sequence[Measured], facts: Mapping[str, Any]) -> str:
-    """Return the page as markdown."""
+def page(
+    results: Sequence[Measured], facts: Mapping[str, Any], pictures: Mapping[str, str] | None = None
+) -> str:
+    """Return the page as markdown.
+
+    Arguments:
+        results: what was measured.
+        facts: how.
+        pictures: file beside the page -> what it shows.
+    """
+    pictures = {} if pictures is None else pictures
     seeds = sorted({item.key["seed"] for item in results if "seed" in item.key})
     lines = [
         "# Digits restored",
@@ -28,16 +41,23 @@ def page(results: Sequence[Measured], facts: Mapping[str, Any]) -> str:
         "",
         *_judges(of_part(results, "judges")),
         *_models(of_part(results, "models")),
+        *_of_equal_size(results, facts["seconds"]),
         *by_step(of_part(results, "models")),
         *beside_the_post(of_part(results, "models")),
-        *_damage(of_part(results, "damage")),
-        *_basins(of_part(results, "basins")),
-        *_letters(of_part(results, "letters")),
+        *other_damage(of_part(results, "damage")),
+        *basins(of_part(results, "basins")),
     ]
+    for family, own in families(results).items():
+        lines += learned_after(family, own)
+    for name, words in pictures.items():
+        lines += [f"![{words}]({name})", ""]
     told = verdicts(results)
     if told:
         lines += ["## The post's claims", "", "| claim | measured | verdict |", "|---|---|---|"]
         lines += [f"| {claim} | {measured} | *{verdict}* |" for claim, measured, verdict in told]
+        lines.append("")
+    if results:
+        lines += goals(results, facts["seconds"])
     return "\n".join(lines).rstrip() + "\n"
 
 
@@ -92,12 +112,46 @@ def _models(own: Sequence[Measured]) -> list[str]:
 
 def _missing(own: Sequence[Measured]) -> list[str]:
     """Return which models have fewer seeds than others, or none."""
-    seeds = {name: {i.key["seed"] for i in own if i.key["model"] == name} for name in RESTORING}
+    seeds = {name: {i.key["seed"] for i in own if i.key["model"] == name} for name in MODELS}
     most = max(map(len, seeds.values()))
     none = [name for name, found in seeds.items() if not found]
     few = [f"{name} ({len(found)})" for name, found in seeds.items() if 0 < len(found) < most]
     told = [f"Not measured yet: {', '.join(none)}."] if none else []
     told += [f"With fewer seeds than others: {', '.join(few)}."] if few else []
+    return [" ".join(told), ""] if told else []
+
+
+def _of_equal_size(results: Sequence[Measured], seconds: Mapping[str, float]) -> list[str]:
+    """Return what the U-Nets are equal in, and which of them is better than ours."""
+    ours, told = by_seed(results, OURS), []
+    for name, start in (
+        ("u-net-equal", "is equal in the number of its parameters and about equal in its time of training"),
+        ("u-net", "is smaller"),
+    ):
+        both = sorted(set(ours) & set(by_seed(results, name)))
+        if not both:
+            continue
+        pairs = [(ours[seed], by_seed(results, name)[seed]) for seed in both]
+        own, other = pairs[0]
+        times = [[seconds.get(f"train {model}-{seed}") for seed in both] for model in (name, OURS)]
+        minutes = [f"{statistics.median(map(float, some)) / 60:.0f}" for some in times if all(some)]  # type: ignore[arg-type]
+        spent = f", {minutes[0]} minutes to {minutes[1]}" if len(minutes) == 2 else ""
+        better = [
+            found["psnr"][0] > mine["psnr"][0] and percent(found, "judge") > percent(mine, "judge")
+            for mine, found in pairs
+        ]
+        worse = [
+            found["psnr"][0] < mine["psnr"][0] and percent(found, "judge") < percent(mine, "judge")
+            for mine, found in pairs
+        ]
+        verdict = (
+            "better in both" if all(better) else "worse in both" if all(worse) else "neither better nor worse"
+        )
+        told.append(
+            f"`{name}` {start}: {other['num_parameters']:,} numbers to the {own['num_parameters']:,} of "
+            f"`{OURS}`{spent}, and {other['flops'] / own['flops']:.2g} times its operations. It restores "
+            f"{verdict}, by PSNR and by the judge."
+        )
     return [" ".join(told), ""] if told else []
 
 
@@ -118,93 +172,3 @@ def _uncertainty(own: Sequence[Measured]) -> str:
         f"The 95 % interval of one model's mean over the images is at most {decibels:.2f} dB wide to each "
         f"side, of its accuracy {points:.2f} points."
     )
-
-
-def _damage(own: Sequence[Measured]) -> list[str]:
-    if not own:
-        return []
-    models = list(dict.fromkeys(item.key["model"] for item in own))
-    lines = [
-        "## Other damage than in training",
-        "",
-        "Trained on 70 % of the pixels blanked; PSNR in dB, and what the judge tells right.",
-        "",
-        "| damage | " + " | ".join(models) + " |",
-        "|---|" + "---:|" * len(models),
-    ]
-    for damage in dict.fromkeys(item.key["damage"] for item in own):
-        cells = []
-        for name in models:
-            group = [i.found for i in own if (i.key["model"], i.key["damage"]) == (name, damage)]
-            told = spread([item["psnr"][0] for item in group], "{:.2f}")
-            right = spread([percent(item, "judge") for item in group], "{:.1f}")
-            cells.append(f"{told}; {right} %" if group else "")
-        lines.append(f"| {damage} | " + " | ".join(cells) + " |")
-    return [*lines, ""]
-
-
-def _basins(own: Sequence[Measured]) -> list[str]:
-    if not own:
-        return []
-    lines = [
-        "## Attractors",
-        "",
-        "A third of the starts each are random states, damaged test digits, and states between two of those; "
-        "ends that are the same are a valley. *untrained*: valleys of a model of random parameters; *noise*: "
-        "of random states with the ends' covariance. *back*: ends that are in their place again after 30 % "
-        "of their cells are zeroed, and that are seen as the same digit.",
-        "",
-        "| model | seed | starts | ends | valleys | in none | of random states | purity "
-        "| digits with a valley | untrained | noise | back | same digit | Lyapunov exponent |",
-        "|---|---:|---:|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|",
-    ]
-    for item in own:
-        found = item.found
-        kinds: dict[str, int] = {}
-        for family in found["families"].values():
-            for kind, count in family["kinds"].items():
-                kinds[kind] = kinds.get(kind, 0) + count
-        ends = ", ".join(f"{count} {kind}" for kind, count in kinds.items())
-        cells = [
-            item.key["model"],
-            str(item.key["seed"]),
-            str(found["num_starts"]),
-            ends,
-            str(found["num_valleys"]),
-            str(found["num_outside"]),
-            str(found["families"]["noise"]["num_valleys"]),
-            f"{found['purity']:.2f}",
-            str(found["num_classes_with_valley"]),
-            str(found["untrained_valleys"]),
-            str(found["noise_valleys"]),
-            *(f"{100 * found[name]['0.3'][0]:.0f} %" for name in ("returned", "same_class")),
-            f"{found['lyapunov']:.3g}",
-        ]
-        lines.append("| " + " | ".join(cells) + " |")
-    return [*lines, ""]
-
-
-def _letters(own: Sequence[Measured]) -> list[str]:
-    if not own:
-        return []
-    lines = [
-        "## Letters after digits",
-        "",
-        "The model `memory`, trained on digits, goes on with synthetic letters of fonts that the test "
-        "letters are not of. *Backward transfer*: what the judge tells right of restored digits, after less "
-        "before, in points; with two families its negative is the average forgetting.",
-        "",
-        "| how letters are learned | digits, dB | digits, % | letters, dB | letters, % | backward transfer |",
-        "|---|---:|---:|---:|---:|---:|",
-    ]
-    for scheme in (BEFORE, *SCHEMES):
-        cells = []
-        for data, judge in (("mnist", "judge"), ("letters", "reader of letters")):
-            group = [i.found for i in own if (i.key["model"], i.key["data"]) == (scheme, data)]
-            cells.append(spread([item["psnr"][0] for item in group], "{:.2f}"))
-            cells.append(spread([percent(item, judge) for item in group], "{:.2f}"))
-        lost = backward_transfer(own, scheme)
-        if any(cells):
-            told = "" if scheme == BEFORE else spread(lost, "{:+.2f}")
-            lines.append(f"| {scheme} | " + " | ".join([*cells, told]) + " |")
-    return [*lines, ""]

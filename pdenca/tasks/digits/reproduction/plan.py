@@ -1,26 +1,34 @@
 """What is trained and measured."""
 
+import json
 from collections.abc import Mapping
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 import pydantic
 
 from pdenca.core import Settings
 
-Part = Literal["models", "damage", "basins", "letters"]
-PARTS: Final[tuple[Part, ...]] = ("models", "damage", "basins", "letters")
+from ..restoration import load_restoration
+from ..settings import load_digit_experiment
+from .measured import BEFORE
 
-JUDGES: Final[Mapping[str, tuple[str, Mapping[str, str]]]] = {
+Part = Literal["models", "damage", "basins", "letters", "pictures"]
+PARTS: Final[tuple[Part, ...]] = ("models", "damage", "basins", "letters", "pictures")
+
+Course = tuple[str, Mapping[str, str]]
+"""(experiment, settings)."""
+JUDGES: Final[Mapping[str, Course]] = {
     "judge": ("explicit", {"seed": "100"}),
     "second judge": ("implicit", {"seed": "101"}),
-    "reader of letters": ("explicit", {"seed": "102", "network.num_channels": "24"}),
 }
-"""Name -> (experiment, settings). No restorer is trained or chosen by any of them."""
-READER: Final = "reader of letters"
+"""Of digits. No restorer is trained or chosen by any judge."""
+READER: Final[Course] = ("explicit", {"seed": "102", "network.num_channels": "24"})
+"""The judge of what is learned after digits."""
 
 POST: Final = {"num_steps": "1000", "validate_every": "100"}
 NETWORK: Final = {"num_steps": "4000", "validate_every": "200"}
-MODELS: Final[Mapping[str, tuple[str, Mapping[str, str]]]] = {
+CELLS: Final = {"num_steps": "10000", "validate_every": "500"}
+MODELS: Final[Mapping[str, Course]] = {
     "hybrid": ("hybrid", POST),
     "hybrid-late": ("hybrid-late", POST),
     "ca": ("ca", POST),
@@ -29,15 +37,16 @@ MODELS: Final[Mapping[str, tuple[str, Mapping[str, str]]]] = {
     "u-net": ("u-net", NETWORK),
     # as many numbers as the memory's, and as much time
     "u-net-equal": ("u-net", {"model.width": "43", "num_steps": "800", "validate_every": "100"}),
-    "memory": ("memory", {"num_steps": "10000", "validate_every": "500"}),
+    "memory": ("memory", CELLS),
+    "memory-ca": ("memory-ca", CELLS),
+    "memory-gate": ("memory-gate", CELLS),
     "attractors": ("attractors", {}),
 }
-"""Name -> (experiment, settings): a course that takes a core well under an hour for each.
+"""Name -> a course that takes a core well under an hour for each.
 
 The post trains for 40,000 batches, which would take its hybrid ten hours; 1,000 take a quarter of an hour.
 """
 OURS: Final = "memory"
-RESTORING: Final = tuple(name for name in MODELS if name != "attractors")
 SHARES: Final = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
 OTHER_DAMAGE: Final = {"blocks": 0.4, "strokes": 0.4, "noise": 0.3}
 COUNTED: Final = ("hybrid", "memory", "attractors")
@@ -53,12 +62,28 @@ SCHEMES: Final[Mapping[str, Mapping[str, str]]] = {
 }
 """How letters are learned after digits -> settings. "both at once" begins with random parameters."""
 JOINT: Final = "both at once"
+# as long as digits and letters take one after the other
+TOGETHER: Final = {"num_steps": str(int(CELLS["num_steps"]) + int(LEARNING["num_steps"]))}
 FROZEN: Final = tuple(name for name, settings in SCHEMES.items() if "trained" in settings)
 
+Family = Literal["letters", "emnist-letters", "fashion-mnist"]
+CENSUS: Final = "census"
+"""Among the courses: how far attractors are counted."""
 
-def courses() -> dict[str, dict[str, str]]:
-    """Return what decides how every model is trained."""
-    return {name: {"experiment": experiment, **told} for name, (experiment, told) in MODELS.items()}
+
+def judges_of(data: str) -> dict[str, Course]:
+    """Return the judges of a family of images by name."""
+    return dict(JUDGES) if data == "mnist" else {reader_of(data): READER}
+
+
+def reader_of(family: str) -> str:
+    """Return the name of the judge of what is learned after digits."""
+    return f"reader of {family}"
+
+
+def after_digits(family: str, scheme: str) -> str:
+    """Return the name of our model after it has learned a family in some way."""
+    return f"{family}, {scheme}"
 
 
 class ReproductionSettings(Settings):
@@ -68,14 +93,16 @@ class ReproductionSettings(Settings):
         parts: which of :data:`PARTS`.
         seeds: of training.
         models: which of :data:`MODELS`.
+        family: what is learned after digits, in the part "letters".
         num_starts, num_rounds: of every census.
         overrides: settings of every restorer, for a shorter course: dotted place -> value as text.
         judge_overrides: settings of every judge, likewise.
     """
 
     parts: tuple[Part, ...] = pydantic.Field(default=PARTS, min_length=1)
-    seeds: tuple[int, ...] = pydantic.Field((0, 1, 2), min_length=1)
+    seeds: tuple[int, ...] = pydantic.Field(default=(0, 1, 2), min_length=1)
     models: tuple[str, ...] = tuple(MODELS)
+    family: Family = "letters"
     num_starts: int = pydantic.Field(default=1000, ge=6)
     num_rounds: int = pydantic.Field(default=200, ge=33)
     overrides: dict[str, str] = pydantic.Field(default_factory=dict)
@@ -89,3 +116,45 @@ class ReproductionSettings(Settings):
         if "letters" in self.parts and OURS not in self.models:
             raise ValueError(f"letters are learned by {OURS!r}, which is not among the models")
         return self
+
+    def course_of(self, name: str) -> dict[str, str]:
+        """Return the settings of a model; what shortens all courses comes last."""
+        return {**MODELS[name][1], **self.overrides}
+
+    def scheme(self, name: str) -> dict[str, str]:
+        """Return the settings by which our model learns after digits."""
+        length = TOGETHER if name == JOINT else LEARNING
+        return {**MODELS[OURS][1], **length, **SCHEMES[name], **self.overrides}
+
+
+def courses(settings: ReproductionSettings) -> dict[str, dict[str, str]]:
+    """Return all settings that models, judges and schemes are trained by, and how far attractors are counted.
+
+    So another number in an experiment's file is another course, as one in this plan is. ``overrides``, which
+    need not fit every model, are left out: a table of shortened courses is not kept at all.
+    """
+    settings = settings.replace(overrides={})
+    found = {name: _course(MODELS[name][0], settings.course_of(name)) for name in MODELS}
+    for name, (experiment, told) in {**JUDGES, **judges_of(settings.family)}.items():
+        judge = load_digit_experiment(experiment, {**told, **settings.judge_overrides})
+        found[name] = {"experiment": experiment, **_flat(json.loads(judge.to_json()))}
+    found[BEFORE] = found[OURS]
+    for name in SCHEMES:
+        found[name] = _course(MODELS[OURS][0], settings.scheme(name))
+        found[after_digits(settings.family, name)] = found[name]
+    census = {"num_starts": str(settings.num_starts), "num_rounds": str(settings.num_rounds)}
+    return {**found, CENSUS: census}
+
+
+def _course(experiment: str, told: Mapping[str, str]) -> dict[str, str]:
+    settings = load_restoration(experiment, told)
+    return {"experiment": experiment, **_flat(json.loads(settings.to_json()))}
+
+
+def _flat(values: Mapping[str, Any], start: str = "") -> dict[str, str]:
+    """Return dotted place -> value as text."""
+    found: dict[str, str] = {}
+    for name, value in values.items():
+        place = f"{start}{name}"
+        found |= _flat(value, f"{place}.") if isinstance(value, dict) else {place: json.dumps(value)}
+    return found

@@ -1,14 +1,14 @@
 """Doing it: every piece is done once and kept, so that what was cut short goes on."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any, Final
 
 from pdenca.datasets.digits import Digits
 from pdenca.training.loop import LAST
 
-from ...measuring import NOTHING, Key, Measuring, Table, by_count, in_parts, read_table
+from ...measuring import NOTHING, Key, Measuring, Table, by_count, in_parts
 from ...phases import Progress, Tell, tell_training
 from ..classifier import DigitClassifier
 from ..classify import load_classifier, train_classifier, with_classes_of
@@ -26,29 +26,30 @@ from ..restoration import (
 from ..restoration.fills import training_free
 from ..restoration.judging import Restore
 from ..settings import ClassifierSettings, load_digit_experiment
+from .claims import HYBRID
+from .figures import Draw, draw, of_model
+from .keeping import kept_table
 from .measured import BARE, BEFORE, WOUNDED
 from .page import page
 from .plan import (
     COUNTED,
     FROZEN,
     JOINT,
-    JUDGES,
-    LEARNING,
     MODELS,
     OTHER_DAMAGE,
     OURS,
-    READER,
-    RESTORING,
     SCHEMES,
     SHARES,
     ReproductionSettings,
+    after_digits,
     courses,
+    judges_of,
 )
 
 STEM: Final = "digits-restore"
 WOUND: Final = 0.3
 Load = Callable[[str, str], Digits]
-"""(``mnist`` or ``letters``, split) -> images."""
+"""(``mnist`` or the family that is learned after it, split) -> images."""
 
 
 def reproduce(
@@ -78,7 +79,7 @@ def reproduce(
         FormatError: if a file in it is damaged.
         NonFiniteError: if training keeps diverging.
     """
-    kept = NOTHING if keep is None else read_table(keep, courses())
+    kept = NOTHING if keep is None else kept_table(keep, settings)
     work = _Work(out, settings, load, kept, progress)
     return in_parts(work.parts, settings.parts, work.write)
 
@@ -97,16 +98,17 @@ class _Work:
             "damage": self.damage,
             "basins": self.basins,
             "letters": self.letters,
+            "pictures": self.pictures,
         }
 
     def models(self) -> None:
         """Restore the whole test set by every model, with its gate and without, wounded and not."""
         self._judge_fills()
-        for name, seed in self._each(RESTORING):
+        for name, seed in self._each(MODELS):
             run = self.run(name, seed)
             key: Key = {"part": "models", "model": name, "seed": seed}
             self._judge(key, run)
-            kind = load_restoration(MODELS[name][0], self._course(name)).model.kind
+            kind = load_restoration(MODELS[name][0], self.settings.course_of(name)).model.kind
             if kind == "hybrid":
                 self._judge({**key, "variant": BARE}, run, Restorer.without_gate)
             if kind in LATTICES:
@@ -130,34 +132,42 @@ class _Work:
             self._census({"part": "basins", "model": name, "seed": seed}, self.run(name, seed))
 
     def letters(self) -> None:
-        """Learn letters after digits, one way and another, and see what is left of the digits."""
+        """Learn another family after digits, one way and another, and see what is left of the digits."""
+        family = self.settings.family
         for name, seed in self._each((OURS,)):
             start = self.run(name, seed)
-            for data in ("mnist", "letters"):
-                key: Key = {"part": "letters", "model": BEFORE, "data": data, "seed": seed}
-                self._judge(key, start, data=data)
-            for scheme, changes in SCHEMES.items():
-                run = self.out / "runs" / f"letters, {scheme}-{seed}"
-                # both at once: from random parameters, as long as digits and letters together
-                after = {} if scheme == JOINT else LEARNING
-                told = {**self._course(OURS), **after, **changes, "seed": str(seed)}
-                replayed = "mnist" if "replay" in changes else None
+            self._judge_both(BEFORE, seed, start)
+            for scheme in SCHEMES:
+                named = after_digits(family, scheme)
+                run = self.out / "runs" / f"{named}-{seed}"
+                told = {**self.settings.scheme(scheme), "seed": str(seed)}
+                replayed = "mnist" if "replay" in SCHEMES[scheme] else None
                 begun = None if scheme == JOINT else (name, seed)
-                self._needs(run, MODELS[OURS][0], told, "letters", begun, replayed)
-                for data in ("mnist", "letters"):
-                    key = {"part": "letters", "model": scheme, "data": data, "seed": seed}
-                    self._judge(key, run, data=data)
+                self._needs(run, MODELS[OURS][0], told, family, begun, replayed)
+                self._judge_both(scheme, seed, run)
                 if scheme in FROZEN:
-                    self._census({"part": "basins", "model": f"letters, {scheme}", "seed": seed}, run)
+                    self._census({"part": "basins", "model": named, "seed": seed}, run, start)
+
+    def pictures(self) -> None:
+        """Draw the post's model and ours, of the first seed."""
+        for name in (OURS, HYBRID):
+            if name not in self.settings.models:
+                continue
+            run = self.run(name, self.settings.seeds[0])
+            for file, (_, show) in of_model(name).items():
+
+                def work(_: Tell, run: Path = run, file: str = file, show: Draw = show) -> None:
+                    model, settings = load_restorer(self.measuring.trained(run))
+                    show(model, self.digits("mnist", "test"), settings.damage, self.out / file)
+
+                if not (self.out / file).is_file():
+                    self.measuring.phases.run(f"draw {file}", work)
 
     def run(self, name: str, seed: int) -> Path:
         """Return the folder of a restorer, which is trained when it is measured."""
         run = self.out / "runs" / f"{name}-{seed}"
-        told = {**self._course(name), "seed": str(seed)}
+        told = {**self.settings.course_of(name), "seed": str(seed)}
         return self._needs(run, MODELS[name][0], told, "mnist", None, None)
-
-    def _course(self, name: str) -> dict[str, str]:
-        return {**MODELS[name][1], **self.settings.overrides}
 
     def _each(self, names: Iterable[str]) -> Iterator[tuple[str, int]]:
         """Yield (model, seed) of those of these models that are asked for; seed by seed."""
@@ -230,10 +240,17 @@ class _Work:
 
         self.measuring.measure(key, work, run)
 
-    def _census(self, key: Key, run: Path) -> None:
+    def _judge_both(self, scheme: str, seed: int, run: Path) -> None:
+        """Measure what a model makes of digits, and of what is learned after them."""
+        family = self.settings.family
+        for data in ("mnist", family):
+            key: Key = {"part": "letters", "family": family, "model": scheme, "data": data, "seed": seed}
+            self._judge(key, run, data=data)
+
+    def _census(self, key: Key, run: Path, before: Path | None = None) -> None:
         def work(tell: Tell) -> Mapping[str, Any]:
             model, settings = load_restorer(run)
-            return take_census(
+            found = take_census(
                 model,
                 self.digits("mnist", "test"),
                 settings.damage,
@@ -241,17 +258,17 @@ class _Work:
                 num_starts=self.settings.num_starts,
                 num_rounds=self.settings.num_rounds,
                 seed=settings.seed,
+                before=None if before is None else load_restorer(self.measuring.trained(before))[0],
                 progress=by_count(tell),
-            ).to_dict()
+            )
+            return {**found.to_dict(), "batches": settings.num_steps}
 
         self.measuring.measure(key, work, run)
 
     def _readers(self, data: str) -> dict[str, DigitClassifier]:
         """Return the classifiers that judge these images, trained, and measured on whole ones."""
         found = {}
-        for name, (experiment, overrides) in JUDGES.items():
-            if (name == READER) != (data == "letters"):
-                continue
+        for name, (experiment, overrides) in judges_of(data).items():
             run = self.out / "judges" / name
             digits = self.digits(data, "train")
             told = load_digit_experiment(experiment, {**overrides, **self.settings.judge_overrides})
@@ -280,5 +297,11 @@ class _Work:
         return found
 
     def write(self) -> Path:
-        """Write table and page of what is there by now; return the page."""
-        return self.measuring.write(STEM, "pdenca digits reproduce", self.settings, courses(), page)
+        """Write table, pictures and page of what is there by now; return the page."""
+        shown = {file: words for name in (OURS, HYBRID) for file, (words, _) in of_model(name).items()}
+        shown = {file: words for file, words in shown.items() if (self.out / file).is_file()}
+        shown |= draw(self.measuring.results(), self.out)
+        told = partial(page, pictures=shown)
+        return self.measuring.write(
+            STEM, "pdenca digits reproduce", self.settings, courses(self.settings), told
+        )

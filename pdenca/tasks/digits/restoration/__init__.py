@@ -4,7 +4,7 @@ from .census import Census, take_census
 from .census_report import census_figure, describe_census
 from .damage import Damage
 from .fills import Hopfield, LaplaceFill, MaskedInput
-from .judging import Restored, describe, judge_restorer
+from .judging import Restored, describe, judge_restorer, shown_to
 from .models import Restorer, build_restorer
 from .pictures import film_strip
 from .settings import EXPERIMENTS, LATTICES, RestorationSettings, RestorerSettings, load_restoration
@@ -30,6 +30,7 @@ __all__ = [
     "judge_restorer",
     "load_restoration",
     "load_restorer",
+    "shown_to",
     "take_census",
     "train_restorer",
 ]

@@ -4,55 +4,36 @@ The claim to be tested is that of an associative memory: that starts of all kind
 few valleys, one per class, and fall back into them after part of the lattice is wiped out.
 """
 
-import copy
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Final
 
 import numpy as np
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Int
 from torch import Tensor
 
 from pdenca.core import BadInputError, NonFiniteError
 from pdenca.datasets.digits import Digits
 from pdenca.evaluation.attractors import (
-    KINDS,
     Ends,
-    Valleys,
-    basin_stability,
-    follow_to_end,
     group_ends,
-    leading_lyapunov_exponent,
     matched_noise,
-    null_model,
-    return_curve,
+    num_classes_with_valley,
+    purity,
 )
 from pdenca.training import step_generator
 
 from ..classifier import DigitClassifier
 from ..judging import judging
 from .damage import Damage
+from .ends import AT_REST, Attractors, attractors_of, follow, kinds_of, same_place, size_of, tolerance_of
 from .lattice import LatticeBody
-from .models import Restorer, build_restorer
+from .models import Restorer
+from .recovery import Recovery, probability, recover_from_end, recover_midway
+from .starts import FAMILIES, Starts, draw_starts, untrained
 
-FAMILIES: Final = ("noise", "damaged", "between")
-"""Kinds of starts:
-
-- noise: every channel of every cell normal, with mean and standard deviation of that channel in the states
-  that damaged images begin with; the cells see nothing;
-- damaged: the states that damaged test images begin with;
-- between: (1 - a) z + a z' for two of those and a uniform from 0 to 1, what the cells see likewise.
-"""
-SHARES: Final = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6)
-_NUM_LYAPUNOV: Final = 32  # states; each costs two roll-outs
 _NUM_DAMAGED: Final = 200  # ends; each is followed again for every share, twice
-_AT_ONCE: Final = 250
-
-Probability = tuple[float, float]
-"""With its standard error."""
-
-State = Float[Tensor, "start channel side side"]
 
 
 @dataclass(frozen=True)
@@ -62,22 +43,43 @@ class FamilyEnds:
     Arguments:
         num_starts: of the family.
         kinds: kind of end -> how many, see :data:`pdenca.evaluation.attractors.KINDS`.
+        held: share of the starts that end at rest and in a valley.
         settled_after: median number of rounds after which those that come to rest do; None if none does.
         falling: median share of rounds in which the residual fell, before it settled.
         residuals: median residual after 1, 2, ... rounds.
         num_valleys: valleys that this family falls into.
+        purity: share of its ends that show the digit that is most frequent among them in their valley.
+        num_classes_with_valley: digits that are more than half of this family's ends in some valley.
         classes: digits that the judge sees in the ends -> share.
         right: share of the ends that show the class of the image they began with; None unless "damaged".
     """
 
     num_starts: int
     kinds: Mapping[str, int]
+    held: float
     settled_after: float | None
     falling: float
     residuals: tuple[float, ...]
     num_valleys: int
+    purity: float
+    num_classes_with_valley: int
     classes: Mapping[str, float]
     right: float | None
+
+
+@dataclass(frozen=True)
+class Intact:
+    """What is left of the ends of another restorer, from the same starts.
+
+    Arguments:
+        share: of the starts that end within the tolerance of where they ended before, and its standard error.
+        tolerance: of the ends before, relative to their rms.
+        at_rest: share of the ends before that were at rest; what moves is nowhere it could be found again.
+    """
+
+    share: tuple[float, float]
+    tolerance: float
+    at_rest: float
 
 
 @dataclass(frozen=True)
@@ -89,38 +91,26 @@ class Census:
         num_rounds: how far each was followed.
         round_length: steps of a round, see ``LatticeBody.round``.
         families: how the starts of each end.
-        num_valleys: groups of at least two ends.
-        num_outside: ends in no such group.
-        largest: shares of the ten largest valleys with their standard errors.
-        tolerance: distance within which ends count as the same, relative to their rms.
-        same_between: tolerances between which the number of valleys is the same.
-        purity: share of the ends that show the most frequent digit of their valley, by the judge.
-        mutual_information: of valleys and digits, 0 to 1.
-        num_classes_with_valley: digits that are more than half of some valley.
-        untrained_valleys: of an untrained model of the same shape from the same starts, same tolerance.
+        found: what they end in, all families together.
+        untrained: what a model of the same shape without training ends in, see
+            :func:`~pdenca.tasks.digits.restoration.starts.untrained`: from starts of its own encoder, grouped
+            by a tolerance of its own.
         noise_valleys: of random states with the mean and covariance of the ends, same tolerance.
-        returned: damaged share of cells -> (share of ends back in their place, its standard error).
-        same_class: likewise, for showing the same digit.
-        lyapunov: median leading Lyapunov exponent at the ends (1 / step).
+        midway: what becomes of lattices that are damaged after half of the steps of training.
+        at_end: likewise, damaged where they end.
+        intact: what is left of the ends of the restorer that this one began as; None if none was given.
     """
 
     num_starts: int
     num_rounds: int
     round_length: int
     families: Mapping[str, FamilyEnds]
-    num_valleys: int
-    num_outside: int
-    largest: tuple[tuple[float, float], ...]
-    tolerance: float
-    same_between: tuple[float, float]
-    purity: float
-    mutual_information: float
-    num_classes_with_valley: int
-    untrained_valleys: int
+    found: Attractors
+    untrained: Attractors
     noise_valleys: int
-    returned: Mapping[float, tuple[float, float]]
-    same_class: Mapping[float, tuple[float, float]]
-    lyapunov: float
+    midway: Recovery
+    at_end: Recovery
+    intact: Intact | None
 
     def to_dict(self) -> dict[str, Any]:
         """Return the numbers by name."""
@@ -136,14 +126,14 @@ def take_census(
     num_starts: int = 1000,
     num_rounds: int = 200,
     seed: int = 0,
+    before: Restorer | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> Census:
     """Follow many starts for long, group their ends, and damage them.
 
     Where the cells see the damaged image in every step, each start has dynamics of its own, and an end
     belongs to its image: many valleys are then no surprise, and returning to one's own place no sign of a
-    memory, since the image tells the way. What damage wipes out is the state alone here, not what the cells
-    see.
+    memory, since the image tells the way, though not to cells that were hit.
 
     Arguments:
         restorer: an automaton, a gate or both.
@@ -153,12 +143,15 @@ def take_census(
         num_starts: a third of each family.
         num_rounds: how far each is followed; at least 33, by which ends can be told apart.
         seed: of starts and damage.
+        before: a restorer of the same shape, whose ends from the same states are compared.
         progress: told how many steps have been taken, of how many.
 
     Raises:
-        BadInputError: for a model without cells, or too few starts or rounds.
+        BadInputError: for a model without cells, or another than before, or too few starts or rounds.
+        NonFiniteError: if fewer than two starts stay finite.
     """
-    if not isinstance(restorer.body, LatticeBody):
+    body = restorer.body
+    if not isinstance(body, LatticeBody):
         raise BadInputError(
             f"the kind {restorer.settings.kind!r} answers at once and has no attractors; usual cure: a model "
             "made of cells"
@@ -167,187 +160,90 @@ def take_census(
         raise BadInputError(
             f"got {num_starts} starts; expected 6 to {3 * len(digits)}, three per image at most"
         )
+    if before is not None and before.settings != restorer.settings:
+        raise BadInputError(
+            "the ends before are those of a model of another shape; usual cure: the run that this one began "
+            "with"
+        )
 
     with judging(restorer), judging(judge):
-        starts = _starts(restorer, restorer.body, digits, damage, num_starts, seed)
-        ends = _follow(restorer.body, starts, num_rounds, progress)
+        starts = draw_starts(restorer, body, digits, damage, num_starts, seed)
+        ends = follow(body, starts, num_rounds, progress)
         finite = (~ends.are("not finite")).nonzero()[:, 0]
         if len(finite) < 2:
             raise NonFiniteError(
                 f"{len(finite)} of {num_starts} starts stay finite; usual cure: fewer rounds, or another "
                 "model"
             )
-        kept = ends.states[finite]
-        seen = torch.full((num_starts,), -1)
-        seen[finite] = _seen(restorer.body, judge, kept)
-        valleys = group_ends(kept, drift=ends.drift[finite], classes=seen[finite])
-        untrained, noise = _nulls(restorer, starts, kept, valleys, num_rounds, seed)
+        found, seen, labels = attractors_of(body, judge, starts, ends, seed)
+        drawn = matched_noise(ends.states[finite], step_generator(seed, "census noise"))
         few = finite[:_NUM_DAMAGED]
-        returned, same_class = _returns(
-            restorer.body, judge, starts.told[few], ends.states[few], valleys, num_rounds, seed
+        pictured = starts.chosen((starts.classes >= 0).nonzero()[:, 0])
+        damaged = (starts.chosen(few), ends.states[few], found.tolerance * size_of(ends), num_rounds, seed)
+        return Census(
+            num_starts=num_starts,
+            num_rounds=num_rounds,
+            round_length=body.round_length,
+            families={
+                name: _family(starts.families == name, starts, ends, seen, labels) for name in FAMILIES
+            },
+            found=found,
+            untrained=_untrained(restorer, digits, damage, judge, num_starts, num_rounds, seed),
+            noise_valleys=group_ends(drawn, tolerance=found.tolerance).num_valleys,
+            midway=recover_midway(restorer, body, judge, *damaged, pictured=pictured),
+            at_end=recover_from_end(restorer, body, judge, *damaged),
+            intact=None if before is None else _intact(before, starts, ends, num_rounds),
         )
-        fewer = finite[:_NUM_LYAPUNOV]
-        exponent = _lyapunov(restorer, starts.told[fewer], ends.states[fewer], seed)
-    labels = torch.full((num_starts,), -1)
-    labels[finite] = valleys.labels
-    # of linkage by digits these are known
-    assert valleys.tolerance is not None
-    assert valleys.same_between is not None
-    assert valleys.purity is not None
-    assert valleys.mutual_information is not None
-    assert valleys.num_classes_with_valley is not None
-    sizes = sorted(basin_stability(valleys.labels).items(), key=lambda item: -item[1].share)
-    return Census(
-        num_starts=num_starts,
-        num_rounds=num_rounds,
-        round_length=restorer.body.round_length,
-        families={name: _family(starts.families == name, starts, ends, seen, labels) for name in FAMILIES},
-        num_valleys=valleys.num_valleys,
-        num_outside=valleys.num_outside,
-        largest=tuple((share.share, share.standard_error) for label, share in sizes if label >= 0)[:10],
-        tolerance=valleys.tolerance,
-        same_between=valleys.same_between,
-        purity=valleys.purity,
-        mutual_information=valleys.mutual_information,
-        num_classes_with_valley=valleys.num_classes_with_valley,
-        untrained_valleys=untrained,
-        noise_valleys=noise,
-        returned=returned,
-        same_class=same_class,
-        lyapunov=exponent,
-    )
 
 
-@dataclass(frozen=True, eq=False)
-class _Starts:
-    """States to begin with, what their cells see, where they are from, and the class of the image, or -1."""
-
-    states: State
-    told: Float[Tensor, "start patch side side"]
-    families: np.ndarray
-    classes: Int[Tensor, " start"]
-
-
-def _starts(
-    restorer: Restorer, body: LatticeBody, digits: Digits, damage: Damage, num_starts: int, seed: int
-) -> _Starts:
-    """Return a third of the starts of each family, in turn, so that the first few are of all of them."""
-    generator = step_generator(seed, "census starts")
-    each = -(-num_starts // len(FAMILIES))
-    whole = digits.images[:each].float() / 255
-    told = body.lift(restorer.seen(*damage(whole, generator)))
-    states = body.encoder(told)
-    mean, std = states.mean((0, 2, 3), keepdim=True), states.std((0, 2, 3), keepdim=True)
-    noise = mean + std * torch.randn(states.shape, generator=generator)
-    # everyone is paired with another one
-    other = (torch.arange(each) + torch.randint(1, each, (), generator=generator)) % each
-    part = torch.rand(each, 1, 1, 1, generator=generator)
-    unknown = torch.full((each,), -1)
-    found = {
-        "noise": (noise, torch.zeros_like(told), unknown),
-        "damaged": (states, told, digits.labels[:each]),
-        "between": (
-            *((1 - part) * item + part * item[other] for item in (states, told)),
-            unknown,
-        ),
-    }
-    parts = [found[name] for name in FAMILIES]
-    mixed = [torch.stack([item[kind] for item in parts], 1).flatten(0, 1)[:num_starts] for kind in range(3)]
-    names = np.array([FAMILIES[number % len(FAMILIES)] for number in range(num_starts)])
-    return _Starts(mixed[0], mixed[1], names, mixed[2])
-
-
-def _follow(
-    body: LatticeBody, starts: _Starts, num_rounds: int, progress: Callable[[int, int], None] | None = None
-) -> Ends:
-    return follow_to_end(
-        body.round(starts.told), starts.states, num_steps=num_rounds, batch_size=_AT_ONCE, progress=progress
-    )
-
-
-def _seen(body: LatticeBody, judge: DigitClassifier, states: State) -> Int[Tensor, " start"]:
-    """Return the digits that a judge sees in states."""
-    return torch.cat([judge(body.observe(part).clamp(0, 1)).argmax(1) for part in states.split(_AT_ONCE)])
-
-
-def _nulls(
-    restorer: Restorer, starts: _Starts, ends: State, valleys: Valleys, num_rounds: int, seed: int
-) -> tuple[int, int]:
-    """Return how many valleys there are without training, and among random states."""
-    untrained = build_restorer(restorer.settings, seed + 1).eval()
-    assert isinstance(untrained.body, LatticeBody)  # as the trained one's
-    with torch.no_grad():
-        other = _follow(untrained.body, starts, num_rounds)
-    kept = other.states[~other.are("not finite")]
-    return (
-        null_model(valleys, kept).num_valleys if len(kept) > 1 else 0,
-        null_model(valleys, matched_noise(ends, step_generator(seed, "census noise"))).num_valleys,
-    )
-
-
-def _returns(
-    body: LatticeBody,
+def _untrained(
+    restorer: Restorer,
+    digits: Digits,
+    damage: Damage,
     judge: DigitClassifier,
-    told: Tensor,
-    ends: State,
-    valleys: Valleys,
+    num_starts: int,
     num_rounds: int,
     seed: int,
-) -> tuple[dict[float, Probability], dict[float, Probability]]:
-    """Return how often damaged ends come back to their place, and to their digit."""
-    scale = float(ends.double().square().mean().sqrt()) or 1.0
-
-    def same_place(after: Tensor, before: Tensor) -> Tensor:
-        apart: Tensor = (after - before).double().flatten(1).square().mean(1).sqrt() / scale
-        return apart <= (valleys.tolerance or 0.0)
-
-    def same_digit(after: Tensor, before: Tensor) -> Tensor:
-        return _seen(body, judge, after) == _seen(body, judge, before)
-
-    found = []
-    for is_back in (same_place, same_digit):
-        curve = return_curve(
-            body.round(told),
-            ends,
-            is_back,
-            shares=SHARES,
-            num_steps=num_rounds,
-            generator=step_generator(seed, "census damage"),  # the same damage for both questions
-            batch_size=_AT_ONCE,
-        )
-        found.append({share: (item.share, item.standard_error) for share, item in curve.items()})
-    return found[0], found[1]
+) -> Attractors:
+    null = untrained(restorer.settings, seed + 1)
+    assert isinstance(null.body, LatticeBody)  # as the trained one's
+    starts = draw_starts(null, null.body, digits, damage, num_starts, seed)
+    ends = follow(null.body, starts, num_rounds)
+    return attractors_of(null.body, judge, starts, ends, seed)[0]
 
 
-def _lyapunov(restorer: Restorer, told: Tensor, ends: State, seed: int) -> float:
-    """Return the median leading exponent per automaton step, in float64."""
-    body = copy.deepcopy(restorer.body).double()
-    assert isinstance(body, LatticeBody)  # a copy of one
-    exponent = leading_lyapunov_exponent(
-        body.round(told.double()),
-        ends.double(),
-        num_steps=100,
-        generator=step_generator(seed, "census twins"),
-    ).exponent
-    return float(exponent.nanmedian())
+def _intact(before: Restorer, starts: Starts, ends: Ends, num_rounds: int) -> Intact:
+    assert isinstance(before.body, LatticeBody)  # of the same shape
+    with judging(before):
+        old = follow(before.body, starts, num_rounds)
+    tolerance = tolerance_of(old)
+    return Intact(
+        share=probability(same_place(ends.states, old.states, tolerance * size_of(old))),
+        tolerance=tolerance,
+        at_rest=float(old.are(*AT_REST).double().mean()),
+    )
 
 
 def _family(
-    own: np.ndarray, starts: _Starts, ends: Ends, seen: Int[Tensor, " start"], labels: Int[Tensor, " start"]
+    own: np.ndarray, starts: Starts, ends: Ends, seen: Int[Tensor, " start"], labels: Int[Tensor, " start"]
 ) -> FamilyEnds:
     rows = torch.from_numpy(own.nonzero()[0])
-    kinds = [ends.kinds[row] for row in rows.tolist()]
     settled = [ends.settled_after[row] for row in rows.tolist() if ends.settled_after[row] is not None]
     shown, classes, valleys = seen[rows], starts.classes[rows], labels[rows]
     known = classes >= 0
-    falling = ends.falling[rows]
+    held = ends.are(*AT_REST)[rows] & (valleys >= 0)
+    finite = shown >= 0
+    grouped = (valleys[finite], shown[finite])
     return FamilyEnds(
         num_starts=len(rows),
-        kinds={kind: kinds.count(kind) for kind in KINDS if kind in kinds},
+        kinds=kinds_of(ends, rows.tolist()),
+        held=float(held.double().mean()),
         settled_after=float(np.median(settled)) if settled else None,
-        falling=float(falling.nanmedian()),
+        falling=float(ends.falling[rows].nanmedian()),
         residuals=tuple(ends.residuals[:, rows].nanmedian(1).values.tolist()),
         num_valleys=len(valleys[valleys >= 0].unique()),
+        purity=purity(*grouped) if bool(finite.any()) else float("nan"),
+        num_classes_with_valley=num_classes_with_valley(*grouped) if bool(finite.any()) else 0,
         classes={str(number): float((shown == number).double().mean()) for number in shown.unique().tolist()},
         right=float((shown == classes)[known].double().mean()) if bool(known.any()) else None,
     )

@@ -1,81 +1,119 @@
 """What a census of attractors says, in words, tables and a figure."""
 
+import math
 from collections.abc import Mapping
 
 from matplotlib.figure import Figure
 
 from pdenca import plots
 
-from .census import Census, Probability
+from .census import Census
+from .ends import Attractors, Probability
+from .recovery import Recovery
 
 MEANING = {"noise": "random states", "damaged": "damaged images", "between": "between two of those"}
+TIMES = {"midway": "half-way", "at_end": "at the end"}
+"""When lattices are damaged."""
 
 
 def describe_census(found: Census) -> list[str]:
     """Return the census in markdown."""
+    own = found.found
     lines = [
-        f"{found.num_starts} starts followed for {found.num_rounds} rounds of {found.round_length} steps: "
-        f"{_plural(found.num_valleys, 'valley')} of two starts or more, {found.num_outside} starts in none. "
-        f"Ends within {found.tolerance:.2g} of each other, relative to their size, count as the same; "
-        f"from {found.same_between[0]:.2g} to {found.same_between[1]:.2g} the count would be no other. "
-        f"Untrained: {_plural(found.untrained_valleys, 'valley')}. Random states of the same covariance: "
-        f"{found.noise_valleys}.",
+        f"{found.num_starts} starts followed for {found.num_rounds} rounds of {found.round_length} steps. "
+        f"{_found(own)}",
         "",
-        f"Largest valleys: {', '.join(_percent(item) for item in found.largest) or 'none'}. "
-        f"Purity {found.purity:.3g}, mutual information {found.mutual_information:.3g}; "
-        f"{found.num_classes_with_valley} classes have a valley of their own. Leading Lyapunov exponent "
-        f"{found.lyapunov:.3g} per step.",
+        f"Largest valleys: {', '.join(_percent(item) for item in own.largest) or 'none'}. "
+        f"Purity {own.purity:.3g}, mutual information {own.mutual_information:.3g}; "
+        f"{own.num_classes_with_valley} classes have a valley of their own. Leading Lyapunov exponent "
+        f"{own.lyapunov:.3g} per round.",
         "",
-        "| starts | ends | at rest after | residual falls in | valleys | class of the image seen |",
-        "|---|---|---:|---:|---:|---:|",
+        f"Untrained, all its weights at random: {_found(found.untrained)} Purity "
+        f"{found.untrained.purity:.3g}. Random states of the ends' covariance: "
+        f"{_plural(found.noise_valleys, 'valley')}.",
+        "",
+        "| starts | ends | at rest and in a valley | at rest after | residual falls in | valleys "
+        "| class of the image seen |",
+        "|---|---|---:|---:|---:|---:|---:|",
     ]
     for name, family in found.families.items():
-        kinds = ", ".join(f"{count} {kind}" for kind, count in family.kinds.items())
         rest = "" if family.settled_after is None else f"{family.settled_after:g} rounds"
         right = "" if family.right is None else f"{100 * family.right:.1f} %"
         lines.append(
-            f"| {MEANING[name]} | {kinds} | {rest} | {100 * family.falling:.0f} % of them | "
-            f"{family.num_valleys} | {right} |"
+            f"| {MEANING[name]} | {_kinds(family.kinds)} | {100 * family.held:.0f} % | {rest} "
+            f"| {100 * family.falling:.0f} % of the rounds | {family.num_valleys} | {right} |"
         )
     lines += [
         "",
-        "| damaged share of the cells | " + " | ".join(f"{share:g}" for share in found.returned) + " |",
-        "|---|" + "---:|" * len(found.returned),
-        "| back in their place | " + " | ".join(_percent(item) for item in found.returned.values()) + " |",
-        "| seen as the same class | "
-        + " | ".join(_percent(item) for item in found.same_class.values())
+        "| damaged share of the cells | "
+        + " | ".join(f"{share:g}" for share in found.at_end.returned)
         + " |",
+        "|---|" + "---:|" * len(found.at_end.returned),
     ]
+    for moment, recovery in _moments(found).items():
+        for name, curve in _curves(recovery).items():
+            lines.append(
+                f"| {moment}: {name} | " + " | ".join(_percent(item) for item in curve.values()) + " |"
+            )
+    if found.intact is not None:
+        lines += [
+            "",
+            f"{_percent(found.intact.share)} of the same starts end where they ended before; of those ends "
+            f"{100 * found.intact.at_rest:.0f} % were at rest.",
+        ]
     return lines
 
 
 def census_figure(found: Census) -> Figure:
-    """Draw how residuals fall, and how often damaged ends come back."""
+    """Draw how residuals fall, and how often damaged lattices come back."""
     rounds = list(range(1, found.num_rounds + 1))
     residuals = {
-        MEANING[name]: [(rounds, list(family.residuals)[: len(rounds)])]
+        # nothing moves any more where it is 0, which a logarithm has no place for
+        MEANING[name]: [(rounds, [value or math.nan for value in family.residuals])]
         for name, family in found.families.items()
     }
-    return plots.line_panels(
-        {
-            "residual": plots.LinePanel(residuals, "rounds", "median residual", "1", "1", ("linear", "log")),
-            "after damage": plots.LinePanel(
-                {
-                    "back in their place": [_curve(found.returned)],
-                    "seen as the same class": [_curve(found.same_class)],
-                },
-                "damaged share of the cells",
-                "share of the ends",
-                "1",
-                "1",
-                ("linear", "linear"),
-                marks=True,
-            ),
-        }
+    panels = {
+        "residual": plots.LinePanel(residuals, "rounds", "median residual", "1", "1", ("linear", "log"))
+    }
+    for moment, recovery in _moments(found).items():
+        panels[f"damaged {moment}"] = plots.LinePanel(
+            {name: [_points(curve)] for name, curve in _curves(recovery).items()},
+            "damaged share of the cells",
+            "share of the lattices",
+            "1",
+            "1",
+            ("linear", "linear"),
+            marks=True,
+        )
+    return plots.line_panels(panels)
+
+
+def _moments(found: Census) -> dict[str, Recovery]:
+    return {meaning: getattr(found, name) for name, meaning in TIMES.items()}
+
+
+def _curves(recovery: Recovery) -> dict[str, Mapping[float, Probability]]:
+    return {
+        "back in their place": recovery.returned,
+        "seen as the same class": recovery.same_class,
+        "answer of the true class": recovery.right,
+    }
+
+
+def _found(own: Attractors) -> str:
+    return (
+        f"{_plural(own.num_valleys, 'valley')} of two starts or more, {own.num_outside} starts in none; "
+        f"ends: {_kinds(own.kinds)}. Ends within {own.tolerance:.2g} of each other, relative to their size, "
+        f"count as the same; from {own.same_between[0]:.2g} to {own.same_between[1]:.2g} the count would be "
+        "no other."
     )
 
 
-def _curve(values: Mapping[float, Probability]) -> tuple[list[float], list[float]]:
+def _kinds(kinds: Mapping[str, int]) -> str:
+    return ", ".join(f"{count} {kind}" for kind, count in kinds.items())
+
+
+def _points(values: Mapping[float, Probability]) -> tuple[list[float], list[float]]:
     return list(values), [share for share, _ in values.values()]
 
 

@@ -3,7 +3,6 @@
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from functools import partial
 from typing import Any, Final
 
 import torch
@@ -16,6 +15,7 @@ from pdenca.training import step_generator
 from ..classifier import DigitClassifier
 from ..judging import judging, pieces, wilson_interval
 from .damage import Damage
+from .fills import MaskedInput
 from .flops import count_flops
 from .lattice import LatticeBody, Wound
 from .measures import mean_interval, psnr, ssim
@@ -138,6 +138,11 @@ def judge_restorer(
         done += len(labels)
         if progress is not None:
             progress(done, len(digits))
+    if model is None:
+        flops = _flops(restorer, digits, damage)
+    else:
+        with judging(model):
+            flops = _flops(_last_of(model, num_steps), digits, damage)
     every = torch.cat(ratios)
     finite = every[every.isfinite()]
     steps = torch.cat(by_step)
@@ -155,20 +160,30 @@ def judge_restorer(
             for judge_name, count in right.items()
         },
         num_parameters=0 if model is None else model.num_parameters,
-        flops=None if model is None else _flops(model, digits, damage, num_steps),
+        flops=flops,
         milliseconds=1e3 * seconds / done,
     )
 
 
-def describe(found: Sequence[Restored]) -> list[str]:
-    """Return the table, in markdown."""
+def describe(found: Sequence[Restored], shown: Mapping[str, tuple[str, str]] | None = None) -> list[str]:
+    """Return the table, in markdown.
+
+    Arguments:
+        found: a row each.
+        shown: name -> (whether it is told the mask, whether known pixels are kept), see :func:`shown_to`.
+    """
     judges = list(dict.fromkeys(name for item in found for name in item.verdicts))
-    names = ["model", "parameters", "MFLOP", "PSNR (dB)", "with range 2", "of the mean", "SSIM", *judges]
-    lines = ["| " + " | ".join(names) + " |", "|---|" + "---:|" * (len(names) - 1)]
+    told = ["mask", "known pixels"] if shown is not None else []
+    numbers = ["parameters", "MFLOP", "PSNR (dB)", "with range 2", "of the mean", "SSIM", *judges]
+    lines = [
+        "| " + " | ".join(["model", *told, *numbers]) + " |",
+        "|---|" + "---|" * len(told) + "---:|" * len(numbers),
+    ]
     for item in found:
         mean, low, high = item.psnr
         cells = [
             item.name,
+            *(() if shown is None else shown[item.name]),
             f"{item.num_parameters:,}",
             "" if item.flops is None else f"{item.flops / 1e6:.3g}",
             f"{mean:.2f} [{low:.2f}, {high:.2f}]",
@@ -181,6 +196,14 @@ def describe(found: Sequence[Restored]) -> list[str]:
     return lines
 
 
+def shown_to(restorer: object) -> tuple[str, str]:
+    """Return whether a restorer is told which pixels are known, and whether it keeps them."""
+    if isinstance(restorer, Restorer):
+        settings = restorer.settings
+        return "told" if settings.told_mask else "blind", "kept" if settings.keep_known else "not kept"
+    return "not used" if isinstance(restorer, MaskedInput) else "told", "kept"
+
+
 def _wound(restorer: Restorer, batch: int, num_steps: int | None, share: float, done: int) -> Wound | None:
     if not share:
         return None
@@ -189,8 +212,13 @@ def _wound(restorer: Restorer, batch: int, num_steps: int | None, share: float, 
     return restorer.body.wound(batch, share, after, step_generator(0, "test wound", done))
 
 
-def _flops(restorer: Restorer, digits: Digits, damage: Damage, num_steps: int | None) -> int:
+def _last_of(restorer: Restorer, num_steps: int | None) -> Restore:
+    return lambda damaged, known: restorer.film(damaged, known, 1, num_steps=num_steps)[:, -1]
+
+
+def _flops(restore: Restore, digits: Digits, damage: Damage) -> int | None:
+    """Return the operations for one image; None if none of those that are counted is done."""
     whole, _ = next(pieces(digits, 1))
     damaged, known = damage(whole, step_generator(0, "test damage", 0))
-    with judging(restorer):
-        return count_flops(partial(restorer.film, last=1, num_steps=num_steps), damaged, known)
+    with torch.no_grad():
+        return count_flops(restore, damaged, known) or None

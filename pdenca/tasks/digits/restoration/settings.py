@@ -102,6 +102,11 @@ class RestorerSettings(Settings):
                 f"the gate first acts after step {gate.first_step}, there are {self.num_steps}; usual cure: "
                 "a smaller gate.first_step"
             )
+        if self.largest_wound and self.num_steps < 2:
+            raise ValueError(
+                "a wound comes after a step and before another, there is 1; usual cure: more num_steps, or "
+                "no largest_wound"
+            )
         if self.kind in ("gate", "hybrid") and max(gate.read_side, gate.write_side) > self.num_cells:
             raise ValueError(
                 f"the gate looks at {gate.read_side} and writes at {gate.write_side} places along a side of "
@@ -177,6 +182,11 @@ class RestorationSettings(FitSettings):
             )
         if self.rest and self.model.kind not in LATTICES:
             raise ValueError(f"the kind {self.model.kind!r} has no state that could rest; leave rest out")
+        if self.rest and most < 2:
+            raise ValueError(
+                "rest weighs how a state moves from one step to the next, there is 1; usual cure: more "
+                "model.num_steps, or no rest"
+            )
         return self
 
     @pydantic.model_validator(mode="after")
@@ -190,7 +200,18 @@ _FOLDER = Path(__file__).parent.parent.parent.parent / "experiments" / "digits" 
 
 EXPERIMENTS: Final[dict[str, Path]] = {
     name: _FOLDER / f"{name}.toml"
-    for name in ("ca", "gate", "hybrid", "hybrid-late", "auto-encoder", "u-net", "memory", "attractors")
+    for name in (
+        "ca",
+        "gate",
+        "hybrid",
+        "hybrid-late",
+        "auto-encoder",
+        "u-net",
+        "memory",
+        "memory-ca",
+        "memory-gate",
+        "attractors",
+    )
 }
 
 
