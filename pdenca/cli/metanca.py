@@ -15,8 +15,8 @@ DATA_DIR = click.option(
     "--data-dir",
     type=click.Path(path_type=Path),
     metavar="DIR",
-    help="Folder with the four IDX files of the rule's images, or of those it is taught; default: the variable "
-    "PDENCA_DATA, or else the cache.",
+    help="Folder with the four IDX files of the rule's images, or of those it is taught; default: the "
+    "variable PDENCA_DATA, or else the cache.",
 )
 SAMPLES = click.option(
     "--samples",

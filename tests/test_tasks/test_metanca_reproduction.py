@@ -131,6 +131,7 @@ def test_the_page_says_what_was_measured():
         "updates": list(range(21)),
         "accuracy": [0.3] * 10 + [0.9, 0.4, 0.5, 0.6, 0.7, 0.88, 0.2, 0.5, 0.6, 0.7, 0.91],
         "lowest_accuracy": [0.1] * 21,
+        "cross_entropy": [2.0] * 12 + [1.0, 1.05, 1.1, 1.2] + [1.0] * 5,
         "every": 5,
         "trained_for": 10,
         "best_after": [10, 12, 14],

@@ -1,6 +1,7 @@
 """Measurements that are made once, with what has to be trained for them."""
 
 import json
+import re
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -99,10 +100,18 @@ class Measuring:
         facts["processor"] = self.kept.with_processor(str(facts["processor"]))
         results = self.results()
         content = {"facts": facts, "results": [vars(item) for item in results]}
-        write_text(self.out / f"{stem}.json", json.dumps(content, indent=1) + "\n")
+        write_text(self.out / f"{stem}.json", _lines(content))
         path = self.out / f"{stem}.md"
         write_text(path, page(results, facts))
         return path
+
+
+def _lines(content: Mapping[str, Any]) -> str:
+    """Return JSON with a line for every entry, but lists of numbers on one."""
+    text = json.dumps(content, indent=1)
+    return (
+        re.sub(r'\[\n[^\[\]{}"]+\]', lambda found: "[" + " ".join(found[0][1:-1].split()) + "]", text) + "\n"
+    )
 
 
 def by_count(tell: Tell) -> Callable[[int, int], None]:

@@ -137,8 +137,8 @@ class TaskNetworks:
     ) -> None:
         if lesson_size < 0 or (lesson_size and lesson_size + batch_size > len(inputs)):
             raise BadInputError(
-                f"there are {len(inputs)} examples, got a lesson of {lesson_size} beside {batch_size} to judge "
-                "by; usual cure: a smaller one"
+                f"there are {len(inputs)} examples, got a lesson of {lesson_size} beside {batch_size} to "
+                "judge by; usual cure: a smaller one"
             )
         if permuted and (pool_size or not lesson_size):
             raise BadInputError(

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from ...measuring import Measured, of_part, spread
-from .measured import by_network, depth_of, held_out, lost, seed_means
+from .measured import by_network, depth_of, held_out, least_and_stay, lost, seed_means
 from .plan import LASTING, OF_RIVALS
 
 Claim = tuple[str, str, str]
@@ -68,7 +68,7 @@ def _lasting(results: Sequence[Measured]) -> list[Claim]:
     for model in LASTING:
         stable = _of(of_part(results, "stability"), model)
         if stable:
-            stays = [statistics.median(item.found["stays"]) for item in stable]
+            stays = [least_and_stay(item.found)[1] for item in stable]
             wanted = "within 10 % of the least cross-entropy for 1,000 updates or more"
             told = f"{model}: {spread(stays, '{:.0f}')} updates"
             found.append((wanted, told, _reached(min(stays) >= 1000)))
@@ -126,7 +126,7 @@ def _generalises(own: Sequence[Measured]) -> Claim | None:
 
 def _pool_helps(own: Sequence[Measured]) -> Claim | None:
     without, beside = (
-        [statistics.median(item.found["stays"]) for item in _of(own, model)] for model in (PUBLISHED, POOLED)
+        [least_and_stay(item.found)[1] for item in _of(own, model)] for model in (PUBLISHED, POOLED)
     )
     if not (without and beside):
         return None

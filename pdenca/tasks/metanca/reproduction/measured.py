@@ -5,6 +5,7 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from ...measuring import Measured
+from ..course import NEAR
 from .plan import BETWEEN, RIVALS
 
 
@@ -35,6 +36,19 @@ def seed_means(own: Sequence[Measured], names: Collection[str]) -> list[float]:
         for item in own
     ]
     return [statistics.mean(right) for right in found if right]
+
+
+def least_and_stay(course: Mapping[str, Any]) -> tuple[int, int]:
+    """Return after how many updates the cross-entropy is least, and how many more it stays near that.
+
+    Of the mean over all samples, as training has it: cells that are updated by chance make that of one sample
+    jump about.
+    """
+    updates, losses = course["updates"], course["cross_entropy"]
+    best = last = losses.index(min(losses))
+    while last + 1 < len(losses) and losses[last + 1] <= NEAR * losses[best]:
+        last += 1
+    return updates[best], updates[last] - updates[best]
 
 
 def lost(course: Mapping[str, Any]) -> float:

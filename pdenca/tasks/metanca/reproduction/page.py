@@ -6,7 +6,7 @@ from typing import Any
 
 from ...measuring import Measured, by_model, of_part, spread
 from .claims import goals, verdicts
-from .measured import by_network, depth_of, held_out, lost, seed_means
+from .measured import by_network, depth_of, held_out, least_and_stay, lost, seed_means
 from .plan import (
     BETWEEN,
     BY_ADAM,
@@ -133,7 +133,7 @@ def _stability(own: Sequence[Measured]) -> list[str]:
         "",
         f"{FOLLOWED}, updated {longest:,} times, looked at after each of the first 200 and then every "
         f"{found['every']}: after how many updates the cross-entropy is least, how many more it stays within "
-        "10 % of that (medians of the samples), and accuracy after as many updates as in training and at the "
+        "10 % of that (mean over the samples), and accuracy after as many updates as in training and at the "
         "end; one fold, on test examples, where the abstract takes the training loss. *pool*: samples begin "
         f"where earlier ones ended; *zeroed*: some of them damaged; *leak*: a weight forgets {LEAK:g} of its "
         "state whenever it is updated, which the published rule does not. Rules with a pool are trained with "
@@ -146,8 +146,8 @@ def _stability(own: Sequence[Measured]) -> list[str]:
     for name, group in by_model(own, tuple(MODELS)).items():
         early = [100 * item["accuracy"][item["updates"].index(item["trained_for"])] for item in group]
         lines.append(
-            f"| {name} | {spread([statistics.median(item['best_after']) for item in group], '{:.0f}')} "
-            f"| {spread([statistics.median(item['stays']) for item in group], '{:.0f}')} "
+            f"| {name} | {spread([least_and_stay(item)[0] for item in group], '{:.0f}')} "
+            f"| {spread([least_and_stay(item)[1] for item in group], '{:.0f}')} "
             f"| {spread(early, '{:.1f}')} "
             f"| {spread([100 * item['accuracy'][-1] for item in group], '{:.1f}')} "
             f"| {spread([100 * item['lowest_accuracy'][-1] for item in group], '{:.1f}')} |"
