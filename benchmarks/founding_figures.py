@@ -8,6 +8,7 @@ before is drawn again from its copy; what is not measured yet is said to be so, 
 """
 
 import argparse
+import json
 import math
 import re
 import shutil
@@ -22,6 +23,7 @@ from pdenca import plots
 from pdenca.core import write_text
 from pdenca.tasks.measuring import spread
 from pdenca.tasks.sweep import Table, read_table
+from pdenca.tasks.sweep.table import FACTS, TABLE
 
 DOCS = Path(__file__).parent.parent / "docs"
 Values = Mapping[tuple[str, Look], Sequence[float]]
@@ -50,6 +52,9 @@ def make(sweeps: Path, images: Path, out: Path) -> Path:
             lines += [f"Not measured yet: `{item.command}`.", ""]
         else:
             lines += section(item, table, out / "figures")
+            lacking = list(dict.fromkeys(not_measured(table)))
+            lines += ["Not measured:", "", *(f"- {text}" for text in lacking), ""] if lacking else []
+            lines += [_made_by(out / "results" / f"{item.sweep}.csv"), ""]
     lines += snapshots(sweeps, out / "figures")
     lines += ["## Without a counterpart here", "", *(f"- {text}" for text in WITHOUT), ""]
     if missing:
@@ -60,12 +65,30 @@ def make(sweeps: Path, images: Path, out: Path) -> Path:
 
 
 def find_table(item: Counterpart, sweeps: Path, results: Path) -> Table | None:
-    """Return the table of a sweep, copied to the results; else the copy of before; None if there is none."""
-    made, kept = sweeps / item.sweep / "table.csv", results / f"{item.sweep}.csv"
-    if made.is_file():
+    """Return the table of a sweep that is done, copied to the results; else the copy of before, if any."""
+    made, kept = sweeps / item.sweep / TABLE, results / f"{item.sweep}.csv"
+    if made.is_file() and _is_done(made.with_name(FACTS)):
         results.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(made, kept)
+        shutil.copyfile(made.with_name(FACTS), kept.with_suffix(".json"))
     return read_table(kept) if kept.is_file() else None
+
+
+def _is_done(facts: Path) -> bool:
+    """Return whether a sweep has come to its end, which a table that is being written does not tell."""
+    if not facts.is_file():
+        return False
+    runs = dict(json.loads(facts.read_text(encoding="utf-8"))["runs"])
+    planned: int = runs.pop("planned")
+    return sum(runs.values()) == planned
+
+
+def _made_by(table: Path) -> str:
+    """Return what the facts beside a copied table say of how it was made."""
+    facts = json.loads(table.with_suffix(".json").read_text(encoding="utf-8"))
+    places = dict.fromkeys(str(own["processor"]) for own in facts["environments"])
+    minutes = sum(facts["seconds"].values()) / 60
+    return f"Made by `{facts['command']}`; {', '.join(places)}; {minutes:.0f} minutes of work."
 
 
 def section(item: Counterpart, table: Table, figures: Path) -> Iterator[str]:
@@ -95,10 +118,10 @@ def section(item: Counterpart, table: Table, figures: Path) -> Iterator[str]:
 def numbers(item: Counterpart, table: Table) -> tuple[Values, dict[str, dict[Look, float]]]:
     """Return the numbers of the runs, and those of what stands beside them."""
     found: dict[tuple[str, Look], list[float]] = {}
-    beside: dict[str, dict[Look, list[float]]] = {}
+    beside: dict[str, dict[Look, float]] = {}
     for line in table.lines:
         name = ", ".join(line[axis] for axis in table.axes)
-        if line["status"] in ("diverged", "failed") and line["run"]:
+        if line["status"] == "diverged" and line["run"]:
             for look in item.looks:
                 found.setdefault((name, look), []).append(math.nan)
             continue
@@ -110,13 +133,27 @@ def numbers(item: Counterpart, table: Table) -> tuple[Values, dict[str, dict[Loo
             if line["run"]:
                 found.setdefault((name, look), []).append(value)
             else:
-                beside.setdefault(line["model"], {}).setdefault(look, []).append(value)
-    # one line per dataset or choice of regimes: the median over them where there are several
-    middle = {
-        name: {look: sorted(own)[len(own) // 2] for look, own in of_look.items()}
-        for name, of_look in beside.items()
-    }
-    return found, middle
+                # one per dataset or choice of regimes
+                where = ", ".join(place for column, place in _places(table, line) if place)
+                model = f"{line['model']} ({where})" if where else line["model"]
+                beside.setdefault(model, {})[look] = value
+    return found, beside
+
+
+def _places(table: Table, line: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+    """Yield (column, value) of what lines without a run differ in."""
+    for column in ("scored_on", "regimes"):
+        if len({other[column] for other in table.lines if not other["run"] and column in other}) > 1:
+            yield column, line[column]
+
+
+def not_measured(table: Table) -> Iterator[str]:
+    """Yield what could not be trained or scored, and why."""
+    for line in table.lines:
+        if line["status"] not in ("done", "diverged"):
+            name = line["run"] or line["model"]
+            split = f" on {line['split']}" if line["split"] else ""
+            yield f"{name}{split}: {line['status']}, {line['reason']}"
 
 
 def draw(

@@ -111,7 +111,7 @@ COUNTERPARTS: Final = (
         "Other feed and kill rates",
         "one automaton for each of nine pairs, which their code lists.",
         "some pairs die out from these starts, where a variance-scaled error divides by next to nothing. "
-        "*Our rule* is one network that is told the pair; of what stands beside the median over the pairs.",
+        "*Our rule* is one network that is told the pair.",
         "founding-pairs",
         USUAL,
     ),

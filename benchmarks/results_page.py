@@ -26,6 +26,8 @@ OTHER_PAGES = {
     "founding-paper": "the founding paper's figures in its own setting, with what differs and why",
     "digits-restore": "digits restored from three tenths of their pixels, with the post's numbers and claims",
     "attractors": "automata trained to rest in a picture, what grows, and how often it returns after damage",
+    "image-series": "series of images: what rules reach, hold and grow back, what they make of other starts",
+    "meta-step": "what a training step of a rule that writes networks costs, and writing a hundred of them",
     "metanca": "rules that write the weights of other networks: what they know, and how long it stays",
     "verification": "every equation, integrator and boundary against exact solutions and fitted orders",
     "solvers": "time of the reference solvers beside other packages, at equal error",

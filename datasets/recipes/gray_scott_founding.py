@@ -88,13 +88,6 @@ class GrayScottFoundingRecipe(PatternRecipe):
     method: str = "euler"
     stencil: str = "order-2-binomial"
 
-    def size(self, split: Split) -> tuple[int, int, int]:
-        """Return (cells per side, trajectories per file, frames) of a split."""
-        cells, number, frames = super().size(split)
-        if split == "ood_horizon" and self.num_horizon_frames is None:
-            frames = 2 * self.num_frames
-        return cells, number, frames
-
     def start_of(self, split: Split) -> Start:
         """Return how the trajectories of a split start."""
         return {"train": self.start, "ood_ic": self.ood_start}.get(split, self.new_start)

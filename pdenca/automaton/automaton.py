@@ -316,7 +316,11 @@ class BoundAutomaton:
 
     def select(self, trajectories: Int[Tensor, " chosen"]) -> "BoundAutomaton":
         """Return the same Step for some trajectories of the batch, in this order."""
-        told = {name: value[trajectories.to(value.device)] for name, value in self.context.items()}
+        told = {
+            # what the whole batch is told is told to any part of it
+            name: value if len(value) == 1 else value[trajectories.to(value.device)]
+            for name, value in self.context.items()
+        }
         return replace(self, context=told)
 
     def __call__(self, state: Float[Tensor, "batch channel *space"]) -> Float[Tensor, "batch channel *space"]:

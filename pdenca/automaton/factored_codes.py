@@ -12,7 +12,7 @@ from pdenca.core import BadInputError
 from .feed_forward import FeedForward
 from .lattice import Lattice
 from .layered_mlp import random_layers
-from .rule import ACTIVATIONS, LocalRule, RuleInHalves
+from .rule import ACTIVATIONS, LocalRule, RuleInHalves, known_activation
 
 
 @final
@@ -50,15 +50,13 @@ class FactoredCodes(RuleInHalves):
         generator: torch.Generator | None = None,
     ) -> None:
         super().__init__()
-        if activation not in ACTIVATIONS:
-            raise BadInputError(f"activation {activation!r} is unknown; expected one of {list(ACTIVATIONS)}")
         if not units or min(units) < 1 or not source or not target:
             raise BadInputError(
                 f"expected units of one layer or more and codes of sources and targets, got {list(units)}, "
                 f"{list(source)} and {list(target)}"
             )
         self.rule, self.source, self.target = rule, list(source), list(target)
-        self.activation: Callable[[Tensor], Tensor] = ACTIVATIONS[activation]
+        self.activation: Callable[[Tensor], Tensor] = ACTIVATIONS[known_activation(activation)]
         self.of_source = _Layers([len(source), *units], self.activation, generator)
         self.of_target = _Layers([len(target), *units], self.activation, generator)
 

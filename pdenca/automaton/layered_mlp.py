@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from pdenca.core import BadInputError
 
 from .lattice import Lattice
-from .rule import ACTIVATIONS, RuleInHalves
+from .rule import ACTIVATIONS, RuleInHalves, known_activation
 
 
 class LayeredMLP(RuleInHalves):
@@ -51,8 +51,7 @@ class LayeredMLP(RuleInHalves):
     ) -> None:
         super().__init__()
         for name in (activation, output):
-            if name not in ACTIVATIONS:
-                raise BadInputError(f"activation {name!r} is unknown; expected one of {list(ACTIVATIONS)}")
+            known_activation(name)
         if not hidden or min(hidden) < 1:
             raise BadInputError(f"expected units of one hidden layer or more, got {list(hidden)}")
         if told and (min(told) < 1 or not num_parameters):

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from pdenca.core import BadInputError
 
 from .lattice import Lattice
-from .rule import ACTIVATIONS, RuleInHalves
+from .rule import ACTIVATIONS, RuleInHalves, known_activation
 
 
 class NormalisedMixing(RuleInHalves):
@@ -41,11 +41,9 @@ class NormalisedMixing(RuleInHalves):
         generator: torch.Generator | None = None,
     ) -> None:
         super().__init__()
-        if activation not in ACTIVATIONS:
-            raise BadInputError(f"activation {activation!r} is unknown; expected one of {list(ACTIVATIONS)}")
         if num_channels < 2:
             raise BadInputError(f"a normalisation over channels needs at least two, got {num_channels}")
-        self.activation: Callable[[Tensor], Tensor] = ACTIVATIONS[activation]
+        self.activation: Callable[[Tensor], Tensor] = ACTIVATIONS[known_activation(activation)]
         total = num_features + num_parameters
         start = torch.randn(num_channels, total, generator=generator) / total**0.5
         self.num_features = num_features

@@ -114,7 +114,7 @@ class PointwiseMLP(LocalRule):
         generator: torch.Generator | None = None,
     ) -> None:
         super().__init__()
-        self.activation = _known(activation)
+        self.activation = known_activation(activation)
         total = num_features + num_parameters
         self.num_features = num_features
         self.hidden_weight, self.hidden_bias = _random_layer(
@@ -175,7 +175,7 @@ class ParameterAffineMLP(LocalRule):
         generator: torch.Generator | None = None,
     ) -> None:
         super().__init__()
-        self.activation = _known(activation)
+        self.activation = known_activation(activation)
         self.num_features, self.num_channels = num_features, num_channels
         outputs = (1 + num_parameters) * num_channels
         self.hidden_weight, self.hidden_bias = _random_layer(
@@ -341,7 +341,7 @@ class InjectedActivation(LocalRule):
 
     def __init__(self, activation: str = "relu") -> None:
         super().__init__()
-        self.activation = _known(activation)
+        self.activation = known_activation(activation)
 
     def forward(
         self, features: Float[Tensor, "*cells channel"], parameters: Float[Tensor, "*cells_or_1 channel"]
@@ -359,7 +359,12 @@ def _affine(features: Tensor, parameters: Tensor, weight: Tensor, bias: Tensor |
     return mapped if bias is None else mapped + bias
 
 
-def _known(activation: str) -> str:
+def known_activation(activation: str) -> str:
+    """Return the name of an activation.
+
+    Raises:
+        BadInputError: for one that is unknown.
+    """
     if activation not in ACTIVATIONS:
         raise BadInputError(f"activation {activation!r} is unknown; expected one of {list(ACTIVATIONS)}")
     return activation

@@ -1,6 +1,5 @@
 """From the settings of a training stage to its objective and its fitter."""
 
-import math
 from collections.abc import Sequence
 
 import torch
@@ -26,6 +25,7 @@ from pdenca.training import (
     RolloutMatching,
     step_generator,
 )
+from pdenca.training.distances import as_unit
 from pdenca.training.fitters import normal_equations
 
 from .augmentation import cut_at_random, require_cuttable, turned_at_random
@@ -248,17 +248,12 @@ def _overflow_unit(
         return 1.0
     unit = frames.new_tensor(scales.field_std).view(-1, *(1,) * scales.num_dims)
     before, after = frames[:, 0] / unit, frames[:, 1] / unit
-    if item.distance is None:
-        found = (after - before).square().flatten(1).mean(1).sqrt()
-    else:
-        found = item.distance.build()(before, after)
-    distance = float(found.double().mean())
-    if not 0 < distance < math.inf:
-        raise BadInputError(
-            f"the distance between the first two frames is {distance:g} and cannot be a unit; usual cure: "
-            'overflow_unit = "absolute"'
-        )
-    return distance
+    distance = _root_mean_square if item.distance is None else item.distance.build()
+    return as_unit(distance, before, after)
+
+
+def _root_mean_square(found: Tensor, wanted: Tensor) -> Tensor:
+    return (found - wanted).square().flatten(1).mean(1).sqrt()
 
 
 def _metric(

@@ -204,9 +204,11 @@ def test_what_the_whole_batch_is_told_is_prepared_once(make_isotropic, generator
         each = model.bind(grid, {"feed_rate": field.expand(5, -1, -1, -1)}, num_steps=3)(state)
         monkeypatch.setattr(automaton_module, "CELLS_AT_ONCE", 2 * 64 + 1)
         prepared.clear()
-        shared = model.bind(grid, {"feed_rate": field}, num_steps=3)(state)
+        bound = model.bind(grid, {"feed_rate": field}, num_steps=3)
+        shared, part = bound(state), bound.select(torch.tensor([4]))(state[4:])
+    torch.testing.assert_close(part, each[4:], rtol=1e-14, atol=1e-15)
     torch.testing.assert_close(shared, each, rtol=1e-14, atol=1e-15)
-    assert len(prepared) == 1
+    assert len(prepared) == 2
 
 
 @pytest.mark.parametrize("fire_rate", [0.5, 1.0])

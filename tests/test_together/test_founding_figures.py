@@ -2,6 +2,7 @@
 
 import csv
 import importlib
+import json
 import sys
 from pathlib import Path
 
@@ -38,6 +39,17 @@ def write(folder, axes, lines):
         writer.writerows(
             {"regime": "all", "status": "done", "metric": "pooled_vrmse", **line} for line in lines
         )
+    write_facts(folder, 1, 1)
+
+
+def write_facts(folder, planned, done):
+    facts = {
+        "command": "pdenca sweep x",
+        "runs": {"planned": planned, "done": done},
+        "seconds": {"training": 120.0},
+        "environments": [{"processor": "a processor"}],
+    }
+    (folder / "table.json").write_text(json.dumps(facts))
 
 
 def runs_of(axis, values, windows, split="test"):
@@ -80,6 +92,8 @@ def test_a_table_becomes_a_section(drawing, tmp_path):
     lines.append(
         {"run": "0.5-2", "noise": "0.5", "seed": 2, "status": "diverged", "metric": "", "regime": ""}
     )
+    lines.append({"run": "0.5-3", "noise": "0.5", "status": "failed", "reason": "no package"})
+    lines.append({"model": "our rule", "split": "ood_horizon", "status": "refused", "reason": "too short"})
     for model, error in (("persistence", 1.5), ("our rule", 0.05)):
         lines.append({"model": model, "split": "test", "window": "1:128", "value": error})
     write(tmp_path / "sweeps" / "founding-noise", ["noise"], lines)
@@ -91,6 +105,12 @@ def test_a_table_becomes_a_section(drawing, tmp_path):
     assert "| our rule | 0.05 |  |" in text
     assert (tmp_path / "docs" / "figures" / "founding-noise.png").is_file()
     assert "pdenca sweep founding-noise" not in text
+    assert "Made by `pdenca sweep x`; a processor; 2 minutes of work." in text
+    assert "- 0.5-3: failed, no package" in text
+    assert "- our rule on ood_horizon: refused, too short" in text
+    write_facts(tmp_path / "sweeps" / "founding-noise", 9, 1)  # being done again
+    (tmp_path / "sweeps" / "founding-noise" / "table.csv").write_text("half")
+    assert drawing.make(tmp_path / "sweeps", tmp_path, tmp_path / "docs").read_text() == text
     # the copy beside the page is enough to draw it again
     again = drawing.make(tmp_path / "gone", tmp_path, tmp_path / "docs").read_text()
     assert again == text

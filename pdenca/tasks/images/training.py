@@ -1,9 +1,8 @@
 """Training a rule on series of images. Wiring only."""
 
-import math
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import torch
 
@@ -11,7 +10,6 @@ from pdenca.automaton import Automaton, FixedKernels, HiddenChannels, Increment,
 from pdenca.automaton.perception import spacing_of
 from pdenca.core import BadInputError
 from pdenca.training import (
-    Distance,
     Fitter,
     Objective,
     SequenceMatching,
@@ -20,13 +18,12 @@ from pdenca.training import (
     TrainingProgress,
     step_generator,
 )
-from pdenca.training.distances import within
+from pdenca.training.distances import as_unit, within
 
 from ..runs import RunKind, build_fitter
 from .course import follow
 from .series import Series
 from .settings import ImageSettings
-from .several import SeveralSeries
 
 KIND: Final = RunKind(ImageSettings, "a rule for a series of images", "pdenca images train")
 
@@ -134,39 +131,29 @@ def build_objective(model: Automaton, series: Series, settings: ImageSettings) -
     durations = series.num_steps(settings.steps_per_interval)
     weight = settings.overflow_weight
     if settings.overflow_unit == "first-distance" and weight:
-        weight *= _first_distance(distance, series)
-    shared: dict[str, Any] = {
-        "distance": distance,
-        "num_copies": settings.num_copies,
-        "batch_size": settings.batch_size,
-        "hold_steps": settings.hold_steps,
-        "arrival": settings.arrival,
-        "reset": settings.reset,
-        "noise": settings.noise,
-        "damaged": damaged,
-        "most_damage": settings.most_damage,
-        "overflow_weight": weight,
-        "low": low,
-        "high": high,
-        "seed": settings.seed,
-    }
-    count = len(series.frames)
-    if damaged and count > 1:
-        seen = torch.stack([series.seen(-1, item) for item in range(count)])
-        return SeveralSeries(model, series.frames, durations, {}, series.grid, live=seen, **shared)
-    live = series.seen(-1) if damaged else None
-    return SequenceMatching(model, series.frames, durations, {}, series.grid, live=live, **shared)
-
-
-def _first_distance(distance: Distance, series: Series) -> float:
-    """Return how far the second frames are from the first ones, mean over the series."""
-    found = float(distance(series.frames[:, 0], series.frames[:, 1]).double().mean())
-    if not 0 < found < math.inf:
-        raise BadInputError(
-            f"the distance between the first two frames of {series.name} is {found:g} and cannot be a unit; "
-            'usual cure: overflow_unit = "absolute", or another distance'
-        )
-    return found
+        weight *= as_unit(distance, series.frames[:, 0], series.frames[:, 1])
+    seen = [series.seen(-1, item) for item in range(len(series.frames))] if damaged else []
+    return SequenceMatching(
+        model,
+        series.frames,
+        durations,
+        {},
+        series.grid,
+        distance=distance,
+        num_copies=settings.num_copies,
+        batch_size=settings.batch_size,
+        hold_steps=settings.hold_steps,
+        arrival=settings.arrival,
+        reset=settings.reset,
+        noise=settings.noise,
+        damaged=damaged,
+        most_damage=settings.most_damage,
+        live=torch.stack(seen) if seen else None,
+        overflow_weight=weight,
+        low=low,
+        high=high,
+        seed=settings.seed,
+    )
 
 
 def load_image_run(run: Path, series: Series) -> tuple[Automaton, ImageSettings]:

@@ -5,7 +5,7 @@ same mass not far away (``sinkhorn``), the same colours (``sliced-wasserstein``)
 texture (``texture``) anywhere.
 """
 
-from .base import Distance
+from .base import Distance, as_unit
 from .cell_by_cell import Euclidean, MeanSquared
 from .distributions import Bhattacharyya, Hellinger
 from .regions import within
@@ -26,5 +26,6 @@ __all__ = [
     "SlicedWasserstein",
     "Spectral",
     "Texture",
+    "as_unit",
     "within",
 ]

@@ -2,6 +2,7 @@
 
 import math
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -54,6 +55,21 @@ class Distance(ABC):
         self, found: Float[Tensor, "batch channel *space"], wanted: Float[Tensor, "batch channel *space"]
     ) -> Float[Tensor, " batch"]:
         """Return the distance of each pair, both of which :meth:`require` has let pass."""
+
+
+def as_unit(measure: Callable[[Tensor, Tensor], Tensor], before: Tensor, after: Tensor) -> float:
+    """Return the mean distance of frames from those before, to count something else in.
+
+    Raises:
+        BadInputError: if it is zero or not finite.
+    """
+    found = float(measure(before, after).double().mean())
+    if not 0 < found < math.inf:
+        raise BadInputError(
+            f"the distance between the first two frames is {found:g} and cannot be a unit; usual cure: "
+            'overflow_unit = "absolute", or another distance'
+        )
+    return found
 
 
 def require_same_shape(found: Tensor, wanted: Tensor) -> None:

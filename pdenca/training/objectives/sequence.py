@@ -49,7 +49,8 @@ class SequenceMatching:
         noise: standard deviation of noise added to what is observed of every start (units of the frames).
         damaged: chance of every old state of a training step to be damaged.
         most_damage: largest share of the live cells that a damage takes.
-        live: cells whose damage counts, such as those where there is something to see; None: all.
+        live: of each series, the cells whose damage counts, such as those where there is something to see;
+            None: all.
         overflow_weight: of the penalty on channels that leave [low, high], hidden ones too.
         low, high: that range.
         seed: of all that is random.
@@ -81,7 +82,7 @@ class SequenceMatching:
         noise: float = 0.0,
         damaged: float = 0.0,
         most_damage: float = 0.3,
-        live: Bool[Tensor, "*space"] | None = None,
+        live: Bool[Tensor, " series *space"] | None = None,
         overflow_weight: float = 0.01,
         low: float = 0.0,
         high: float = 1.0,
@@ -109,7 +110,8 @@ class SequenceMatching:
         self.num_steps, self.hold_steps = tuple(num_steps), hold_steps
         self.batch_size, self.arrival, self.reset = batch_size, arrival, reset
         self.noise, self.damaged, self.most_damage = noise, damaged, most_damage
-        self.live, self.overflow_weight = live, overflow_weight
+        self.live = None if live is None else live.repeat_interleave(num_copies, dim=0)
+        self.overflow_weight = overflow_weight
         self.range = frames.new_tensor([low]), frames.new_tensor([high])
         # slot k begins with the one and wants the next
         self.shown = [min(slot, len(num_steps)) for slot in range(self.num_slots + 1)]
@@ -140,8 +142,10 @@ class SequenceMatching:
         if self.damaged:
             hurt = torch.rand(len(states), generator=generator) < self.damaged
             shares = self.most_damage * torch.rand(int(hurt.sum()), generator=generator, dtype=torch.float64)
-            if len(shares):
-                states[hurt, -1] = erase(states[hurt, -1], shares, self.grid, generator, live=self.live)
+            for place, share in zip(hurt.nonzero()[:, 0].tolist(), shares.tolist(), strict=True):
+                live = None if self.live is None else self.live[entries[place]]
+                old = states[place : place + 1, -1]
+                states[place : place + 1, -1] = erase(old, share, self.grid, generator, live=live)
         if self.noise:
             observed = self.frames.shape[2]
             drawn = torch.randn(states[:, :, :observed].shape, generator=generator, dtype=torch.float64)

@@ -1,7 +1,7 @@
 """Doing it: every piece is done once and kept, so that what was cut short goes on."""
 
 from collections.abc import Callable, Mapping, Sequence
-from functools import cache, partial
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -94,7 +94,8 @@ class _Work:
         progress: Progress | None,
     ) -> None:
         self.out, self.settings = out, settings
-        self.examples = cache(load)
+        self.load = load
+        self._loaded: dict[tuple[Data, int | None, str], Examples] = {}
         self.measuring = Measuring(out, kept, progress)
         self.parts: Mapping[str, Callable[[], None]] = {
             "folds": self.folds,
@@ -104,6 +105,13 @@ class _Work:
             "architectures": self.architectures,
             "learning": self.learning,
         }
+
+    def examples(self, settings: MetaSettings, split: str) -> Examples:
+        """Return the examples of a split, which rules and seeds share."""
+        place = settings.data, settings.fold, split
+        if place not in self._loaded:
+            self._loaded[place] = self.load(settings, split)
+        return self._loaded[place]
 
     def folds(self) -> None:
         """Train on four fifths of the irises, five ways, with many seeds; judge by the rest."""
