@@ -23,6 +23,7 @@ from pdenca.tasks.digits.restoration.ends import (
     LEAST_TOLERANCE,
     attractors_of,
     follow,
+    grouped,
     tolerance_of,
 )
 from pdenca.tasks.digits.restoration.recovery import SHARES
@@ -164,10 +165,19 @@ def test_only_ends_at_rest_say_what_is_near(digits):
         assert float(ends.drift.median()) > 0.5
         assert tolerance_of(ends) == LEAST_TOLERANCE
         mixed = torch.where(torch.arange(12) < 3, 1e-3, ends.drift)
-        size = float(ends.states.double().square().mean().sqrt())
+        size = float(ends.states.double().flatten(1).square().mean(1).sqrt().median())
         resting = replaced(ends, kinds=("fixed",) * 3 + ("moving",) * 9, drift=mixed)
         assert tolerance_of(resting) == pytest.approx(1e-2 / size)
         assert tolerance_of(replaced(resting, drift=mixed * 1e3)) == LARGEST_TOLERANCE
+
+
+def test_ends_that_grow_do_not_make_the_others_one():
+    rows = torch.arange(8, dtype=torch.float64).repeat_interleave(2)
+    states = (1 + 0.1 * rows).view(16, 1, 1, 1).expand(16, 2, 3, 3)
+    assert grouped(states, 1e-3).num_valleys == 8
+    huge = torch.cat((states, torch.full((1, 2, 3, 3), 1e9, dtype=torch.float64)))
+    assert grouped(huge, 1e-3).num_valleys == 8
+    assert grouped(huge, 0.11).num_valleys == 1
 
 
 def replaced(item, **changes):
@@ -259,7 +269,7 @@ def test_what_diverges_has_no_attractors_that_could_be_counted(digits, judge):
         ends = follow(model.body, starts, 33)
         lost = replaced(ends, kinds=("not finite",) * 6)
         found, seen, labels = attractors_of(model.body, judge, starts, lost, 0)
-    assert (found.kinds, found.num_valleys, found.num_outside) == ({"not finite": 6}, 0, 0)
+    assert (found.kinds, found.num_valleys, found.num_outside) == ({"not finite": 6}, 0, 6)
     assert math.isnan(found.lyapunov)
     assert math.isnan(found.purity)
     assert seen.tolist() == labels.tolist() == [-1] * 6

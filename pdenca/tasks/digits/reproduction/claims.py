@@ -60,7 +60,7 @@ def _overlay(results: Sequence[Measured]) -> Claim | None:
         for seed in hybrids
         if seed in automata
     ]
-    ratios = [alone / both for alone, both in errors]
+    ratios = [round(alone / both, 2) for alone, both in errors]
     if not ratios:
         return None
     batches = _batches([*hybrids.values(), *automata.values()])
@@ -69,8 +69,7 @@ def _overlay(results: Sequence[Measured]) -> Claim | None:
         verdict, why = OPEN, "; a gate of 1.3 million numbers may yet do it in the batches that are missing"
     return (
         "a tiny overlay can double the quality (half the mean squared error; it has most of the numbers)",
-        f"{_after(batches)} the automaton's error is {_listed([round(ratio, 2) for ratio in ratios])} times "
-        f"the hybrid's{why}",
+        f"{_after(batches)} the automaton's error is {_listed(ratios)} times the hybrid's{why}",
         verdict,
     )
 
@@ -124,15 +123,15 @@ def _returns(own: Sequence[Mapping[str, Any]]) -> Claim | None:
     later = [found["at_end"]["returned"]["0.3"][0] for found in own]
     still, batches = [at_rest(found["found"]["kinds"]) for found in own], _batches(own)
     # what does not stay cannot return
-    told = min(still) > 0.5 and min(stay) >= 0.9 and batches >= BATCHES
+    told = min(still) > 0.5 and round(min(stay), 2) >= 0.9 and batches >= BATCHES
     return (
-        "states slide back into the same valleys when 30 % of the cells are zeroed (nine in ten, of ends "
-        "that stay)",
+        "states slide back into the same valleys when 30 % of the cells are zeroed (nine in ten, where "
+        "undamaged ones stay)",
         f"{_after(batches)} {_shares(shares)} end where they would have if zeroed half-way, {_shares(later)} "
         f"if zeroed at the end; undamaged {_shares(stay)} stay, and {_shares(still)} of the ends are at rest"
         + _unless_at_rest(still)
         + _unless_trained(batches, "training makes and unmakes valleys"),
-        _verdict([min(pair) >= 0.9 for pair in zip(shares, later, strict=True)]) if told else OPEN,
+        _verdict([round(min(pair), 2) >= 0.9 for pair in zip(shares, later, strict=True)]) if told else OPEN,
     )
 
 
@@ -161,10 +160,14 @@ def _letters(results: Sequence[Measured], family: str) -> Claim | None:
         f", and {_shares(kept)} of the same starts end where they did; {_shares(still)} of the ends "
         "before were at rest"
     )
-    lost = [value < -2 for value in gains.values()]
+    lost = [round(value, 1) < -2 for value in gains.values()]
     if min(still) <= 0.5:
         return claim, told + _unless_at_rest(still), FAILS if all(lost) else OPEN
-    return claim, told, _verdict([share >= 0.9 and not bad for share, bad in zip(kept, lost, strict=True)])
+    return (
+        claim,
+        told,
+        _verdict([round(share, 2) >= 0.9 and not bad for share, bad in zip(kept, lost, strict=True)]),
+    )
 
 
 def _verdict(held: Sequence[bool]) -> str:

@@ -17,7 +17,6 @@ from pdenca.core import BadInputError, NonFiniteError
 from pdenca.datasets.digits import Digits
 from pdenca.evaluation.attractors import (
     Ends,
-    group_ends,
     matched_noise,
     num_classes_with_valley,
     purity,
@@ -27,7 +26,17 @@ from pdenca.training import step_generator
 from ..classifier import DigitClassifier
 from ..judging import judging
 from .damage import Damage
-from .ends import AT_REST, Attractors, attractors_of, follow, kinds_of, same_place, size_of, tolerance_of
+from .ends import (
+    AT_REST,
+    Attractors,
+    attractors_of,
+    follow,
+    grouped,
+    kinds_of,
+    same_place,
+    size_of,
+    tolerance_of,
+)
 from .lattice import LatticeBody
 from .models import Restorer
 from .recovery import Recovery, probability, recover_from_end, recover_midway
@@ -73,7 +82,7 @@ class Intact:
 
     Arguments:
         share: of the starts that end within the tolerance of where they ended before, and its standard error.
-        tolerance: of the ends before, relative to their rms.
+        tolerance: of the ends before, relative to their size.
         at_rest: share of the ends before that were at rest; what moves is nowhere it could be found again.
     """
 
@@ -189,7 +198,7 @@ def take_census(
             },
             found=found,
             untrained=_untrained(restorer, digits, damage, judge, num_starts, num_rounds, seed),
-            noise_valleys=group_ends(drawn, tolerance=found.tolerance).num_valleys,
+            noise_valleys=grouped(drawn, found.tolerance * size_of(ends)).num_valleys,
             midway=recover_midway(restorer, body, judge, *damaged, pictured=pictured),
             at_end=recover_from_end(restorer, body, judge, *damaged),
             intact=None if before is None else _intact(before, starts, ends, num_rounds),
@@ -233,7 +242,7 @@ def _family(
     known = classes >= 0
     held = ends.are(*AT_REST)[rows] & (valleys >= 0)
     finite = shown >= 0
-    grouped = (valleys[finite], shown[finite])
+    told = (valleys[finite], shown[finite])
     return FamilyEnds(
         num_starts=len(rows),
         kinds=kinds_of(ends, rows.tolist()),
@@ -242,8 +251,8 @@ def _family(
         falling=float(ends.falling[rows].nanmedian()),
         residuals=tuple(ends.residuals[:, rows].nanmedian(1).values.tolist()),
         num_valleys=len(valleys[valleys >= 0].unique()),
-        purity=purity(*grouped) if bool(finite.any()) else float("nan"),
-        num_classes_with_valley=num_classes_with_valley(*grouped) if bool(finite.any()) else 0,
+        purity=purity(*told) if bool(finite.any()) else float("nan"),
+        num_classes_with_valley=num_classes_with_valley(*told) if bool(finite.any()) else 0,
         classes={str(number): float((shown == number).double().mean()) for number in shown.unique().tolist()},
         right=float((shown == classes)[known].double().mean()) if bool(known.any()) else None,
     )

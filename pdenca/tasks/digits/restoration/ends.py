@@ -43,11 +43,11 @@ class Attractors:
 
     Arguments:
         kinds: kind of end -> how many, see :data:`pdenca.evaluation.attractors.KINDS`.
-        tolerance: distance within which ends count as the same, relative to their rms, see
+        tolerance: distance within which ends count as the same, relative to their size, see
             :func:`tolerance_of`.
         same_between: tolerances between which the number of valleys is the same.
         num_valleys: groups of at least two ends that are the same.
-        num_outside: ends in no such group.
+        num_outside: starts that end in no such group.
         largest: shares of the ten largest valleys with their standard errors: basin stability.
         purity: share of the ends that show the most frequent digit of their valley, by the judge.
         mutual_information: of valleys and digits, 0 to 1.
@@ -79,9 +79,9 @@ def follow(
 
 
 def tolerance_of(ends: Ends) -> float:
-    """Return within which distance ends are the same, relative to the rms of all finite ones:
+    """Return within which distance ends are the same, relative to their size:
 
-        min(max(10 · median drift / rms, 1e-3), 0.05),
+        min(max(10 · median drift / size, 1e-3), 0.05),
 
     with the drift of those ends alone that have come to rest, and 1e-3 if none has. What still moves says
     how far it moves and nothing of how near two ends must be: by its drift all ends of a chaotic map would be
@@ -95,9 +95,18 @@ def tolerance_of(ends: Ends) -> float:
 
 
 def size_of(ends: Ends) -> float:
-    """Return the rms of all entries of the finite ends; 1 if that is 0."""
+    """Return the median over the finite ends of the rms of their entries; 1 if that is 0.
+
+    A median, since a few ends that still grow would make all others look like one.
+    """
     finite = ends.states[~ends.are("not finite")]
-    return float(finite.double().square().mean().sqrt()) or 1.0
+    return float(finite.double().flatten(1).square().mean(1).sqrt().median()) or 1.0
+
+
+def grouped(states: State, reach: float, classes: Int[Tensor, " start"] | None = None) -> Valleys:
+    """Group ends that are within this rms distance."""
+    scale = float(states.double().square().mean().sqrt()) or 1.0  # which a group's tolerance is relative to
+    return group_ends(states, tolerance=reach / scale, classes=classes)
 
 
 def same_place(one: State, other: State, reach: float) -> Bool[Tensor, " start"]:
@@ -131,33 +140,40 @@ def attractors_of(
     finite = (~ends.are("not finite")).nonzero()[:, 0]
     if len(finite) < 2:
         unknown = (float("nan"), float("nan"))
-        nothing = Attractors(
-            kinds_of(ends), tolerance, unknown, 0, len(finite), (), *unknown, 0, float("nan")
-        )
+        nothing = Attractors(kinds_of(ends), tolerance, unknown, 0, num_starts, (), *unknown, 0, float("nan"))
         return nothing, digits, labels
     kept = ends.states[finite]
     digits[finite] = seen(body, judge, kept)
-    valleys = group_ends(kept, tolerance=tolerance, classes=digits[finite])
+    size = size_of(ends)
+    valleys = grouped(kept, tolerance * size, digits[finite])
     labels[finite] = valleys.labels
     few = finite[:_NUM_LYAPUNOV]
     exponent = _lyapunov(body, starts.told[few], ends.states[few], seed)
-    return _told(valleys, kinds_of(ends), exponent), digits, labels
+    return _told(valleys, labels, tolerance, kinds_of(ends), exponent), digits, labels
 
 
-def _told(valleys: Valleys, kinds: Mapping[str, int], exponent: float) -> Attractors:
+def _told(
+    valleys: Valleys,
+    labels: Int[Tensor, " start"],
+    tolerance: float,
+    kinds: Mapping[str, int],
+    exponent: float,
+) -> Attractors:
     # of linkage by digits these are known
     assert valleys.tolerance is not None
     assert valleys.same_between is not None
     assert valleys.purity is not None
     assert valleys.mutual_information is not None
     assert valleys.num_classes_with_valley is not None
-    sizes = sorted(basin_stability(valleys.labels).items(), key=lambda item: -item[1].share)
+    sizes = sorted(basin_stability(labels).items(), key=lambda item: -item[1].share)
+    unit = tolerance / valleys.tolerance  # its tolerances are relative to something else
+    least, most = valleys.same_between
     return Attractors(
         kinds=kinds,
-        tolerance=valleys.tolerance,
-        same_between=valleys.same_between,
+        tolerance=tolerance,
+        same_between=(unit * least, unit * most),
         num_valleys=valleys.num_valleys,
-        num_outside=valleys.num_outside,
+        num_outside=int((labels < 0).sum()),
         largest=tuple((share.share, share.standard_error) for label, share in sizes if label >= 0)[:10],
         purity=valleys.purity,
         mutual_information=valleys.mutual_information,
@@ -167,12 +183,12 @@ def _told(valleys: Valleys, kinds: Mapping[str, int], exponent: float) -> Attrac
 
 
 def _lyapunov(body: LatticeBody, told: Tensor, ends: State, seed: int) -> float:
-    """Return the median leading exponent, in float64."""
-    precise = copy.deepcopy(body).double()
+    """Return the median leading exponent per round, in float64."""
+    step = copy.deepcopy(body).double().round(told.double())
     exponent = leading_lyapunov_exponent(
-        precise.round(told.double()),
+        step,
         ends.double(),
         num_steps=100,
         generator=step_generator(seed, "census twins"),
     ).exponent
-    return float(exponent.nanmedian())
+    return float(exponent.nanmedian()) * (step.time_step or 1.0)
