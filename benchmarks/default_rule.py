@@ -1,5 +1,6 @@
 """The default experiment on data of any recipe: trained with every seed, scored beside all baselines."""
 
+import csv
 from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
@@ -34,9 +35,15 @@ PIECES: Mapping[str, str] = {
 
 def train_once(clock: Clock, name: str, data: Path, run: Path, experiment: EmulationSettings) -> None:
     """Train a run unless that was done before; refuse one that was trained by other settings."""
-    clock.once(name, partial(train_emulator, data, run, experiment, resume=True))
+    clock.once(name, partial(train_emulator, data, run, experiment, resume=True), partial(_seconds, run))
     if load_run(run).settings != experiment:
         raise BadInputError(f"{run} was trained with other settings; usual cure: another --out")
+
+
+def _seconds(run: Path) -> float:
+    """Return what a run says its training took, in all sittings."""
+    with (run / "metrics.csv").open(newline="", encoding="utf-8") as file:
+        return float(list(csv.DictReader(file))[-1]["seconds"])
 
 
 def train_and_score(

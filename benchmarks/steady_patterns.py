@@ -41,7 +41,8 @@ from study import RESULTS, Clock, hardware
 from pdenca.core import write_text
 from pdenca.datasets import RECIPES, generate
 from pdenca.tasks.emulation import load_experiment, train_emulator
-from pdenca.tasks.settings import EmulationSettings, StageSettings
+from pdenca.tasks.settings import EmulationSettings
+from pdenca.tasks.stage_settings import StageSettings
 from pdenca.tasks.steady import Pattern, SettleSettings
 from pdenca.tasks.steady.one_shot import train_one_shot
 from pdenca.tasks.training_data import measure_scales

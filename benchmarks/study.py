@@ -29,15 +29,22 @@ class Clock:
         self.seconds: dict[str, float] = {}
         self._read()
 
-    def once(self, name: str, work: Callable[[], object]) -> None:
-        """Do the work unless it is done, by this process or another one."""
+    def once(self, name: str, work: Callable[[], object], spent: Callable[[], float] | None = None) -> None:
+        """Do the work unless it is done, by this process or another one.
+
+        Arguments:
+            name: of the work.
+            work: is called.
+            spent: tells the seconds that all sittings took, for work that goes on where it was cut short;
+                None: this one is all.
+        """
         self._read()
         if name in self.seconds:
             return
         print(name, flush=True)
         began = time.perf_counter()
         work()
-        seconds = round(time.perf_counter() - began, 1)
+        seconds = round(time.perf_counter() - began if spent is None else spent(), 1)
         self._read()
         self.seconds[name] = seconds
         write_text(self.path, json.dumps(self.seconds, indent=1) + "\n")

@@ -36,7 +36,7 @@ from pdenca.solvers import Grid
 from pdenca.solvers.initial_conditions import gaussian_blobs
 from pdenca.symmetry import D4, Group, act, equivariance_residuals
 from pdenca.tasks.emulation import EmulationSettings, NeuralEmulator, environment, load_run, train_emulator
-from pdenca.tasks.validation import NUM_GIVEN
+from pdenca.tasks.settings import NUM_GIVEN
 
 COLUMNS = ("part", "arm", "trajectories", "seed", "test", "window", "value")
 WINDOWS = ((1, 1), (6, 12), (13, 30))

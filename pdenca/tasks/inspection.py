@@ -14,7 +14,7 @@ from pdenca.evaluation.turned import symmetries_of
 from pdenca.symmetry import equivariance_residuals
 
 from .models import NeuralEmulator
-from .validation import NUM_GIVEN
+from .settings import NUM_GIVEN
 
 
 def learned_kernels(emulator: NeuralEmulator) -> list[tuple[str, np.ndarray, dict[str, float]]]:

@@ -16,7 +16,7 @@ from pdenca.training.loop import BEST
 from .explanation import explain
 from .models import SCALES, SETTINGS, NeuralEmulator, load_run
 from .pretrained import CARD
-from .settings import StageSettings
+from .stage_settings import StageSettings
 from .training_record import kept_score, read_metrics
 
 SHIPPED = (SETTINGS, SCALES, BEST)

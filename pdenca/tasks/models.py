@@ -34,8 +34,9 @@ from pdenca.solvers.grid import Grid
 from pdenca.training.checkpoint import load_tree
 from pdenca.training.loop import BEST
 
+from .model_settings import ModelSettings
 from .perceptions import PERCEPTIONS, Perceived, is_chiral, kernel_weights, num_channels, state_kinds
-from .settings import EmulationSettings, ModelSettings
+from .settings import EmulationSettings
 from .training_data import DataScales
 
 SETTINGS, SCALES = "settings.json", "scales.json"

@@ -20,7 +20,7 @@ from pdenca.core import BadInputError
 from pdenca.core.field import Kind
 from pdenca.symmetry import GROUPS, Group
 
-from .settings import ModelSettings
+from .model_settings import ModelSettings
 from .training_data import DataScales
 
 

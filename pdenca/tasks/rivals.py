@@ -25,8 +25,9 @@ from pdenca.datasets import data_files, read_header, splits_of
 from pdenca.evaluation import Case, milliseconds_per_frame
 
 from .models import NeuralEmulator
+from .settings import NUM_GIVEN
 from .training_data import DataScales, TrainingWindows, measure_scales
-from .validation import NUM_GIVEN, Validation
+from .validation import Validation
 
 RESOLUTION_FLOOR = "equations, spectral (resolution floor)"
 LARGEST_STEP = "equations, spectral, largest step"

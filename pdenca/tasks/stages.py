@@ -29,9 +29,9 @@ from pdenca.training.distances import as_unit
 from pdenca.training.fitters import normal_equations
 
 from .augmentation import cut_at_random, require_cuttable, turned_at_random
-from .settings import EmulationSettings, StageSettings
+from .settings import NUM_GIVEN, EmulationSettings
+from .stage_settings import StageSettings
 from .training_data import DataScales, TrainingWindows
-from .validation import NUM_GIVEN
 
 INTERPOLATION_POINTS = 8
 LEAST_UNIT = 0.02  # of the standard deviation of all data: where all is still, nothing counts for much

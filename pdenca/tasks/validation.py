@@ -13,10 +13,8 @@ from pdenca.datasets import load_split
 from pdenca.evaluation import pooled_vrmse
 from pdenca.training import step_generator
 
-from .settings import WINDOWS
+from .settings import NUM_GIVEN, WINDOWS
 from .training_data import DataScales
-
-NUM_GIVEN = 4  # frames given before the first prediction, in validation as in evaluation
 
 
 class Validation:

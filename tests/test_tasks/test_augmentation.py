@@ -7,8 +7,10 @@ from pdenca.core import BadInputError
 from pdenca.solvers import GrayScott, Grid, StencilDerivatives
 from pdenca.symmetry import D2, D4
 from pdenca.tasks.augmentation import cut_at_random, turned_at_random
+from pdenca.tasks.model_settings import ModelSettings
 from pdenca.tasks.models import build_automaton
-from pdenca.tasks.settings import EmulationSettings, ModelSettings, StageSettings
+from pdenca.tasks.settings import EmulationSettings
+from pdenca.tasks.stage_settings import StageSettings
 from pdenca.tasks.stages import build_stage
 from pdenca.tasks.training_data import TrainingWindows, measure_scales
 

@@ -47,8 +47,10 @@ from pdenca.tasks.explanation.moments import directional_moments, moments_of_sym
 from pdenca.tasks.explanation.reading import read_kernels
 from pdenca.tasks.explanation.taps import kernel_taps, step_taps
 from pdenca.tasks.explanation.truth import law_of
+from pdenca.tasks.model_settings import ModelSettings
 from pdenca.tasks.models import NeuralEmulator, build_automaton
-from pdenca.tasks.settings import EmulationSettings, ModelSettings, StageSettings
+from pdenca.tasks.settings import EmulationSettings
+from pdenca.tasks.stage_settings import StageSettings
 from pdenca.tasks.training_data import measure_scales
 
 H, DT = 1 / 64, 1.0

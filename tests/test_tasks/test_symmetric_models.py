@@ -12,9 +12,9 @@ from pdenca.solvers import Grid
 from pdenca.symmetry import C4, D2, D4, GROUPS, act, assert_equivariant, equivariance_residuals
 from pdenca.tasks.augmentation import turned_at_random
 from pdenca.tasks.emulation import EmulationSettings, learned_kernels, load_run, train_emulator
+from pdenca.tasks.model_settings import ModelSettings
 from pdenca.tasks.models import NeuralEmulator, build_automaton
 from pdenca.tasks.perceptions import PERCEPTIONS, state_kinds
-from pdenca.tasks.settings import ModelSettings
 from pdenca.tasks.training_data import TrainingWindows
 
 RATES = {

@@ -14,8 +14,8 @@ from pdenca.datasets import Header, data_files, read_header
 from pdenca.solvers import Grid
 from pdenca.solvers.power_spectrum import radial_spectrum
 
+from ..settings import NUM_GIVEN
 from ..training_data import DataScales, TrainingWindows
-from ..validation import NUM_GIVEN
 
 NUM_PLACES, CELLS_PER_PLACE = 64, 64
 QUANTILES = (0.5, 0.9, 0.99)

@@ -73,13 +73,8 @@ def recover_from_end(
         if restorer.settings.keep_known:
             kept = starts.known[images] * body.on_image(alive[images])
             answer = torch.where(kept > 0, starts.damaged[images], answer)
-        found.append(
-            (
-                same_place(after, ends, reach),
-                seen(body, judge, after) == ended,
-                _read(judge, answer) == starts.classes[images],
-            )
-        )
+        same = same_place(after, ends, reach), seen(body, judge, after) == ended
+        found.append((*same, _read(judge, answer) == starts.classes[images]))
     return _recovery(len(ends), int(images.sum()), found)
 
 
@@ -115,13 +110,8 @@ def recover_midway(
         after = _rounds(body, middle * alive, starts.told * alive, num_rounds - before)
         wound = body.wound(len(pictured.classes), share, half, step_generator(seed, "census damage"))
         answer = restorer.film(pictured.damaged, pictured.known, 1, wound=wound)[:, 0]
-        found.append(
-            (
-                same_place(after, ends, reach),
-                seen(body, judge, after) == ended,
-                _read(judge, answer) == pictured.classes,
-            )
-        )
+        same = same_place(after, ends, reach), seen(body, judge, after) == ended
+        found.append((*same, _read(judge, answer) == pictured.classes))
     return _recovery(len(ends), len(pictured.classes), found)
 
 
