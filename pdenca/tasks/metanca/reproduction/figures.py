@@ -1,14 +1,14 @@
 """The pictures of what was measured."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from pdenca.plots import LinePanel, heat_map, line_panels, save
 
 from ...measuring import Measured, of_part
 from .measured import by_network
-from .plan import MODELS, RIVALS
+from .plan import BETWEEN, MODELS, RIVALS
 
 LEFT_OUT: Final = 1
 """Looks before the first update, which a logarithmic axis has no place for."""
@@ -25,18 +25,27 @@ def draw(results: Sequence[Measured], out: Path) -> list[Path]:
         for name, key, factor in (("accuracy", "accuracy", 100.0), ("cross-entropy", "cross_entropy", 1.0)):
             lines: dict[str, list[tuple[list[float], list[float]]]] = {}
             for item in own:
-                updates = [float(count) for count in item.found["updates"][LEFT_OUT:]]
-                values = [factor * value for value in item.found[key][LEFT_OUT:]]
-                lines.setdefault(item.key["model"], []).append((updates, values))
+                looks, places = _looks(item.found)
+                values = [factor * item.found[key][look] for look in looks]
+                lines.setdefault(item.key["model"], []).append((places, values))
             panels[name] = LinePanel(
                 lines,
-                "local updates",
+                "local updates" if part == "stability" else "zero-outs",
                 name,
                 unit="%" if key == "accuracy" else "",
                 scales=(scale, "linear" if key == "accuracy" else "log"),  # type: ignore[arg-type]
             )
         made.append(save(line_panels(panels), out / f"metanca-{part}.png"))
     return made
+
+
+def _looks(found: Mapping[str, Any]) -> tuple[list[int], list[float]]:
+    """Return which looks are drawn, and where: all, or between zero-outs what has come back by the next."""
+    if found["zero_outs"]:
+        looks = [found["zero_outs"][0], *(place + BETWEEN for place in found["zero_outs"])]
+        return looks, [float(number) for number in range(len(looks))]
+    looks = list(range(LEFT_OUT, len(found["updates"])))
+    return looks, [float(found["updates"][look]) for look in looks]
 
 
 def _map(own: Sequence[Measured], out: Path) -> list[Path]:

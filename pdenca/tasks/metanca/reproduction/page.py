@@ -180,7 +180,12 @@ def _robustness(own: Sequence[Measured]) -> list[str]:
             gone.append(lost(item))
         cells = [spread(values, "{:.1f}") for values in (before, hurt, back, last, gone)]
         lines.append(f"| {name} | " + " | ".join(cells) + " |")
-    return [*lines, "", "![accuracy and cross-entropy over zero-outs](metanca-robustness.png)", ""]
+    return [
+        *lines,
+        "",
+        f"![accuracy and cross-entropy, {BETWEEN} updates after every zero-out](metanca-robustness.png)",
+        "",
+    ]
 
 
 def _architectures(own: Sequence[Measured]) -> list[str]:
