@@ -36,6 +36,10 @@ class Examples:
         """Return some of the examples, in this order."""
         return Examples(self.inputs[chosen], self.labels[chosen], self.classes, self.image_shape)
 
+    def to(self, device: torch.device) -> "Examples":
+        """Return the same examples on a device."""
+        return Examples(self.inputs.to(device), self.labels.to(device), self.classes, self.image_shape)
+
 
 @dataclass(frozen=True, eq=False)
 class Standardising:

@@ -69,7 +69,7 @@ class Lesson:
                     self.activation,
                     watch=lambda *passed: seen.append(passed),
                 )
-                labels = self.labels.expand(len(scores), -1)
+                labels = self.labels.to(scores.device).expand(len(scores), -1)
                 losses = nn.functional.cross_entropy(scores.movedim(-1, 1), labels, reduction="none")
                 total = total + losses.mean(1).sum()
             outputs = [after for _, _, after in seen]

@@ -7,7 +7,7 @@ import click
 
 from .digit_training import SAMPLE
 from .door import BadArgument, Names, examples, on_interrupt
-from .options import AS_JSON, REQUIRED_PNG, RESUME, RUN, RUN_OUT, THREADS, seed_of, setting
+from .options import AS_JSON, DEVICE, REQUIRED_PNG, RESUME, RUN, RUN_OUT, THREADS, seed_of, setting
 from .progress import Progress, training_course
 from .training import ADVICE, overrides_of, tell_trained, use_threads
 
@@ -68,6 +68,7 @@ def metanca_command() -> None:
 @RESUME
 @DATA_DIR
 @SAMPLE
+@DEVICE
 @THREADS
 def train_meta_command(
     out: Path,
@@ -78,6 +79,7 @@ def train_meta_command(
     resume: bool,
     data_dir: Path | None,
     sample: bool,
+    device: str,
     threads: int | None,
 ) -> None:
     """Train a rule, chosen by the cross-entropy of fresh networks on held-out training examples.
@@ -85,17 +87,19 @@ def train_meta_command(
     RUN becomes a folder with the settings, the course of the training (metrics.csv), the last and the best
     parameters (safetensors) and the environment.
     """
+    from pdenca.core import device_named
     from pdenca.tasks.metanca import load_meta, train_meta
     from pdenca.tasks.metanca.data import load_examples
 
     use_threads(threads)
+    where_to = device_named(device)
     overrides = overrides_of(assignments, seed)
     if networks is not None:
         overrides["networks"] = json.dumps(networks)
     settings = load_meta(model, overrides)
     own = load_examples(settings, "train", data_dir, sample=sample)
     with on_interrupt(ADVICE), Progress("train") as bar:
-        run = train_meta(own, out, settings, resume=resume, progress=training_course(bar))
+        run = train_meta(own, out, settings, resume=resume, progress=training_course(bar), device=where_to)
     where = " --sample" if sample else "" if data_dir is None else f" --data-dir {data_dir}"
     tell_trained(run, "cross-entropy on held-out examples", f"pdenca metanca evaluate {run}{where}")
 
@@ -132,6 +136,7 @@ def train_meta_command(
 @SEED
 @DATA_DIR
 @SAMPLE
+@DEVICE
 @AS_JSON
 def evaluate_meta_command(
     run: Path,
@@ -143,6 +148,7 @@ def evaluate_meta_command(
     seed: int,
     data_dir: Path | None,
     sample: bool,
+    device: str,
     as_json: bool,
 ) -> None:
     """Let the best rule of RUN write networks from fresh starts, and judge them by the test examples.
@@ -151,6 +157,7 @@ def evaluate_meta_command(
     Alike: mean cosine between the weights of two samples.
     """
     from pdenca.automaton import widths_from_name
+    from pdenca.core import device_named
     from pdenca.datasets.tables import Standardising
     from pdenca.tasks.metanca.data import load_examples, of_other_data
     from pdenca.tasks.metanca.evaluation import SIGNALS, judge_networks
@@ -160,7 +167,7 @@ def evaluate_meta_command(
     for name in signals:
         if name not in SIGNALS:
             raise BadArgument(f"there is no signal {name!r}; expected some of {', '.join(SIGNALS)}")
-    model, settings, scale = load_meta_run(run)
+    model, settings, scale = load_meta_run(run, device_named(device))
     learns = bool(settings.rule.lesson_size)
     if taught is not None:
         if not learns or taught not in DATA:
@@ -223,6 +230,7 @@ def evaluate_meta_command(
 @SEED
 @DATA_DIR
 @SAMPLE
+@DEVICE
 @click.option(
     "--out",
     required=True,
@@ -238,6 +246,7 @@ def sample_meta_command(
     seed: int,
     data_dir: Path | None,
     sample: bool,
+    device: str,
     out: Path,
 ) -> None:
     """Write NETWORK, e.g. 784-30-10, as often as asked for, without a gradient step.
@@ -248,6 +257,7 @@ def sample_meta_command(
     Its inputs have to be standardised by the mean and deviation in the file's metadata.
     """
     from pdenca.automaton import widths_from_name
+    from pdenca.core import device_named
     from pdenca.tasks.metanca.data import load_examples
     from pdenca.tasks.metanca.sampling import sample_networks, save_networks
 
@@ -260,6 +270,7 @@ def sample_meta_command(
         num_steps=num_steps,
         lesson=lambda settings: load_examples(settings, "train", data_dir, sample=sample),
         seed=seed,
+        device=device_named(device),
     )
     save_networks(networks, out)
     click.echo(f"{out}: {num_samples} networks {network}")
@@ -305,6 +316,7 @@ def sample_meta_command(
 @SEED
 @DATA_DIR
 @SAMPLE
+@DEVICE
 @REQUIRED_PNG
 def show_meta_command(
     run: Path,
@@ -315,11 +327,13 @@ def show_meta_command(
     seed: int,
     data_dir: Path | None,
     sample: bool,
+    device: str,
     png: Path,
 ) -> None:
     """Draw accuracy and cross-entropy of fresh networks, one line each, on the test examples."""
     from pdenca import plots
     from pdenca.automaton import widths_from_name
+    from pdenca.core import device_named
     from pdenca.tasks.metanca.course import follow
     from pdenca.tasks.metanca.data import image_shape_of, load_examples
     from pdenca.tasks.metanca.model import writer
@@ -327,7 +341,7 @@ def show_meta_command(
 
     if num_zero_outs and num_zero_outs >= num_updates:
         raise BadArgument(f"{num_zero_outs} zero-outs do not fit in {num_updates} updates")
-    model, settings, scale = load_meta_run(run)
+    model, settings, scale = load_meta_run(run, device_named(device))
     widths = widths_from_name(network)
     data = load_examples(settings, "test", data_dir, sample=sample)
     check_networks((widths,), data)

@@ -6,6 +6,7 @@ from typing import Literal, cast
 import click
 
 from .door import examples
+from .options import DEVICE
 from .studies import run_study, study_options, study_settings
 from .training import use_threads
 
@@ -33,6 +34,7 @@ QUICK = {
     table="metanca.json",
     sample="Use the 1,000 training and 500 test digits of MNIST that come with pdenca.",
 )
+@DEVICE
 def reproduce_meta_command(
     out: Path,
     seeds: tuple[str, ...] | None,
@@ -41,6 +43,7 @@ def reproduce_meta_command(
     quick: bool,
     data_dir: Path | None,
     sample: bool,
+    device: str,
     threads: int | None,
 ) -> None:
     """Train rules, let them write networks of irises and of MNIST, and follow these for long.
@@ -48,6 +51,7 @@ def reproduce_meta_command(
     What is in DIR already is kept, so the same command goes on with what was cut short. At the end, and after
     every part, DIR has metanca.md, a page, metanca.json with all numbers, and pictures of long courses.
     """
+    from pdenca.core import device_named
     from pdenca.datasets.tables import Examples
     from pdenca.tasks.metanca import MetaSettings
     from pdenca.tasks.metanca.data import load_examples
@@ -60,4 +64,5 @@ def reproduce_meta_command(
         folder = data_dir if about.data.startswith("mnist") else None  # it is MNIST's
         return load_examples(about, cast(Literal["train", "test"], split), folder, sample=sample)
 
-    run_study(lambda tell: reproduce_meta(out, settings, load, keep=keep, progress=tell))
+    where = device_named(device)
+    run_study(lambda tell: reproduce_meta(out, settings, load, keep=keep, progress=tell, device=where))

@@ -38,6 +38,13 @@ RESUME: Final = click.option(
 THREADS: Final = click.option(
     "--threads", type=click.IntRange(min=1), metavar="N", help="Threads of the processor; default: all."
 )
+DEVICE: Final = click.option(
+    "--device",
+    default="auto",
+    show_default=True,
+    metavar="NAME",
+    help="auto: a GPU when there is one, else the processor; cpu, cuda, cuda:1 ...",
+)
 AS_JSON: Final = click.option("--json", "as_json", is_flag=True, help="Print the numbers as JSON.")
 _PICTURE: Final = "A picture (also .pdf, .svg)."
 PNG: Final = click.option("--png", type=PictureFile(), metavar="FILE", help=_PICTURE)

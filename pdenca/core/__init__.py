@@ -1,6 +1,7 @@
 """The ground floor: steps, fields, settings, errors. Knows nothing of what stands on it."""
 
 from .atomic import atomic_path, write_text
+from .devices import AUTO, device_named, device_of
 from .errors import (
     BadInputError,
     FormatError,
@@ -17,6 +18,7 @@ from .step import Codec, Context, Emulator, InTurn, LastFrame, Repeated, Step, r
 from .trainable import FrameCodec, Learned, Trainable
 
 __all__ = [
+    "AUTO",
     "BadInputError",
     "Codec",
     "Context",
@@ -37,6 +39,8 @@ __all__ = [
     "StorageError",
     "Trainable",
     "atomic_path",
+    "device_named",
+    "device_of",
     "peak_memory",
     "rollout",
     "write_text",

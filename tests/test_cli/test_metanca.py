@@ -87,6 +87,7 @@ def test_images_go_through(call, tmp_path):
         (("train", "--out", "new", "--networks", "4-2"), "4 inputs and 3 classes, got the network 4-2"),
         (("train", "--out", "new", "--set", "data=iris", "--model", "mnist"), "no test set of their own"),
         (("train", "--out", "new", "--model", "irish"), "did you mean 'iris'?"),
+        (("train", "--out", "new", "--device", "gpu"), "there is no device 'gpu'"),
     ],
 )
 def test_what_does_not_fit_is_told(refused, run, tmp_path, arguments, named):

@@ -21,7 +21,7 @@ def bound():
     return writer(rule, SETTINGS, NETWORKS)
 
 
-def objective(bound, **options):
+def objective(bound, device="cpu", **options):
     generator = torch.Generator().manual_seed(0)
     inputs, labels = torch.randn(20, 4, generator=generator), torch.randint(3, (20,), generator=generator)
     told = {"local_steps": LocalSteps(3), "batch_size": 8, "num_samples": 4, **options}
@@ -30,8 +30,8 @@ def objective(bound, **options):
         bound.lattice,
         bound.context,
         bound.begin,
-        inputs,
-        labels,
+        inputs.to(device),
+        labels.to(device),
         activation=torch.relu,
         **told,
     )
@@ -147,3 +147,30 @@ def test_without_a_pool_all_begin_anew(bound):
 def test_bad_input(bound, options, message):
     with pytest.raises(BadInputError, match=message):
         objective(bound, **options)
+
+
+@pytest.mark.parametrize(
+    ("perception", "options"),
+    [
+        ("mean", {}),
+        ("mean", {"pool_size": 6, "num_damaged": 1}),
+        ("attention", {}),
+        ("mean", {"lesson_size": 5, "permuted": True}),
+    ],
+)
+def test_a_training_step_stays_on_the_device_of_the_rule(perception, options):
+    # torch's device without values refuses, like a GPU, what lives elsewhere; draws and indices are exempt
+    meta = torch.device("meta")
+    settings = SETTINGS.replace(perception=perception, lesson_size=options.get("lesson_size", 0))
+    rule = build_rule(settings, ()).to(meta)
+    task = objective(writer(rule, settings, NETWORKS), meta, **options)
+    for step in range(2):
+        batch = task.batch(step)
+        loss = task.loss(batch)
+        assert loss.device == meta
+        loss.backward()
+        task.accept(batch)
+    assert all(parameter.grad.device == meta for parameter in rule.parameters())
+    kept = task.state()
+    task.load_state({name: torch.zeros(value.shape) for name, value in kept.items()})
+    assert all(value.device == meta for value in task.state().values())

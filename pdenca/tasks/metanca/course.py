@@ -7,7 +7,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from pdenca.core import BadInputError
+from pdenca.core import BadInputError, device_of
 from pdenca.datasets.tables import Examples
 from pdenca.training import step_generator
 from pdenca.training.objectives import zero_out
@@ -84,7 +84,7 @@ def follow(
             f"and {list(zero_outs)}"
         )
     generator, hurting = step_generator(seed, "samples"), step_generator(seed, "zero-outs")
-    states = bound.begin(num_samples, generator)
+    states, examples = bound.begin(num_samples, generator), examples.to(device_of(bound.automaton))
     looks = [(0, *_look(bound, states, examples))]
     for done in range(num_updates):
         if done in zero_outs:
@@ -102,4 +102,4 @@ def _look(bound: Writer, states: Tensor, examples: Examples) -> tuple[Tensor, Te
     scores = bound.scores(states, examples.inputs, 0)
     labels = examples.labels.expand(len(states), -1)
     losses = torch.nn.functional.cross_entropy(scores.movedim(-1, 1), labels, reduction="none").mean(1)
-    return (scores.argmax(-1) == labels).double().mean(1), losses.double()
+    return (scores.argmax(-1) == labels).double().mean(1).cpu(), losses.double().cpu()

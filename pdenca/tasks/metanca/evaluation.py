@@ -10,7 +10,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from pdenca.automaton import Automaton, WeightPerception
-from pdenca.core import BadInputError
+from pdenca.core import BadInputError, device_of
 from pdenca.datasets.tables import Examples, Standardising
 from pdenca.training import step_generator
 
@@ -104,7 +104,7 @@ def judge_networks(
         raise BadInputError(f"the spread needs two samples or more, got {num_samples}")
     if settings.rule.lesson_size and lesson is None:
         raise BadInputError("this rule learns from examples while it writes; usual cure: a lesson")
-    scaled, found = scale(examples), []
+    scaled, found = scale(examples).to(device_of(automaton)), []
     for done, widths in enumerate(networks):
         bound = with_signals(writer(automaton, settings.rule, (widths,), examples.image_shape), signals, seed)
         bound = bound if lesson is None else bound.shown(scale(lesson), seed)

@@ -23,6 +23,7 @@ from pdenca.automaton import (
     WeightPerception,
 )
 from pdenca.automaton.rule import ACTIVATIONS
+from pdenca.core import device_of
 from pdenca.datasets.tables import Examples
 from pdenca.training import step_generator
 
@@ -62,11 +63,14 @@ class Writer:
         return ACTIVATIONS[self.settings.task_activation]
 
     def begin(self, num_samples: int, generator: torch.Generator) -> States:
-        """Draw states before the first local step: exchangeable, every weight like every other."""
+        """Draw states before the first local step: exchangeable, every weight like every other.
+
+        They are drawn where the generator is and live where the rule does.
+        """
         shape = (num_samples, 1 + self.settings.num_hidden, self.lattice.num_cells)
         states = torch.randn(shape, generator=generator)
         states[:, 1:] *= self.settings.hidden_spread
-        return states
+        return states.to(device_of(self.automaton))
 
     def shown(self, examples: Examples, seed: int = 0) -> "Writer":
         """Return a writer whose weights are shown examples, if the rule wants any; else this one.
@@ -175,7 +179,7 @@ def writer(
     networks: tuple[tuple[int, ...], ...],
     image_shape: tuple[int, ...] = (),
 ) -> Writer:
-    """Bind a rule to networks of any widths.
+    """Bind a rule to networks of any widths, where it lives.
 
     Raises:
         BadInputError: for networks that are none, or that the images do not go into.
@@ -186,4 +190,4 @@ def writer(
         codes = position_codes(lattice, settings.num_waves, image_shape)
     elif settings.codes == "layers":
         codes = position_codes(lattice)[:, :NUM_OF_LAYER]
-    return Writer(automaton, lattice, codes, settings)
+    return Writer(automaton, lattice, None if codes is None else codes.to(device_of(automaton)), settings)

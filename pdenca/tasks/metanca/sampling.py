@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import safetensors.torch
+import torch
 from torch import nn
 
 from pdenca.core import BadInputError, atomic_path
@@ -15,7 +16,7 @@ from pdenca.training import step_generator
 from .data import image_shape_of
 from .model import writer
 from .settings import MetaSettings
-from .training import load_meta_run
+from .training import CPU, load_meta_run
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,6 +42,7 @@ def sample_networks(
     num_steps: int | None = None,
     lesson: Callable[[MetaSettings], Examples] | None = None,
     seed: int = 0,
+    device: torch.device = CPU,
 ) -> SampledNetworks:
     """Let the best rule of a run write a network, as often as asked for, without a gradient step.
 
@@ -52,13 +54,14 @@ def sample_networks(
         lesson: (settings of the run) -> examples that a rule which learns is shown some of, not standardised.
             Called only for such a rule.
         seed: of starts and firing.
+        device: where to do it; the networks are on the processor.
 
     Raises:
         FormatError: if the folder holds no run of this kind, or a damaged one.
         BadInputError: for widths that are no network, or that the images of the run do not go into; or a
             rule that learns without a lesson.
     """
-    model, settings, scale = load_meta_run(run)
+    model, settings, scale = load_meta_run(run, device)
     bound = writer(model, settings.rule, (widths,), image_shape_of(settings))
     if settings.rule.lesson_size:
         if lesson is None:

@@ -22,6 +22,7 @@ from .settings import MetaSettings
 KIND: Final = RunKind(MetaSettings, "a rule that writes networks", "pdenca metanca train")
 SCALE: Final = "inputs.safetensors"
 """Mean and deviation that inputs are standardised with."""
+CPU: Final = torch.device("cpu")
 VALIDATED: Final = 8
 """Samples of every network in a validation."""
 
@@ -34,6 +35,7 @@ def train_meta(
     resume: bool = False,
     progress: Callable[[TrainingProgress], None] | None = None,
     checkpoint_seconds: float = 5.0,
+    device: torch.device = CPU,
 ) -> Path:
     """Train a rule, choosing the best by the cross-entropy of fresh networks on held-out training examples.
 
@@ -44,6 +46,7 @@ def train_meta(
         resume: continue a run that was cut short; the result is that of an undisturbed run.
         progress: called after every training step.
         checkpoint_seconds: least time between two checkpoints.
+        device: where to train. What is drawn at random is the same everywhere, rounding is not.
 
     Returns:
         The run's folder.
@@ -57,8 +60,8 @@ def train_meta(
     check_networks(settings.widths, examples)
     own, held_out = split_examples(examples, settings.held_out, settings.seed)
     scale = Standardising.of(own, common=bool(examples.image_shape))
-    own, held_out = scale(own), scale(held_out)
-    model = build_rule(settings.rule, examples.image_shape, settings.seed)
+    own, held_out = scale(own).to(device), scale(held_out).to(device)
+    model = build_rule(settings.rule, examples.image_shape, settings.seed).to(device)
     bound = writer(model, settings.rule, settings.widths, examples.image_shape)
 
     def build(model: Automaton) -> tuple[Objective, Fitter]:
@@ -96,8 +99,8 @@ def train_meta(
     return run
 
 
-def load_meta_run(run: Path) -> tuple[Automaton, MetaSettings, Standardising]:
-    """Return the best rule of a run, its settings, and how inputs are standardised.
+def load_meta_run(run: Path, device: torch.device = CPU) -> tuple[Automaton, MetaSettings, Standardising]:
+    """Return the best rule of a run on a device, its settings, and how inputs are standardised.
 
     Raises:
         FormatError: if the folder holds no run of this kind, or a damaged one.
@@ -105,7 +108,7 @@ def load_meta_run(run: Path) -> tuple[Automaton, MetaSettings, Standardising]:
     settings = KIND.read(run)
     model = KIND.load_best(run, build_rule(settings.rule, image_shape_of(settings), settings.seed))
     scale = load_tree(run / SCALE)["scale"]
-    return model, settings, Standardising(scale["mean"], scale["deviation"])
+    return model.to(device), settings, Standardising(scale["mean"], scale["deviation"])
 
 
 def split_examples(examples: Examples, share: float, seed: int) -> tuple[Examples, Examples]:

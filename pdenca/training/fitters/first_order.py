@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any, Final
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from pdenca.core import BadInputError, Learned
 
@@ -122,8 +122,14 @@ class FirstOrder:
         parameters = list(trainable(self.automaton).values())
         self.optimizer.state.clear()
         for number, memory in state["memory"].items():
-            self.optimizer.state[parameters[int(number)]] = dict(memory)
+            own = parameters[int(number)]
+            self.optimizer.state[own] = {name: _beside(own, value) for name, value in memory.items()}
         for group, step in zip(self.optimizer.param_groups, state["steps"], strict=True):
             if step is not None:
                 group["step"] = step
         self.taken, self.learning_rate = int(state["taken"]), float(state["learning_rate"])
+
+
+def _beside(parameter: Tensor, memory: Any) -> Any:  # noqa: ANN401  # whatever an optimiser keeps
+    """Return what is kept of a parameter on its device; counts of steps stay where they are."""
+    return memory.to(parameter.device) if isinstance(memory, Tensor) and memory.ndim else memory

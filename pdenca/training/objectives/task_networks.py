@@ -210,6 +210,7 @@ class TaskNetworks:
         if self.permuted:
             places = torch.randperm(width, generator=generator)
             names = torch.randperm(num_classes, generator=generator)
+        names = names.to(self.labels.device)
         lesson = Lesson(self.inputs[shown][:, places], names[self.labels[shown]], self.activation)
         return self.inputs[rows][:, places], names[self.labels[rows]], replace(lattice, lesson=lesson)
 
@@ -247,4 +248,4 @@ class TaskNetworks:
     def load_state(self, state: Mapping[str, Tensor]) -> None:
         """Put the pool back."""
         if self.pool is not None:
-            self.pool = state["pool"].clone()
+            self.pool = state["pool"].to(self.pool.device, copy=True)

@@ -23,7 +23,7 @@ CONTRADICTIONS: Final = (
     "1,024, to be read from them. Taken is a learned mixture of the channels for what it reads, and a 16 x "
     "16 map for what it writes, enlarged and spread over the channels.",
     "Such a gate has 1.3 million numbers and not one, and ten times its products are 26 MFLOP: the post's "
-    "2.4 G for the hybrid are ninety times what its own sizes give.",
+    "2.4 G for the hybrid are ninety times what this gate takes.",
     "The text lets the gate speak from step 5 on, which is `hybrid-late`, the pseudocode after every step, "
     "which is `hybrid`.",
     "Its PSNR does not go with its accuracy: 26.7 dB and 94 %, where with range 1 a harmonic fill of 17.3 dB "

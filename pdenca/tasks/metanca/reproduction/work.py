@@ -18,7 +18,7 @@ from ..data import FOLDS, image_shape_of, of_other_data
 from ..evaluation import SIGNALS, judge_networks
 from ..model import writer
 from ..settings import Data, MetaSettings, load_meta
-from ..training import KIND, load_meta_run, train_meta
+from ..training import CPU, KIND, load_meta_run, train_meta
 from .figures import draw
 from .page import page
 from .plan import (
@@ -59,6 +59,7 @@ def reproduce_meta(
     *,
     keep: Path | None = None,
     progress: Progress | None = None,
+    device: torch.device = CPU,
 ) -> Path:
     """Train all rules, measure them, and write table, pictures and page.
 
@@ -68,6 +69,7 @@ def reproduce_meta(
         load: where examples come from.
         keep: table of another folder: what it has is taken from there.
         progress: told the phase and how far it is.
+        device: where rules are trained and write; their rivals are trained on the processor.
 
     Returns:
         The page, beside the table with all numbers.
@@ -78,7 +80,7 @@ def reproduce_meta(
         NonFiniteError: if training keeps diverging.
     """
     kept = NOTHING if keep is None else read_table(keep, courses())
-    work = _Work(out, settings, load, kept, progress)
+    work = _Work(out, settings, load, kept, progress, device)
     return in_parts(work.parts, settings.parts, work.write)
 
 
@@ -92,9 +94,10 @@ class _Work:
         load: Load,
         kept: Table,
         progress: Progress | None,
+        device: torch.device,
     ) -> None:
         self.out, self.settings = out, settings
-        self.load = load
+        self.load, self.device = load, device
         self._loaded: dict[tuple[Data, int | None, str], Examples] = {}
         self.measuring = Measuring(out, kept, progress)
         self.parts: Mapping[str, Callable[[], None]] = {
@@ -183,7 +186,7 @@ class _Work:
                 self.measuring.measure(key, partial(self._teach, run, data, seed), run)
 
     def _teach(self, run: Path, data: Data, seed: int, tell: Tell) -> Mapping[str, Any]:
-        model, trained, _ = load_meta_run(run)
+        model, trained, _ = load_meta_run(run, self.device)
         settings = of_other_data(trained, data)
         own, test = (self.examples(settings, split) for split in ("train", "test"))
         return judge_learner(model, settings, own, test, self.settings.num_samples, seed, tell)
@@ -206,13 +209,14 @@ class _Work:
                 settings,
                 resume=(run / LAST).is_file(),
                 progress=lambda now: tell_training(tell, now),
+                device=self.device,
             )
 
         return self.measuring.needs(run, train, settings, KIND.read)
 
     def _judge(self, key: Key, run: Path, unseen: Sequence[str], signals: str = "all") -> None:
         def work(tell: Tell) -> Mapping[str, Any]:
-            model, settings, scale = load_meta_run(run)
+            model, settings, scale = load_meta_run(run, self.device)
             networks = dict.fromkeys((*settings.networks, *unseen))
             found = judge_networks(
                 model,
@@ -233,7 +237,7 @@ class _Work:
         self, key: Key, run: Path, num_updates: int, every: int, *, zero_outs: tuple[int, ...] = ()
     ) -> None:
         def work(tell: Tell) -> Mapping[str, Any]:
-            model, settings, scale = load_meta_run(run)
+            model, settings, scale = load_meta_run(run, self.device)
             course = follow(
                 writer(model, settings.rule, (widths_from_name(FOLLOWED),), image_shape_of(settings)),
                 scale(self.examples(settings, "test")),
