@@ -11,7 +11,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from pdenca.core import BadInputError, Settings
-from pdenca.solvers.boundary import boundary_from_name
+from pdenca.solvers.boundary import require_of_equations
 from pdenca.solvers.equation import Equation
 from pdenca.solvers.grid import Grid
 from pdenca.solvers.integrators import INTEGRATORS, options_of
@@ -154,7 +154,7 @@ class Recipe(Settings, ABC):
     @classmethod
     def _known_boundary(cls, name: str) -> str:
         try:
-            boundary_from_name(name)
+            require_of_equations(name)
         except BadInputError as error:
             raise ValueError(str(error)) from None
         return name

@@ -5,7 +5,7 @@ if __name__ != "pdenca.solvers":
         f"import this folder as pdenca.solvers, not as {__name__!r}; usual cure: pip install -e ."
     )
 
-from .boundary import BOUNDARIES, Boundary, Dirichlet, boundary_from_name
+from .boundary import BOUNDARIES, Boundary, Dirichlet, Zeros, boundary_from_name
 from .choice import Choice, choose_method
 from .derivatives import Derivatives, SpectralDerivatives, StencilDerivatives
 from .equation import Equation, Factored, Preset
@@ -129,6 +129,7 @@ __all__ = [
     "SwiftHohenberg",
     "Tableau",
     "Waves",
+    "Zeros",
     "boundary_from_name",
     "choose_method",
     "classify_end",

@@ -4,7 +4,7 @@ import math
 import re
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import Final
+from typing import ClassVar, Final
 
 import torch
 from jaxtyping import Shaped
@@ -14,7 +14,13 @@ from pdenca.core.errors import BadInputError
 
 
 class Boundary(ABC):
-    """How values continue beyond both ends of one axis."""
+    """How values continue beyond both ends of one axis.
+
+    Attributes:
+        of_equations: whether a solution of an equation can be continued so.
+    """
+
+    of_equations: ClassVar[bool] = True
 
     @abstractmethod
     def beyond(self, state: Tensor, axis: int, radius: int, channel_axis: int) -> tuple[Tensor, Tensor]:
@@ -88,9 +94,26 @@ class Dirichlet(Boundary):
         return f"dirichlet({', '.join(f'{value:g}' for value in self.values)})"
 
 
+@dataclass(frozen=True)
+class Zeros(Boundary):
+    """Nothing: every cell beyond the edge is 0 in all channels, ... 0 0 | a b c d | 0 0 ...
+
+    The padding usual in networks and in automata of images. No solution of an equation is continued so, and
+    solvers refuse it: what they mean by a wall that holds 0 is ``Dirichlet``.
+    """
+
+    of_equations: ClassVar[bool] = False
+
+    def beyond(self, state: Tensor, axis: int, radius: int, channel_axis: int) -> tuple[Tensor, Tensor]:
+        """Return zeros."""
+        nothing = torch.zeros_like(state.narrow(axis, 0, radius))
+        return nothing, nothing
+
+
 BOUNDARIES: Final[dict[str, Boundary]] = {
     "periodic": Periodic(),
     "no-flux": NoFlux(),
+    "zeros": Zeros(),
     "dirichlet": Dirichlet(),
 }
 """Name -> boundary; "dirichlet" may be followed by its values, "dirichlet(1, 0)"."""
@@ -121,6 +144,20 @@ def boundary_from_name(name: str) -> Boundary:
             "values: 'dirichlet(0.5)', or one per field: 'dirichlet(1, 0)'"
         ) from None
     return Dirichlet(values)
+
+
+def require_of_equations(name: str) -> None:
+    """Refuse the name of a boundary that no solution of an equation has.
+
+    Raises:
+        BadInputError: if it is one, or none at all.
+    """
+    if not boundary_from_name(name).of_equations:
+        known = [other for other, boundary in BOUNDARIES.items() if boundary.of_equations]
+        raise BadInputError(
+            f"no solution of an equation has the boundary {name!r}, which is for automata; expected one of "
+            f"{', '.join(known)}"
+        )
 
 
 def pad_axis(

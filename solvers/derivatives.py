@@ -11,6 +11,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from .boundary import require_of_equations
 from .grid import Grid
 from .stencils import (
     Stencil,
@@ -86,10 +87,17 @@ class StencilDerivatives(Derivatives):
     Arguments:
         grid: the domain.
         stencil: a key of ``STENCILS``, or a Stencil.
+
+    Raises:
+        BadInputError: for boundaries that belong to no equation.
     """
 
     grid: Grid
     stencil: str | Stencil = "order-4"
+
+    def __post_init__(self) -> None:
+        for name in self.grid.boundaries:
+            require_of_equations(name)
 
     @cached_property
     def _stencil(self) -> Stencil:

@@ -26,8 +26,8 @@ class Grid:
     Arguments:
         shape: cells along each axis.
         spacing: cell size h along each axis (length).
-        boundaries: a name for each axis, ``"periodic"``, ``"no-flux"`` or ``"dirichlet(...)"``; see
-            :func:`pdenca.solvers.boundary.boundary_from_name`.
+        boundaries: a name for each axis, ``"periodic"``, ``"no-flux"``, ``"zeros"`` or
+            ``"dirichlet(...)"``; see :func:`pdenca.solvers.boundary.boundary_from_name`.
 
     Raises:
         BadInputError: for other than 1-3 dimensions, unequal lengths, empty axes, a spacing that is not a

@@ -94,7 +94,12 @@ STRUCTURE: Final = frozenset(
 IRREGULAR_TIMES: Final = "irregular"
 """What ``time_spacing`` says where it is there."""
 
-WELL_BOUNDARIES: Final[Mapping[str, str]] = {"periodic": "PERIODIC", "no-flux": "WALL", "dirichlet": "WALL"}
+WELL_BOUNDARIES: Final[Mapping[str, str]] = {
+    "periodic": "PERIODIC",
+    "no-flux": "WALL",
+    "zeros": "OPEN",
+    "dirichlet": "WALL",
+}
 """Key of ``BOUNDARIES`` -> the nearest of The Well's three kinds (WALL, OPEN, PERIODIC)."""
 
 

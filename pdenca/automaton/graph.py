@@ -116,12 +116,12 @@ class Graph:
             grid: periodic and no-flux axes in any combination.
 
         Raises:
-            BadInputError: for a Dirichlet wall, which holds a value that no node has.
+            BadInputError: for other boundaries, which need values that no node has.
         """
-        if any(name.startswith("dirichlet") for name in grid.boundaries):
+        if set(grid.boundaries) - {"periodic", "no-flux"}:
             raise BadInputError(
-                f"a graph has no walls with values, got boundaries {grid.boundaries}; usual cure: periodic "
-                "or no-flux axes"
+                f"a graph has nothing beyond its nodes to hold a value, got boundaries {grid.boundaries}; "
+                "usual cure: periodic or no-flux axes"
             )
         numbers = torch.arange(grid.num_cells).reshape(1, 1, *grid.shape)
         beyond = pad(numbers, grid, 1)[0, 0]

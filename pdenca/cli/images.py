@@ -69,17 +69,17 @@ def images_command() -> None:
 @seed_of("the pattern; the first picture")
 @click.option(
     "--boundary",
-    default="dirichlet(0)",
+    default="zeros",
     show_default=True,
     metavar="B",
-    help="What a cell at the edge sees beyond: periodic, no-flux or dirichlet(0).",
+    help="What a cell at the edge sees beyond: zeros, periodic, no-flux or dirichlet(0).",
 )
 def draw_command(name: str, out: Path, num_frames: int, num_cells: int, seed: int, boundary: str) -> None:
     """Draw pictures that turn into each other, the same after a single cell (sprout), a branching pattern
     that grows, or the same with the noise and the drift of a microscope.
 
-    dirichlet(0) holds the edge itself at 0, so that a cell sees the negative of its mirror image beyond. That
-    is not padding by zeros, though it is the same where the outermost cells are 0.
+    With zeros, cells beyond the edge are 0 in all channels; dirichlet(0) holds the edge itself at 0, so that
+    a cell sees the negative of its mirror image beyond.
     """
     from pdenca.tasks.images import draw_series
 

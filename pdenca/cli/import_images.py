@@ -58,7 +58,7 @@ from .door import Names, examples, on_interrupt
     default="no-flux",
     show_default=True,
     metavar="NAME",
-    help="What lies beyond the edges: periodic, no-flux, or dirichlet(0), which holds the edge itself at 0.",
+    help="What lies beyond the edges: periodic, no-flux, zeros, or dirichlet(0), which holds the edge at 0.",
 )
 @click.option(
     "--axes",

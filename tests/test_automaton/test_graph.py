@@ -211,7 +211,7 @@ def test_float32_and_moves(graph, generator, make_automaton):
         (lambda: Graph.from_edges([(0, 1)], weights=[0.0]), "edge 0 weighs 0"),
         (lambda: Graph.from_edges([(0, 1)], weights=[float("nan")]), "edge 0 weighs nan"),
         (lambda: Graph.from_edges([(0, 1)], weights=[1.0, 2.0]), "one weight for each of 1 edges"),
-        (lambda: Graph.of_grid(Grid.uniform(4, 1.0, "dirichlet(0)")), "no walls with values"),
+        (lambda: Graph.of_grid(Grid.uniform(4, 1.0, "dirichlet(0)")), "nothing beyond its nodes"),
         (lambda: Graph.random_geometric(5, 0.0, torch.Generator()), "radius > 0"),
         (lambda: GraphPerception(2, ("identity", "means")), "kernel 'means' is unknown"),
         (lambda: GraphPerception(2, ()), "no kernel"),

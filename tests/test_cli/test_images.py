@@ -50,9 +50,9 @@ def test_series_may_have_other_edges(call, tmp_path):
     assert result.exit_code == 0, result.output
     with TrajectoryFile(file) as opened:
         assert opened.header.grid.boundaries == ("periodic", "periodic")
-    result = call("images", "draw", "pictures", "--boundary", "zeros", "--out", tmp_path / "other.hdf5")
+    result = call("images", "draw", "pictures", "--boundary", "nothing", "--out", tmp_path / "other.hdf5")
     assert result.exit_code == 2
-    assert "boundary 'zeros' is unknown" in result.stderr
+    assert "boundary 'nothing' is unknown" in result.stderr
 
 
 def test_a_strip_is_drawn(call, made, tmp_path):

@@ -128,6 +128,7 @@ def test_an_equation_of_the_users_own(call, tmp_path, monkeypatch, request):
         (["gray-scott", "--time-step", "1"], "--method auto picks its own steps"),
         (["gray-scott", "--method", "rk4", "--tolerance", "1"], "--method rk4 has fixed steps"),
         (["gray-scott", "--boundary", "wall"], "boundary 'wall' is unknown"),
+        (["gray-scott", "--boundary", "zeros"], "no solution of an equation has the boundary 'zeros'"),
         (["gray-scott", "--start", "gauss"], "initial condition 'gauss' is unknown"),
         (["gray-scott", "--movie", "m.avi"], ".mp4, .gif or .webp"),
         (["gray-scott", "--png", "m.bmp"], "expected .png, .pdf or .svg"),

@@ -130,6 +130,7 @@ def test_initial_states_depend_on_the_seed_and_the_kind():
         ({"stencil": "order4"}, "did you mean 'order-4'"),
         ({"stencil": "order-2"}, "method 'etdrk4' has no stencil, got stencil='order-2'"),
         ({"boundary": "neumann"}, "boundary 'neumann' is unknown"),
+        ({"boundary": "zeros"}, "no solution of an equation has the boundary 'zeros'"),
         ({"dealiasing": 0.0}, "greater than 0"),
         ({"tolerance": 0.0}, "greater than 0"),
         ({"num_dims": 4}, "less than or equal to 3"),

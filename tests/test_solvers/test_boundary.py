@@ -5,9 +5,9 @@ import pytest
 import torch
 
 from pdenca.core.errors import BadInputError
-from pdenca.solvers import BOUNDARIES, Grid, pad
+from pdenca.solvers import BOUNDARIES, GrayScott, Grid, pad, simulate
 
-NUMPY_MODE = {"periodic": "wrap", "no-flux": "symmetric"}
+NUMPY_MODE = {"periodic": "wrap", "no-flux": "symmetric", "zeros": "constant"}
 
 
 @pytest.mark.parametrize("radius", [0, 1, 2, 3, 4])
@@ -52,7 +52,9 @@ def test_one_dirichlet_value_is_for_all_channels_and_too_many_are_refused():
 
 @pytest.mark.parametrize("name", ["walls", "dirichlet()", "dirichlet(a)", "dirichlet(nan)", "dirichlet(1"])
 def test_unknown_boundaries_are_refused(name):
-    with pytest.raises(BadInputError, match=r"is unknown; expected one of periodic, no-flux, dirichlet"):
+    with pytest.raises(
+        BadInputError, match=r"is unknown; expected one of periodic, no-flux, zeros, dirichlet"
+    ):
         Grid.uniform(4, 1.0, name)
 
 
@@ -81,3 +83,18 @@ def test_a_state_of_another_grid_is_refused():
         pad(torch.zeros(1, 1, 4, 5), Grid.uniform((5, 4), 1.0), 1)
     with pytest.raises(BadInputError, match="channels_last=True"):
         pad(torch.zeros(1, 5, 4, 2), Grid.uniform((5, 4), 1.0), 1)
+
+
+@pytest.mark.parametrize("method", ["etdrk4", "etdrk2", "semi-implicit", "adaptive", "rk4", "euler", "auto"])
+def test_solvers_refuse_zeros_which_belong_to_no_equation(method):
+    equation, grid = GrayScott(0.03, 0.06), Grid.uniform(16, 2.0, "zeros")
+    with pytest.raises(BadInputError, match="zeros"):
+        simulate(
+            equation,
+            grid,
+            torch.rand(1, 2, 16, 16, dtype=torch.float64),
+            num_frames=2,
+            frame_interval=1.0,
+            time_step=0.5,
+            method=method,
+        )

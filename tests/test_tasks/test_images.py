@@ -61,7 +61,7 @@ def active(series):
 def test_drawings_are_read_back(series):
     assert series.channels == ("red", "green", "blue", "alpha")
     assert series.times == (0.0, 1.0, 2.0)
-    assert series.grid.boundaries == ("dirichlet(0)", "dirichlet(0)")
+    assert series.grid.boundaries == ("zeros", "zeros")
     assert series.frames.shape == (1, 3, 4, 18, 18)
     assert series.num_steps(5) == (5, 5)
     assert 0.1 < float(series.seen(-1).double().mean()) < 0.5

@@ -54,7 +54,7 @@ def draw_series(
     num_frames: int = 3,
     num_cells: int = 64,
     seed: int = 0,
-    boundary: str = "dirichlet(0)",
+    boundary: str = "zeros",
 ) -> Path:
     """Draw an example and write it as a file of image series.
 
@@ -65,8 +65,7 @@ def draw_series(
         num_frames: how many.
         num_cells: along each side.
         seed: of the pattern; of pictures: which comes first.
-        boundary: of the grid; ``dirichlet(0)`` holds its edge at 0, see
-            :class:`~pdenca.solvers.Dirichlet`, and is no padding by zeros.
+        boundary: of the grid, one of :data:`~pdenca.solvers.BOUNDARIES`.
 
     Raises:
         BadInputError: for an unknown name, too few frames or cells, or a file that is there already.
