@@ -45,20 +45,24 @@ class Phases:
             except (ValueError, KeyError, TypeError, AttributeError) as error:
                 raise FormatError(f"{self.path} is damaged ({error}); usual cure: delete it") from error
 
-    def run(self, name: str, work: Callable[[Tell], object]) -> None:
-        """Do the work unless it was finished before; it is told how to report where it stands."""
+    def run(self, name: str, work: Callable[[Tell], object], *, again: bool = False) -> None:
+        """Do the work unless it was finished before; it is told how to report where it stands.
+
+        ``again``: do it also if it was, because what it made is gone.
+        """
 
         def tell(done: float | int, total: float | int, message: str) -> None:
             if self._progress:
                 self._progress(name, done, total, message)
 
-        if name in self.finished:
+        if name in self.finished and not again:
             return
         tell(0, 1, "")
         before, began = self.seconds.get(name, 0.0), time.perf_counter()
         try:
             work(tell)
-            self.finished.append(name)
+            if name not in self.finished:
+                self.finished.append(name)
         finally:
             self.seconds[name] = round(before + time.perf_counter() - began, 1)
             content = {"seconds": self.seconds, "finished": self.finished}

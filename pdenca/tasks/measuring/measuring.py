@@ -62,13 +62,15 @@ class Measuring:
     def measure(self, key: Key, work: Callable[[Tell], Mapping[str, Any]], run: Path | None = None) -> None:
         """Measure something of a run, or of none, unless that was done before."""
         place = ", ".join(str(value) for value in key.values())
-        known = self.kept.has(key) or place in self.phases.finished
+        path = self.out / "results" / f"{place}.json"
+        known = self.kept.has(key) or (place in self.phases.finished and path.is_file())
         if run is not None and (run.is_dir() or not known):
             self.trained(run)
         if known:
             return
-        path = self.out / "results" / f"{place}.json"
-        self.phases.run(place, lambda tell: write_text(path, json.dumps({"key": key, "found": work(tell)})))
+        self.phases.run(
+            place, lambda tell: write_text(path, json.dumps({"key": key, "found": work(tell)})), again=True
+        )
 
     def results(self) -> list[Measured]:
         """Return what has been measured.

@@ -161,7 +161,7 @@ class _Work:
                     show(model, self.digits("mnist", "test"), settings.damage, self.out / file)
 
                 if not (self.out / file).is_file():
-                    self.measuring.phases.run(f"draw {file}", work)
+                    self.measuring.phases.run(f"draw {file}", work, again=True)
 
     def run(self, name: str, seed: int) -> Path:
         """Return the folder of a restorer, which is trained when it is measured."""
