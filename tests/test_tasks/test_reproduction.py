@@ -16,6 +16,7 @@ from pdenca.tasks.digits.reproduction.plan import (
     JOINT,
     JUDGES,
     LEARNING,
+    MEMORY,
     MODELS,
     OURS,
     READER,
@@ -177,7 +178,7 @@ def test_letters_and_pictures_go_through_in_a_quick_size(tmp_path):
         {
             **json.loads(QUICK.to_json()),
             "parts": ["letters", "pictures"],
-            "models": [OURS],
+            "models": [OURS, MEMORY],
             "num_starts": 6,
             "num_rounds": 33,
             "overrides": {
@@ -206,11 +207,11 @@ def test_letters_and_pictures_go_through_in_a_quick_size(tmp_path):
                  and item["key"]["part"] == "basins")  # fmt: skip
     assert census["batches"] == 2
     assert 0 <= census["intact"]["share"][0] <= 1
-    for file in ("film-memory.png", "landscape-memory.png", "regrow-memory.gif", "returns.png"):
+    for file in ("film-memory.png", "landscape-attractors.png", "regrow-attractors.gif", "returns.png"):
         assert f"](digits-restore-{file})" in text
-    with Image.open(tmp_path / "digits-restore-regrow-memory.gif") as movie:
+    with Image.open(tmp_path / "digits-restore-regrow-attractors.gif") as movie:
         assert movie.n_frames > 3
-    assert (tmp_path / "digits-restore-regrow-memory.gif").stat().st_size < 1e6
+    assert (tmp_path / "digits-restore-regrow-attractors.gif").stat().st_size < 1e6
 
 
 def few(family, split):

@@ -31,6 +31,7 @@ from pdenca.tasks.digits.restoration.starts import draw_starts, untrained
 from pdenca.tasks.digits.settings import NetworkSettings
 
 SMALL = {"side": 28, "patch": 4, "num_channels": 4, "num_steps": 3}
+GATED = {"hybrid": {"gate": {"read_side": 7, "write_side": 7}}}
 GATE = {"kind": "gate", **SMALL, "gate": {"read_side": 7, "write_side": 7}}
 
 
@@ -102,6 +103,37 @@ def test_a_rule_that_forgets_everything_has_one_valley(digits, judge):
     assert "| half-way: back in their place | 100.0 ± 0.0 % |" in told
     assert len(census_figure(found).axes) == 3
     assert json.loads(json.dumps(found.to_dict()))["num_starts"] == 30
+
+
+def explosive(kind):
+    """Cells that add ever more of what they and their neighbours hold."""
+    settings = RestorerSettings.parse(
+        {"kind": kind, "cell": "residual", "kernels": "full", **SMALL, **GATED.get(kind, {})}
+    )
+    model = untrained(settings, 1)
+    with torch.no_grad():
+        model.body.automaton.rule.output_weight *= 1e4
+    return model
+
+
+@pytest.mark.parametrize("kind", ["ca", "hybrid"])
+def test_a_rule_that_explodes_has_a_census_without_ends(digits, judge, kind):
+    found = census(explosive(kind), digits, judge)
+    own = found.found
+    assert own.kinds == {"not finite": 30}
+    assert (own.num_valleys, own.num_outside, found.noise_valleys) == (0, 30, 0)
+    for recovery in (found.midway, found.at_end):
+        assert recovery.num_starts == 0
+        assert all(math.isnan(value) for pair in recovery.returned.values() for value in pair)
+    # what is read off after the few steps of training is still something
+    assert found.midway.num_images == 10
+    assert all(0 <= share <= 1 for share, _ in found.midway.right.values())
+    assert all(family.held == 0 for family in found.families.values())
+    told = "\n".join(describe_census(found))
+    assert "0 valleys of two starts or more, 30 starts" in told
+    assert len(census_figure(found).axes) == 3
+    intact = census(explosive(kind), digits, judge, before=explosive(kind)).intact
+    assert (intact.share, intact.at_rest) == ((0.0, 0.0), 0.0)
 
 
 def test_a_rule_that_changes_nothing_has_as_many_ends_as_starts(digits, judge):

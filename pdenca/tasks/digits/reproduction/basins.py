@@ -1,5 +1,6 @@
 """The page's part on attractors."""
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
@@ -53,14 +54,14 @@ def _found(own: Sequence[Measured]) -> list[str]:
                 str(census["num_starts"]),
                 ", ".join(f"{count} {kind}" for kind, count in found["kinds"].items()),
                 f"{found['tolerance']:.2g}",
-                " ... ".join(f"{value:.2g}" for value in found["same_between"]),
+                " ... ".join(f"{value:.2g}" for value in found["same_between"] if math.isfinite(value)),
                 str(found["num_valleys"]),
                 str(found["num_outside"]),
                 "" if largest is None else f"{100 * largest[0]:.1f} ± {100 * largest[1]:.1f} %",
-                f"{found['purity']:.2f}",
+                spread([found["purity"]], "{:.2f}"),
                 str(found["num_classes_with_valley"]),
                 "" if what else str(census["noise_valleys"]),
-                f"{found['lyapunov']:.3g}",
+                spread([found["lyapunov"]], "{:.3g}"),
             ]
             lines.append("| " + " | ".join(cells) + " |")
     return [*lines, ""]
@@ -72,8 +73,8 @@ def _ways(own: Sequence[Measured]) -> list[str]:
         "how many rounds it falls, and how many starts end at rest and in a valley. Of seeds the median "
         "[smallest, largest].",
         "",
-        "| model | starts | first residual | last residual | falls in | at rest and in a valley | valleys "
-        "| purity | digits with a valley |",
+        "| model | starts | first residual | last residual | falls in, % | at rest and in a valley, % "
+        "| valleys | purity | digits with a valley |",
         "|---|---|---:|---:|---:|---:|---:|---:|---:|",
     ]
     for name, group in _by_model(own).items():
@@ -84,8 +85,8 @@ def _ways(own: Sequence[Measured]) -> list[str]:
                 meaning,
                 spread([item["residuals"][0] for item in found], "{:.2g}"),
                 spread([item["residuals"][-1] for item in found], "{:.2g}"),
-                spread([100 * item["falling"] for item in found], "{:.0f}") + " %",
-                spread([100 * item["held"] for item in found], "{:.0f}") + " %",
+                spread([100 * item["falling"] for item in found], "{:.0f}"),
+                spread([100 * item["held"] for item in found], "{:.0f}"),
                 spread([item["num_valleys"] for item in found], "{:g}"),
                 spread([item["purity"] for item in found], "{:.2f}"),
                 spread([item["num_classes_with_valley"] for item in found], "{:g}"),
@@ -102,12 +103,14 @@ def _curves(own: Sequence[Measured]) -> list[str]:
         for moment in TIMES
         for name in _CURVES
         for _, error in item.found[moment][name].values()
+        if math.isfinite(error)
     ]
     lines = [
         "Damage: cells lose their state in all channels and no longer see the image; known pixels over them "
         "are not put back. Half-way is after half of the steps of training, where starts without damage "
         "return because they are the same; the end is where the roll-out ends. The true class is that of the "
-        f"damaged test image. Percent; the standard error of one seed is {max(errors):.1f} points or less.",
+        f"damaged test image. Percent; the standard error of one seed is {max(errors, default=0.0):.1f} points "
+        "or less. *diverged*: no start stays finite, so there is nothing to damage.",
         "",
         "| model | damaged | of them | "
         + " | ".join(f"{100 * float(share):.0f} %" for share in shares)

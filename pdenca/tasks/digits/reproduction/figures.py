@@ -14,7 +14,7 @@ from ..restoration.census_report import MEANING, TIMES
 from ..restoration.landscape import landscape, landscape_figure
 from ..restoration.regrowth import regrow, save_regrowth
 from .measured import percent
-from .plan import OURS, SHARES
+from .plan import MEMORY, SHARES
 
 START: Final = "digits-restore"
 _DENSITY: Final = 110  # dots per inch: pages are read on screens
@@ -27,13 +27,13 @@ def of_model(name: str) -> dict[str, tuple[str, Draw]]:
     found: dict[str, tuple[str, Draw]] = {
         f"{START}-film-{name}.png": (f"Digits restored step by step by {name}", _film)
     }
-    if name == OURS:
+    if name == MEMORY:  # a plane through ends is for models that come to rest
         found[f"{START}-landscape-{name}.png"] = (
             f"Energy over the plane through three ends of {name}, with the saliency of its gate",
             _landscape,
         )
         found[f"{START}-regrow-{name}.gif"] = (
-            f"Digits that lose 30 % of {name}'s cells and grow back",
+            f"Digits that lose 30 % of the cells of {name} and grow back",
             _regrowth,
         )
     return found
@@ -48,8 +48,8 @@ def _landscape(restorer: Restorer, digits: Digits, damage: Damage, file: Path) -
 
 
 def _regrowth(restorer: Restorer, digits: Digits, damage: Damage, file: Path) -> None:
-    # longer than in training, so that there is a way before the wound and after it
-    save_regrowth(regrow(restorer, digits, damage, num_steps=3 * restorer.num_steps), file)
+    # twice as long as in training, so that there is a way before the wound and after it
+    save_regrowth(regrow(restorer, digits, damage, num_steps=2 * restorer.num_steps), file)
 
 
 def draw(results: Sequence[Measured], out: Path) -> dict[str, str]:

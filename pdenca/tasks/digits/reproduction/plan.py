@@ -47,6 +47,10 @@ MODELS: Final[Mapping[str, Course]] = {
 The post trains for 40,000 batches, which would take its hybrid ten hours; 1,000 take a quarter of an hour.
 """
 OURS: Final = "memory"
+MEMORY: Final = "attractors"
+"""The model that was made to have attractors."""
+PICTURED: Final = ("hybrid", OURS, MEMORY)
+"""What is drawn at work."""
 SHARES: Final = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
 OTHER_DAMAGE: Final = {"blocks": 0.4, "strokes": 0.4, "noise": 0.3}
 COUNTED: Final = ("hybrid", "memory", "attractors")

@@ -26,7 +26,6 @@ from ..restoration import (
 from ..restoration.fills import training_free
 from ..restoration.judging import Restore
 from ..settings import ClassifierSettings, load_digit_experiment
-from .claims import HYBRID
 from .figures import Draw, draw, of_model
 from .keeping import kept_table
 from .measured import BARE, BEFORE, WOUNDED
@@ -38,6 +37,7 @@ from .plan import (
     MODELS,
     OTHER_DAMAGE,
     OURS,
+    PICTURED,
     SCHEMES,
     SHARES,
     ReproductionSettings,
@@ -149,8 +149,8 @@ class _Work:
                     self._census({"part": "basins", "model": named, "seed": seed}, run, start)
 
     def pictures(self) -> None:
-        """Draw the post's model and ours, of the first seed."""
-        for name in (OURS, HYBRID):
+        """Draw the post's model and ours, and the one that has attractors, of the first seed."""
+        for name in PICTURED:
             if name not in self.settings.models:
                 continue
             run = self.run(name, self.settings.seeds[0])
@@ -298,7 +298,7 @@ class _Work:
 
     def write(self) -> Path:
         """Write table, pictures and page of what is there by now; return the page."""
-        shown = {file: words for name in (OURS, HYBRID) for file, (words, _) in of_model(name).items()}
+        shown = {file: words for name in PICTURED for file, (words, _) in of_model(name).items()}
         shown = {file: words for file, words in shown.items() if (self.out / file).is_file()}
         shown |= draw(self.measuring.results(), self.out)
         told = partial(page, pictures=shown)

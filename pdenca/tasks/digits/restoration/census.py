@@ -13,7 +13,7 @@ import torch
 from jaxtyping import Int
 from torch import Tensor
 
-from pdenca.core import BadInputError, NonFiniteError
+from pdenca.core import BadInputError
 from pdenca.datasets.digits import Digits
 from pdenca.evaluation.attractors import (
     Ends,
@@ -140,6 +140,9 @@ def take_census(
 ) -> Census:
     """Follow many starts for long, group their ends, and damage them.
 
+    A model that diverges has a census too: starts that do not stay finite are in no valley, and what becomes
+    of damage that was done to nothing is NaN.
+
     Where the cells see the damaged image in every step, each start has dynamics of its own, and an end
     belongs to its image: many valleys are then no surprise, and returning to one's own place no sign of a
     memory, since the image tells the way, though not to cells that were hit.
@@ -157,7 +160,6 @@ def take_census(
 
     Raises:
         BadInputError: for a model without cells, or another than before, or too few starts or rounds.
-        NonFiniteError: if fewer than two starts stay finite.
     """
     body = restorer.body
     if not isinstance(body, LatticeBody):
@@ -179,16 +181,11 @@ def take_census(
         starts = draw_starts(restorer, body, digits, damage, num_starts, seed)
         ends = follow(body, starts, num_rounds, progress)
         finite = (~ends.are("not finite")).nonzero()[:, 0]
-        if len(finite) < 2:
-            raise NonFiniteError(
-                f"{len(finite)} of {num_starts} starts stay finite; usual cure: fewer rounds, or another "
-                "model"
-            )
         found, seen, labels = attractors_of(body, judge, starts, ends, seed)
-        drawn = matched_noise(ends.states[finite], step_generator(seed, "census noise"))
+        reach = found.tolerance * size_of(ends)
         few = finite[:_NUM_DAMAGED]
         pictured = starts.chosen((starts.classes >= 0).nonzero()[:, 0])
-        damaged = (starts.chosen(few), ends.states[few], found.tolerance * size_of(ends), num_rounds, seed)
+        damaged = (starts.chosen(few), ends.states[few], reach, num_rounds, seed)
         return Census(
             num_starts=num_starts,
             num_rounds=num_rounds,
@@ -198,11 +195,18 @@ def take_census(
             },
             found=found,
             untrained=_untrained(restorer, digits, damage, judge, num_starts, num_rounds, seed),
-            noise_valleys=grouped(drawn, found.tolerance * size_of(ends)).num_valleys,
+            noise_valleys=_noise_valleys(ends.states[finite], reach, seed),
             midway=recover_midway(restorer, body, judge, *damaged, pictured=pictured),
             at_end=recover_from_end(restorer, body, judge, *damaged),
             intact=None if before is None else _intact(before, starts, ends, num_rounds),
         )
+
+
+def _noise_valleys(finite: Tensor, reach: float, seed: int) -> int:
+    if len(finite) < 2:  # they have no covariance
+        return 0
+    drawn = matched_noise(finite, step_generator(seed, "census noise"))
+    return grouped(drawn, reach).num_valleys
 
 
 def _untrained(

@@ -95,11 +95,13 @@ def tolerance_of(ends: Ends) -> float:
 
 
 def size_of(ends: Ends) -> float:
-    """Return the median over the finite ends of the rms of their entries; 1 if that is 0.
+    """Return the median over the finite ends of the rms of their entries; 1 if that is 0, or none is.
 
     A median, since a few ends that still grow would make all others look like one.
     """
     finite = ends.states[~ends.are("not finite")]
+    if not len(finite):
+        return 1.0
     return float(finite.double().flatten(1).square().mean(1).sqrt().median()) or 1.0
 
 

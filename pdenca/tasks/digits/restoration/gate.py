@@ -43,7 +43,7 @@ class GlobalGate(nn.Module):
         """Return the correction."""
         seen = nn.functional.adaptive_avg_pool2d(self.read(state), self.settings.read_side)
         side = self.settings.write_side
-        written = self.think(seen.flatten(1)).view(len(state), -1, side, side)
+        written = self.think(seen.flatten(1)).view(len(state), self.settings.write_channels, side, side)
         if side != state.shape[-1]:
             written = nn.functional.interpolate(
                 written, size=state.shape[-2:], mode="bilinear", align_corners=False
