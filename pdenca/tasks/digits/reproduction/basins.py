@@ -109,8 +109,8 @@ def _curves(own: Sequence[Measured]) -> list[str]:
         "Damage: cells lose their state in all channels and no longer see the image; known pixels over them "
         "are not put back. Half-way is after half of the steps of training, where starts without damage "
         "return because they are the same; the end is where the roll-out ends. The true class is that of the "
-        f"damaged test image. Percent; the standard error of one seed is {max(errors, default=0.0):.1f} points "
-        "or less. *diverged*: no start stays finite, so there is nothing to damage.",
+        "damaged test image. Percent; the standard error of one seed is at most "
+        f"{max(errors, default=0.0):.1f} points. *diverged*: no start stays finite, so there is nothing to damage.",
         "",
         "| model | damaged | of them | "
         + " | ".join(f"{100 * float(share):.0f} %" for share in shares)
