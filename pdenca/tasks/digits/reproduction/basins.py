@@ -29,7 +29,8 @@ def basins(own: Sequence[Measured]) -> list[str]:
         "its standard error. *untrained*: the same network with all its weights at random, those too that "
         "training begins at zero, with starts of its own encoder and a tolerance of its own. *noise*: "
         "valleys of random states with the ends' covariance. The exponent is per round, from one correction "
-        "by the gate to the next.",
+        "by the gate to the next; where it is negative and ends still move, they are on their way, and more "
+        "rounds (`pdenca digits restore basins --rounds`) tell where to.",
         "",
         *_found(own),
         *_ways(own),
