@@ -111,7 +111,8 @@ def _curves(own: Sequence[Measured]) -> list[str]:
         "are not put back. Half-way is after half of the steps of training, where starts without damage "
         "return because they are the same; the end is where the roll-out ends. The true class is that of the "
         "damaged test image. Percent; the standard error of one seed is at most "
-        f"{max(errors, default=0.0):.1f} points. *diverged*: no start stays finite, so there is nothing to damage.",
+        f"{max(errors, default=0.0):.1f} points. *diverged*: no start stays finite, and there is "
+        "nothing to damage.",
         "",
         "| model | damaged | of them | "
         + " | ".join(f"{100 * float(share):.0f} %" for share in shares)
