@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from pdenca.core import BadInputError
-from pdenca.evaluation.attractors import follow_to_end, leading_lyapunov_exponent
+from pdenca.evaluation.attractors import follow_to_end, in_phase, leading_lyapunov_exponent
 
 
 @dataclass
@@ -337,3 +337,22 @@ def test_bad_input_to_the_exponent():
         leading_lyapunov_exponent(Map(lambda z: z, time_step=-1.0), begin, num_steps=20, generator=seed())
     with pytest.raises(BadInputError, match="one type"):
         leading_lyapunov_exponent(Map(lambda z: z.float()), begin, num_steps=20, generator=seed())
+
+
+@pytest.mark.parametrize(("r", "period"), [(2.8, 1), (3.2, 2), (3.5, 4)])
+def test_ends_in_one_cycle_are_the_same_in_phase(r, period):
+    """The logistic map has one attractor, which has as many states as its period."""
+    step = logistic(r)
+    ends = follow_to_end(step, starts(40, 1, 1) * 0.8, num_steps=4000, tolerance=1e-9)
+    assert set(ends.periods) == {period}
+    assert len(ends.states.mul(1e6).round().unique()) == period
+    found = in_phase(step, ends.states, ends.periods, batch_size=7)
+    assert len(found.mul(1e6).round().unique()) == 1
+    assert any(torch.allclose(found[0], state, atol=1e-6) for state in ends.states)
+
+
+def test_what_is_no_cycle_is_left_as_it_is():
+    states = starts(3, 1, 4)
+    assert in_phase(logistic(4.0), states, (1, None, 1)) is states
+    moved = in_phase(logistic(3.9), states, (None, 3, 1))
+    assert torch.equal(moved[[0, 2]], states[[0, 2]])

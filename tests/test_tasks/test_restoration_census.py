@@ -314,3 +314,27 @@ def test_what_has_no_attractors_is_refused(digits, judge):
     model = build_restorer(RestorerSettings.parse({"kind": "ca", **SMALL}))
     with pytest.raises(BadInputError, match="expected 6 to 1500"):
         take_census(model, digits, Damage(), judge, num_starts=5)
+
+
+class Swap:
+    """Two pictures after one another for ever: which comes first, the start decides."""
+
+    time_step, deterministic = 1.0, True
+
+    def __call__(self, state):
+        sign = -state.flatten(1).sum(1).sign().view(-1, 1, 1, 1)
+        return sign * torch.ones_like(state)
+
+    def select(self, rows):
+        return self
+
+
+def test_a_cycle_is_one_valley_and_is_found_again_in_any_phase(digits, judge):
+    model = build_restorer(RestorerSettings.parse({"kind": "ca", **SMALL})).eval()
+    model.body.step = lambda number, told: Swap()
+    found = census(model, digits, judge, before=model)
+    assert found.found.kinds == {"periodic": 30}
+    assert (found.found.num_valleys, found.found.num_outside) == (1, 0)
+    for recovery in (found.midway, found.at_end):
+        assert set(recovery.returned.values()) == {(1.0, 0.0)}
+    assert found.intact.share == (1.0, 0.0)

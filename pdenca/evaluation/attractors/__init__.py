@@ -10,6 +10,7 @@ Nothing here knows what the states mean: classes, if there are any, are numbers 
 
 from .agreement import normalised_mutual_information, num_classes_with_valley, purity, silhouette
 from .basins import Share, basin_stability, return_curve, zero_cells
+from .cycles import in_phase
 from .ends import KINDS, Ends, follow_to_end
 from .lyapunov import leading_lyapunov_exponent
 from .principal import Principal, matched_noise, principal_components
@@ -25,6 +26,7 @@ __all__ = [
     "follow_to_end",
     "group_by_density",
     "group_ends",
+    "in_phase",
     "leading_lyapunov_exponent",
     "matched_noise",
     "normalised_mutual_information",

@@ -185,7 +185,8 @@ def take_census(
         reach = found.tolerance * size_of(ends)
         few = finite[:_NUM_DAMAGED]
         pictured = starts.chosen((starts.classes >= 0).nonzero()[:, 0])
-        damaged = (starts.chosen(few), ends.states[few], reach, num_rounds, seed)
+        periods = [ends.periods[row] for row in few.tolist()]
+        damaged = (starts.chosen(few), ends.states[few], periods, reach, num_rounds, seed)
         return Census(
             num_starts=num_starts,
             num_rounds=num_rounds,

@@ -2,7 +2,7 @@
 
 import copy
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import torch
@@ -16,6 +16,7 @@ from pdenca.evaluation.attractors import (
     basin_stability,
     follow_to_end,
     group_ends,
+    in_phase,
     leading_lyapunov_exponent,
 )
 from pdenca.training import step_generator
@@ -72,10 +73,10 @@ class Attractors:
 def follow(
     body: LatticeBody, starts: Starts, num_rounds: int, progress: Callable[[int, int], None] | None = None
 ) -> Ends:
-    """Follow starts for so many rounds."""
-    return follow_to_end(
-        body.round(starts.told), starts.states, num_steps=num_rounds, batch_size=AT_ONCE, progress=progress
-    )
+    """Follow starts for so many rounds; cycles are told by one and the same of their states."""
+    step = body.round(starts.told)
+    ends = follow_to_end(step, starts.states, num_steps=num_rounds, batch_size=AT_ONCE, progress=progress)
+    return replace(ends, states=in_phase(step, ends.states, ends.periods, batch_size=AT_ONCE))
 
 
 def tolerance_of(ends: Ends) -> float:

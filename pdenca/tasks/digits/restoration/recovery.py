@@ -1,6 +1,6 @@
 """What becomes of a lattice part of which is wiped out: does it fall back to where it was going?"""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -8,6 +8,7 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
+from pdenca.evaluation.attractors import in_phase
 from pdenca.training import step_generator
 
 from ..classifier import DigitClassifier
@@ -45,6 +46,7 @@ def recover_from_end(
     judge: DigitClassifier,
     starts: Starts,
     ends: State,
+    periods: Sequence[int | None],
     reach: float,
     num_rounds: int,
     seed: int,
@@ -60,6 +62,7 @@ def recover_from_end(
         judge: tells what is seen.
         starts: some.
         ends: where these end undamaged, finite.
+        periods: of those that are cycles; such an end is found again in any phase.
         reach: rms distance within which two states are in one place.
         num_rounds: that the ends were reached in.
         seed: of which cells are hit; more damage hits the same cells and others.
@@ -68,7 +71,7 @@ def recover_from_end(
     found: list[tuple[Tensor, Tensor, Tensor]] = []
     for share in SHARES:
         alive = _alive(body, len(ends), share, seed)
-        after = _rounds(body, ends * alive, starts.told * alive, num_rounds)
+        after = _end(body, ends * alive, starts.told * alive, num_rounds, periods)
         answer = body.observe(after[images])
         if restorer.settings.keep_known:
             kept = starts.known[images] * body.on_image(alive[images])
@@ -84,6 +87,7 @@ def recover_midway(
     judge: DigitClassifier,
     starts: Starts,
     ends: State,
+    periods: Sequence[int | None],
     reach: float,
     num_rounds: int,
     seed: int,
@@ -96,7 +100,7 @@ def recover_midway(
     read off after as many steps as in training.
 
     Arguments:
-        restorer, body, judge, starts, ends, reach, seed: as for :func:`recover_from_end`.
+        restorer, body, judge, starts, ends, periods, reach, seed: as for :func:`recover_from_end`.
         num_rounds: in which the undamaged ends are reached, those before the damage included.
         pictured: damaged images whose answer is read; more of them, since that takes few steps.
     """
@@ -107,7 +111,7 @@ def recover_midway(
     found: list[tuple[Tensor, Tensor, Tensor]] = []
     for share in SHARES:
         alive = _alive(body, len(ends), share, seed)
-        after = _rounds(body, middle * alive, starts.told * alive, num_rounds - before)
+        after = _end(body, middle * alive, starts.told * alive, num_rounds - before, periods)
         wound = body.wound(len(pictured.classes), share, half, step_generator(seed, "census damage"))
         answer = restorer.film(pictured.damaged, pictured.known, 1, wound=wound)[:, 0]
         same = same_place(after, ends, reach), seen(body, judge, after) == ended
@@ -128,6 +132,17 @@ def _recovery(num_starts: int, num_images: int, found: list[tuple[Tensor, Tensor
 
 def _alive(body: LatticeBody, batch: int, share: float, seed: int) -> Cells:
     return body.wound(batch, share, 1, step_generator(seed, "census damage")).alive
+
+
+def _end(
+    body: LatticeBody,
+    states: State,
+    told: Float[Tensor, "start patch side side"],
+    num_rounds: int,
+    periods: Sequence[int | None],
+) -> State:
+    after = _rounds(body, states, told, num_rounds)
+    return in_phase(body.round(told), after, periods, batch_size=AT_ONCE)
 
 
 def _rounds(
