@@ -13,6 +13,7 @@ from pdenca.tasks.digits.reproduction.goals import MISSING, goals
 from pdenca.tasks.digits.reproduction.measured import BEFORE, WOUNDED, at_rest, change_of_digits
 from pdenca.tasks.digits.reproduction.page import page
 from pdenca.tasks.digits.reproduction.plan import (
+    FROZEN,
     JOINT,
     JUDGES,
     LEARNING,
@@ -153,6 +154,8 @@ def test_a_table_of_the_older_form_is_refused_in_a_sentence(table, tmp_path):
 def test_courses_hold_every_setting_of_models_judges_and_schemes():
     found = courses(ReproductionSettings())
     assert set(found) >= {*MODELS, *JUDGES, *SCHEMES, "reader of letters", "letters, gate only", BEFORE}
+    assert set(found) >= {"attractors, before", "attractors, gate only", "letters, attractors, gate only"}
+    assert found["attractors, gate only"]["num_steps"] == "1500"
     assert found["attractors"]["rest"] == "0.03"  # of the experiment's file alone
     assert found["attractors"]["model.gate.read_channels"] == "16"
     assert found["gate only"]["trained"] == '"gate"'
@@ -190,7 +193,7 @@ def test_letters_and_pictures_go_through_in_a_quick_size(tmp_path):
     )  # fmt: skip
     phases = set()
     reproduce(tmp_path, settings, few, progress=lambda phase, *_: phases.add(phase))
-    for scheme in SCHEMES:
+    for scheme in (*SCHEMES, *(f"{MEMORY}, {frozen}" for frozen in FROZEN)):
         assert f"train letters, {scheme}-0" in phases
         saved = json.loads((tmp_path / "runs" / f"letters, {scheme}-0" / "settings.json").read_text())
         assert saved["num_steps"] == 2
@@ -207,6 +210,9 @@ def test_letters_and_pictures_go_through_in_a_quick_size(tmp_path):
                  and item["key"]["part"] == "basins")  # fmt: skip
     assert census["batches"] == 2
     assert 0 <= census["intact"]["share"][0] <= 1
+    assert f"| {MEMORY}, gate only |" in text
+    assert f"on our model `{MEMORY}`, not the post's, digits change by" in text
+    assert f"{MEMORY}-0: done; {OURS}-0: done" in text
     for file in ("film-memory.png", "landscape-attractors.png", "regrow-attractors.gif", "returns.png"):
         assert f"](digits-restore-{file})" in text
     with Image.open(tmp_path / "digits-restore-regrow-attractors.gif") as movie:
@@ -361,7 +367,9 @@ def learned(model, seed, accuracy, data="mnist", family="letters"):
 
 
 def intact(seed, share, still=1.0):
-    found = {"intact": {"share": [share, 0.01], "at_rest": still, "tolerance": 1e-3}}
+    found = {
+        "intact": {"share": [share, 0.01], "same_class": [0.99, 0.01], "at_rest": still, "tolerance": 1e-3}
+    }
     return Measured({"part": "basins", "model": "letters, gate only", "seed": seed}, found)
 
 

@@ -300,10 +300,41 @@ def test_coming_to_rest_is_part_of_the_loss(digits):
         ]
         expected = float(plain.loss(batch)) + 0.5 * sum(motion) / 2
         assert float(resting.loss(batch)) == pytest.approx(expected, rel=1e-5)
-    with pytest.raises(BadInputError, match="no state that could rest"):
+    with pytest.raises(BadInputError, match="no state to weigh; leave rest out"):
         RestorationSettings.parse({"model": KINDS["u-net"], "rest": 0.1})
+    with pytest.raises(BadInputError, match="every image is its own"):
+        RestorationSettings.parse({"model": {"kind": "ca", **SMALL}, "gather": 0.1})
     with pytest.raises(BadInputError, match="answers at once"):
         restorer(**KINDS["u-net"]).film(damaged, known, watch=lambda before, after: None)
+
+
+def test_how_far_apart_one_target_ends_is_part_of_the_loss(digits):
+    model = restorer(**SMALL)
+    targets = digits.images[digits.labels % 3]  # three of them for all digits
+    told = {"batch_size": 12, "num_judged_steps": 2, "targets": targets, "seed": 3}
+    plain, gathered = (
+        Restoration(model, digits.images, Damage(), gather=much, **told) for much in (0.0, 0.5)
+    )
+    damaged, known, target, _ = batch = gathered.batch(7)
+    with torch.no_grad():
+        states = dict(model.body.states(model.seen(damaged, known), 3))
+        apart = []
+        for state in (states[2].flatten(1), states[3].flatten(1)):
+            for row in range(12):
+                alike = [other for other in range(12) if torch.equal(target[other], target[row])]
+                own, away = (state[row] - state[rows].mean(0) for rows in (alike, slice(None)))
+                apart.append(float(own.norm() / away.norm()))
+        expected = float(plain.loss(batch)) + 0.5 * sum(apart) / len(apart)
+        assert float(gathered.loss(batch)) == pytest.approx(expected, rel=1e-4)
+    gathered.loss(batch).backward()
+    assert all(bool(torch.isfinite(own.grad).all()) for own in model.parameters() if own.grad is not None)
+    alike = digits.images[:1].repeat(20, 1, 1)
+    plain, gathered = (
+        Restoration(model, alike, lambda whole, _: (whole, whole), gather=much, **{**told, "targets": None})
+        for much in (0.0, 0.5)
+    )
+    batch = gathered.batch(1)  # all states are one already
+    assert float(gathered.loss(batch).detach()) == pytest.approx(float(plain.loss(batch).detach()), abs=1e-3)
 
 
 def test_saturating_cells_stay_within_one(damaged):

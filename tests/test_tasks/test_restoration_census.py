@@ -133,7 +133,7 @@ def test_a_rule_that_explodes_has_a_census_without_ends(digits, judge, kind):
     assert "0 valleys of two starts or more, 30 starts" in told
     assert len(census_figure(found).axes) == 3
     intact = census(explosive(kind), digits, judge, before=explosive(kind)).intact
-    assert (intact.share, intact.at_rest) == ((0.0, 0.0), 0.0)
+    assert (intact.share, intact.same_class, intact.at_rest) == ((0.0, 0.0), (0.0, 0.0), 0.0)
 
 
 def test_a_rule_that_changes_nothing_has_as_many_ends_as_starts(digits, judge):
@@ -273,7 +273,7 @@ def test_the_answer_after_damage_half_way_is_that_of_the_evaluation(digits, judg
 
 def test_ends_are_compared_with_those_of_before(digits, judge):
     same = census(forgetful(), digits, judge, before=forgetful()).intact
-    assert (same.share, same.at_rest) == ((1.0, 0.0), 1.0)
+    assert (same.share, same.same_class, same.at_rest) == ((1.0, 0.0), (1.0, 0.0), 1.0)
     other = forgetful()
     with torch.no_grad():
         other.body.automaton.rule.norm.bias.fill_(-0.5)

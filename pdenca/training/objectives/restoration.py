@@ -17,6 +17,8 @@ Damaging = Callable[[Tensor, torch.Generator], tuple[Tensor, Tensor]]
 """(whole images, source of randomness) -> damaged images, and 1 where a pixel is known, else 0."""
 
 _BRIGHTEST: Final = 255.0
+_SMALLEST: Final = 1e-8
+"""Of a relative square: nearer is round-off, and where it is 0 its root has no gradient."""
 
 
 @runtime_checkable
@@ -40,7 +42,11 @@ class Restoration(Stateless):
 
         loss = mean over images, the last k steps, pixels of (restored - target)²
              + rest · mean over the last k steps of ‖z_t - z_t-1‖² / ‖z_t‖²
+             + gather · mean over images, the last k steps of ‖z_t - own mean‖ / ‖z_t - mean of all‖
 
+    with the own mean over those images of the batch that are to become the same: what answers alike may still
+    be many states, and ``gather`` makes it one. The distance is not squared, so that the last bit of it
+    weighs as much as the first.
     The target of an image is the image itself, unless another is given. Every batch is damaged afresh;
     images, damage, noise and what a model drops out are a function of the seed and the step alone. Part of
     every batch may be drawn from other images, which an earlier training has seen: replay, against
@@ -54,6 +60,7 @@ class Restoration(Stateless):
         noise: standard deviation of noise on the damaged images.
         num_judged_steps: k, at least 1.
         rest: how much it matters that the state z comes to rest.
+        gather: how much it matters that one target is one state.
         targets: what every image is to become, grey values 0 to 255; the images by default.
         replayed: (other images, their targets), in a batch in proportion to ``replay``.
         replay: share of a batch; at least one image of each kind is in it.
@@ -73,6 +80,7 @@ class Restoration(Stateless):
         noise: float = 0.0,
         num_judged_steps: int = 1,
         rest: float = 0.0,
+        gather: float = 0.0,
         targets: Tensor | None = None,
         replayed: tuple[Tensor, Tensor] | None = None,
         replay: float = 0.0,
@@ -93,7 +101,8 @@ class Restoration(Stateless):
         if replayed is not None:
             self.sources.append(replayed)
             self.epochs.append(Epochs(len(replayed[0]), repeated, seed))
-        self.noise, self.num_judged_steps, self.rest, self.seed = noise, num_judged_steps, rest, seed
+        self.noise, self.num_judged_steps, self.seed = noise, num_judged_steps, seed
+        self.rest, self.gather = rest, gather
 
     def batch(self, step: int) -> Batch:
         """Return damaged images, what is known, targets, and the number of the step."""
@@ -109,17 +118,31 @@ class Restoration(Stateless):
         return damaged, known, target, step
 
     def loss(self, batch: Batch) -> Tensor:
-        """Return the mean squared error, and how far the state is from rest."""
+        """Return the mean squared error, and how far the state is from rest and from those it is to equal."""
         damaged, known, target, step = batch
-        motions: list[Tensor] = []
+        groups = target.flatten(1).unique(dim=0, return_inverse=True)[1] if self.gather else None
+        unrest: list[Tensor] = []
 
         def watch(before: Tensor, after: Tensor) -> None:
-            motions.append((after - before).square().mean() / after.square().mean())
+            size = after.square().mean()
+            unrest.append(self.rest * (after - before).square().mean() / size)
+            if groups is not None:
+                unrest[-1] = unrest[-1] + self.gather * _apart(after, groups)
 
         # dropout draws from the global generator
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(step_generator(self.seed, "dropout", step).initial_seed())
-            told = {"watch": watch} if self.rest else {}
+            told = {"watch": watch} if self.rest or self.gather else {}
             restored = self.restorer.film(damaged, known, self.num_judged_steps, **told)
         error = (restored - target[:, None]).square().mean()
-        return error + self.rest * torch.stack(motions).mean() if motions else error
+        return error + torch.stack(unrest).mean() if unrest else error
+
+
+def _apart(states: Tensor, groups: Tensor) -> Tensor:
+    """Return how far states are from the mean of their group, relative to how far from the mean of all."""
+    flat = states.flatten(1)
+    member = torch.nn.functional.one_hot(groups).to(states)
+    own = (member.T @ flat) / member.sum(0)[:, None]
+    apart, away = (((flat - mean).square().mean(1)) for mean in (own[groups], flat.mean(0)))
+    smallest = _SMALLEST * flat.square().mean()
+    return (apart / (away + smallest) + _SMALLEST).sqrt().mean()

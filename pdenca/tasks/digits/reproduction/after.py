@@ -5,7 +5,7 @@ from typing import Final
 
 from ...measuring import Measured, spread
 from .measured import BEFORE, change_of_digits, percent
-from .plan import JOINT, OURS, SCHEMES, reader_of
+from .plan import JOINT, LEARNERS, MEMORY, OURS, learned_by, reader_of
 
 _MEANING: Final = {
     "letters": "synthetic letters of fonts that the test letters are not of",
@@ -53,20 +53,25 @@ def learned_after(family: str, own: Sequence[Measured]) -> list[str]:
         f"negative is the average forgetting. *{JOINT}* learns nothing after anything: it begins with random "
         "parameters and sees half of each family in every batch, for as many batches as the others take "
         "for digits and for the rest together; *beside digits alone* is what it tells right of digits less "
-        "what the model of digits alone does.",
+        f"what the model of digits alone does. `{MEMORY}` answers with the image that stands for a class: "
+        "its PSNR says little, its accuracy whether it is the right class.",
         "",
         f"| how it is learned | digits, dB | digits, % | {family}, dB | {family}, % | backward transfer "
         "| beside digits alone |",
         "|---|---:|---:|---:|---:|---:|---:|",
     ]
-    for scheme in (BEFORE, *SCHEMES):
+    rows = [(learned_by(name, scheme), name) for name, of in LEARNERS.items() for scheme in (BEFORE, *of)]
+    for row, learner in rows:
         cells = []
         for data, judge in (("mnist", "judge"), (family, reader_of(family))):
-            group = [i.found for i in own if (i.key["model"], i.key["data"]) == (scheme, data)]
+            group = [i.found for i in own if (i.key["model"], i.key["data"]) == (row, data)]
             cells.append(spread([item["psnr"][0] for item in group], "{:.2f}"))
             cells.append(spread([percent(item, judge) for item in group], "{:.2f}"))
-        changed = "" if scheme == BEFORE else spread(list(change_of_digits(own, scheme).values()), "{:+.2f}")
+        before = learned_by(learner, BEFORE)
+        changed = (
+            "" if row == before else spread(list(change_of_digits(own, row, before).values()), "{:+.2f}")
+        )
         if any(cells):
-            cells += ["", changed] if scheme == JOINT else [changed, ""]
-            lines.append(f"| {scheme} | " + " | ".join(cells) + " |")
+            cells += ["", changed] if row == JOINT else [changed, ""]
+            lines.append(f"| {row} | " + " | ".join(cells) + " |")
     return [*lines, ""]

@@ -132,8 +132,9 @@ def _curves(own: Sequence[Measured]) -> list[str]:
         lines += ["", "The same starts after as before:", ""]
         lines += [
             f"- *{key['model']}*, seed {key['seed']}: {100 * intact['share'][0]:.1f} ± "
-            f"{100 * intact['share'][1]:.1f} % end within {intact['tolerance']:.2g} of where they ended; of "
-            f"those ends {100 * intact['at_rest']:.0f} % were at rest."
+            f"{100 * intact['share'][1]:.1f} % end within {intact['tolerance']:.2g} of where they ended, "
+            f"{100 * intact['same_class'][0]:.1f} ± {100 * intact['same_class'][1]:.1f} % in what is seen as "
+            f"the same digit; of the ends before {100 * intact['at_rest']:.0f} % were at rest."
             for key, intact in kept
         ]
     return [*lines, ""]

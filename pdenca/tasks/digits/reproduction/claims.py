@@ -5,8 +5,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from ...measuring import Measured, of_part
-from .measured import WOUNDED, at_rest, by_seed, change_of_digits, families, percent
-from .plan import OURS, after_digits
+from .measured import BEFORE, WOUNDED, at_rest, by_seed, change_of_digits, families, percent
+from .plan import LEARNERS, after_digits, learned_by
 
 HOLDS: Final = "holds"
 FAILS: Final = "does not hold"
@@ -33,7 +33,12 @@ def verdicts(results: Sequence[Measured]) -> list[Claim]:
         _damage(results),
         _ten_valleys(own),
         _returns(own),
-        *(_letters(results, name) for name in families(results) if name.endswith("letters")),
+        *(
+            _letters(results, name, learner)
+            for name in families(results)
+            if name.endswith("letters")
+            for learner in LEARNERS
+        ),
     ]
     return [claim for claim in found if claim is not None]
 
@@ -135,11 +140,12 @@ def _returns(own: Sequence[Mapping[str, Any]]) -> Claim | None:
     )
 
 
-def _letters(results: Sequence[Measured], family: str) -> Claim | None:
-    gains = change_of_digits(families(results)[family], "gate only")
+def _letters(results: Sequence[Measured], family: str, learner: str) -> Claim | None:
+    own, scheme = families(results)[family], "gate only"
+    gains = change_of_digits(own, learned_by(learner, scheme), learned_by(learner, BEFORE))
     if not gains:
         return None
-    name = after_digits(family, "gate only")
+    name = after_digits(family, scheme, learner)
     intact = {
         item.key["seed"]: item.found["intact"]
         for item in of_part(results, "basins")
@@ -150,15 +156,16 @@ def _letters(results: Sequence[Measured], family: str) -> Claim | None:
         "digits, and nine in ten starts end where they did)"
     )
     told = (
-        f"on our model `{OURS}`, not the post's, digits change by "
+        f"on our model `{learner}`, not the post's, digits change by "
         f"{_listed([round(value, 1) for value in gains.values()])} points of accuracy"
     )
     if set(gains) - set(intact):
         return claim, f"{told}; whether starts end where they did is not measured for every seed yet", OPEN
-    kept, still = [intact[seed]["share"][0] for seed in gains], [intact[seed]["at_rest"] for seed in gains]
+    kept, alike = ([intact[seed][share][0] for seed in gains] for share in ("share", "same_class"))
+    still = [intact[seed]["at_rest"] for seed in gains]
     told += (
-        f", and {_shares(kept)} of the same starts end where they did; {_shares(still)} of the ends "
-        "before were at rest"
+        f", and {_shares(kept)} of the same starts end where they did, {_shares(alike)} in what is seen as "
+        f"the same digit; {_shares(still)} of the ends before were at rest"
     )
     lost = [round(value, 1) < -2 for value in gains.values()]
     if min(still) <= 0.5:

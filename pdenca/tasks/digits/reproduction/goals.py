@@ -5,7 +5,7 @@ from typing import Any, Final
 
 from ...measuring import Measured, of_part
 from .measured import WOUNDED, by_seed, change_of_digits, families, percent
-from .plan import FROZEN, JUDGES, OURS, after_digits
+from .plan import FROZEN, JUDGES, LEARNERS, OURS, after_digits
 
 JUDGED: Final = tuple(JUDGES)
 MISSING: Final = "not measured yet"
@@ -105,12 +105,13 @@ def _after_digits(results: Sequence[Measured]) -> dict[str, Met]:
             found[str(seed)] = (f"{change:+.2f} points ({scheme})", change >= -2)
         met[f"{family} after digits, automaton frozen: the best scheme costs digits 2 points or less"] = found
         counted = {
-            item.key["seed"]: item.key["model"]
+            (learner, item.key["seed"])
+            for learner in LEARNERS
             for item in of_part(results, "basins")
-            if item.key["model"] in {after_digits(family, scheme) for scheme in FROZEN}
+            if item.key["model"] in {after_digits(family, scheme, learner) for scheme in FROZEN}
         }
         met[f"attractors counted again after {family}"] = {
-            str(seed): ("done", True) for seed in sorted(counted)
+            f"{learner}-{seed}": ("done", True) for learner, seed in sorted(counted)
         }
     return met
 

@@ -10,12 +10,13 @@ WOUNDED: Final = "30 % of the cells zeroed"
 BEFORE: Final = "before"
 
 
-def change_of_digits(own: Sequence[Measured], scheme: str) -> dict[int, float]:
+def change_of_digits(own: Sequence[Measured], scheme: str, before: str = BEFORE) -> dict[int, float]:
     """Return how many points of accuracy on digits are gained over what was before, which mostly are losses.
 
     Arguments:
         own: measurements of one family that is learned after digits.
-        scheme: how it is learned.
+        scheme: how it is learned, and by what.
+        before: the same model before it.
 
     Returns:
         Seed -> points.
@@ -26,9 +27,9 @@ def change_of_digits(own: Sequence[Measured], scheme: str) -> dict[int, float]:
         if item.key["data"] == "mnist"
     }
     return {
-        seed: after - found[BEFORE, seed]
+        seed: after - found[before, seed]
         for (model, seed), after in found.items()
-        if model == scheme and (BEFORE, seed) in found
+        if model == scheme and (before, seed) in found
     }
 
 

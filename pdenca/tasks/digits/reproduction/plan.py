@@ -69,6 +69,10 @@ JOINT: Final = "both at once"
 # as long as digits and letters take one after the other
 TOGETHER: Final = {"num_steps": str(int(CELLS["num_steps"]) + int(LEARNING["num_steps"]))}
 FROZEN: Final = tuple(name for name, settings in SCHEMES.items() if "trained" in settings)
+LEARNERS: Final[Mapping[str, tuple[str, ...]]] = {OURS: tuple(SCHEMES), MEMORY: FROZEN}
+"""What learns letters after digits -> how: the best restorer, and what has valleys that could be lost."""
+SHORTER: Final[Mapping[str, Mapping[str, str]]] = {MEMORY: {"num_steps": "1500", "validate_every": "150"}}
+"""Learner -> settings of its learning: its batches take longer."""
 
 Family = Literal["letters", "emnist-letters", "fashion-mnist"]
 CENSUS: Final = "census"
@@ -85,9 +89,14 @@ def reader_of(family: str) -> str:
     return f"reader of {family}"
 
 
-def after_digits(family: str, scheme: str) -> str:
-    """Return the name of our model after it has learned a family in some way."""
-    return f"{family}, {scheme}"
+def learned_by(learner: str, scheme: str) -> str:
+    """Return the name of a way of learning by one of :data:`LEARNERS`; of our model it is the scheme's."""
+    return scheme if learner == OURS else f"{learner}, {scheme}"
+
+
+def after_digits(family: str, scheme: str, learner: str = OURS) -> str:
+    """Return the name of a model after it has learned a family in some way."""
+    return f"{family}, {learned_by(learner, scheme)}"
 
 
 class ReproductionSettings(Settings):
@@ -125,10 +134,10 @@ class ReproductionSettings(Settings):
         """Return the settings of a model; what shortens all courses comes last."""
         return {**MODELS[name][1], **self.overrides}
 
-    def scheme(self, name: str) -> dict[str, str]:
-        """Return the settings by which our model learns after digits."""
-        length = TOGETHER if name == JOINT else LEARNING
-        return {**MODELS[OURS][1], **length, **SCHEMES[name], **self.overrides}
+    def scheme(self, name: str, learner: str = OURS) -> dict[str, str]:
+        """Return the settings by which a model learns after digits."""
+        length = TOGETHER if name == JOINT else {**LEARNING, **SHORTER.get(learner, {})}
+        return {**MODELS[learner][1], **length, **SCHEMES[name], **self.overrides}
 
 
 def courses(settings: ReproductionSettings) -> dict[str, dict[str, str]]:
@@ -142,10 +151,12 @@ def courses(settings: ReproductionSettings) -> dict[str, dict[str, str]]:
     for name, (experiment, told) in {**JUDGES, **judges_of(settings.family)}.items():
         judge = load_digit_experiment(experiment, {**told, **settings.judge_overrides})
         found[name] = {"experiment": experiment, **_flat(json.loads(judge.to_json()))}
-    found[BEFORE] = found[OURS]
-    for name in SCHEMES:
-        found[name] = _course(MODELS[OURS][0], settings.scheme(name))
-        found[after_digits(settings.family, name)] = found[name]
+    for learner, schemes in LEARNERS.items():
+        found[learned_by(learner, BEFORE)] = found[learner]
+        for name in schemes:
+            course = _course(MODELS[learner][0], settings.scheme(name, learner))
+            found[learned_by(learner, name)] = course
+            found[after_digits(settings.family, name, learner)] = course
     census = {"num_starts": str(settings.num_starts), "num_rounds": str(settings.num_rounds)}
     return {**found, CENSUS: census}
 

@@ -34,6 +34,7 @@ from .plan import (
     COUNTED,
     FROZEN,
     JOINT,
+    LEARNERS,
     MODELS,
     OTHER_DAMAGE,
     OURS,
@@ -44,6 +45,7 @@ from .plan import (
     after_digits,
     courses,
     judges_of,
+    learned_by,
 )
 
 STEM: Final = "digits-restore"
@@ -134,17 +136,17 @@ class _Work:
     def letters(self) -> None:
         """Learn another family after digits, one way and another, and see what is left of the digits."""
         family = self.settings.family
-        for name, seed in self._each((OURS,)):
+        for name, seed in self._each(LEARNERS):
             start = self.run(name, seed)
-            self._judge_both(BEFORE, seed, start)
-            for scheme in SCHEMES:
-                named = after_digits(family, scheme)
+            self._judge_both(learned_by(name, BEFORE), seed, start)
+            for scheme in LEARNERS[name]:
+                named = after_digits(family, scheme, name)
                 run = self.out / "runs" / f"{named}-{seed}"
-                told = {**self.settings.scheme(scheme), "seed": str(seed)}
+                told = {**self.settings.scheme(scheme, name), "seed": str(seed)}
                 replayed = "mnist" if "replay" in SCHEMES[scheme] else None
                 begun = None if scheme == JOINT else (name, seed)
-                self._needs(run, MODELS[OURS][0], told, family, begun, replayed)
-                self._judge_both(scheme, seed, run)
+                self._needs(run, MODELS[name][0], told, family, begun, replayed)
+                self._judge_both(learned_by(name, scheme), seed, run)
                 if scheme in FROZEN:
                     self._census({"part": "basins", "model": named, "seed": seed}, run, start)
 

@@ -34,6 +34,7 @@ from .ends import (
     grouped,
     kinds_of,
     same_place,
+    seen,
     size_of,
     tolerance_of,
 )
@@ -82,11 +83,14 @@ class Intact:
 
     Arguments:
         share: of the starts that end within the tolerance of where they ended before, and its standard error.
+        same_class: of the starts whose end shows the same digit as before, to the judge, and its standard
+            error; an end that is not finite shows none.
         tolerance: of the ends before, relative to their size.
         at_rest: share of the ends before that were at rest; what moves is nowhere it could be found again.
     """
 
     share: tuple[float, float]
+    same_class: tuple[float, float]
     tolerance: float
     at_rest: float
 
@@ -181,7 +185,7 @@ def take_census(
         starts = draw_starts(restorer, body, digits, damage, num_starts, seed)
         ends = follow(body, starts, num_rounds, progress)
         finite = (~ends.are("not finite")).nonzero()[:, 0]
-        found, seen, labels = attractors_of(body, judge, starts, ends, seed)
+        found, shown, labels = attractors_of(body, judge, starts, ends, seed)
         reach = found.tolerance * size_of(ends)
         few = finite[:_NUM_DAMAGED]
         pictured = starts.chosen((starts.classes >= 0).nonzero()[:, 0])
@@ -192,14 +196,14 @@ def take_census(
             num_rounds=num_rounds,
             round_length=body.round_length,
             families={
-                name: _family(starts.families == name, starts, ends, seen, labels) for name in FAMILIES
+                name: _family(starts.families == name, starts, ends, shown, labels) for name in FAMILIES
             },
             found=found,
             untrained=_untrained(restorer, digits, damage, judge, num_starts, num_rounds, seed),
             noise_valleys=_noise_valleys(ends.states[finite], reach, seed),
             midway=recover_midway(restorer, body, judge, *damaged, pictured=pictured),
             at_end=recover_from_end(restorer, body, judge, *damaged),
-            intact=None if before is None else _intact(before, starts, ends, num_rounds),
+            intact=None if before is None else _intact(before, judge, starts, ends, shown, num_rounds),
         )
 
 
@@ -226,24 +230,33 @@ def _untrained(
     return attractors_of(null.body, judge, starts, ends, seed)[0]
 
 
-def _intact(before: Restorer, starts: Starts, ends: Ends, num_rounds: int) -> Intact:
+def _intact(
+    before: Restorer,
+    judge: DigitClassifier,
+    starts: Starts,
+    ends: Ends,
+    shown: Int[Tensor, " start"],
+    num_rounds: int,
+) -> Intact:
     assert isinstance(before.body, LatticeBody)  # of the same shape
     with judging(before):
         old = follow(before.body, starts, num_rounds)
-    tolerance = tolerance_of(old)
+        digits = seen(before.body, judge, old.states)
+    tolerance, finite = tolerance_of(old), ~old.are("not finite")
     return Intact(
         share=probability(same_place(ends.states, old.states, tolerance * size_of(old))),
+        same_class=probability((shown == digits) & finite & (shown >= 0)),
         tolerance=tolerance,
         at_rest=float(old.are(*AT_REST).double().mean()),
     )
 
 
 def _family(
-    own: np.ndarray, starts: Starts, ends: Ends, seen: Int[Tensor, " start"], labels: Int[Tensor, " start"]
+    own: np.ndarray, starts: Starts, ends: Ends, digits: Int[Tensor, " start"], labels: Int[Tensor, " start"]
 ) -> FamilyEnds:
     rows = torch.from_numpy(own.nonzero()[0])
     settled = [ends.settled_after[row] for row in rows.tolist() if ends.settled_after[row] is not None]
-    shown, classes, valleys = seen[rows], starts.classes[rows], labels[rows]
+    shown, classes, valleys = digits[rows], starts.classes[rows], labels[rows]
     known = classes >= 0
     held = ends.are(*AT_REST)[rows] & (valleys >= 0)
     finite = shown >= 0

@@ -58,7 +58,8 @@ def describe_census(found: Census) -> list[str]:
     if found.intact is not None:
         lines += [
             "",
-            f"{_percent(found.intact.share)} of the same starts end where they ended before; of those ends "
+            f"{_percent(found.intact.share)} of the same starts end where they ended before, "
+            f"{_percent(found.intact.same_class)} in what is seen as the same digit; of the ends before "
             f"{100 * found.intact.at_rest:.0f} % were at rest.",
         ]
     return lines

@@ -78,6 +78,7 @@ def train_restorer(
             noise=settings.noise,
             num_judged_steps=settings.num_judged_steps,
             rest=settings.rest,
+            gather=settings.gather,
             targets=parts[0].targets,
             replayed=None if replayed is None else (parts[1].images, parts[1].targets),
             replay=settings.replay,
