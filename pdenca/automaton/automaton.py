@@ -221,14 +221,18 @@ class Automaton(nn.Module):
     def _step_eagerly(
         self, current: Tensor, parameters: Tensor, prepared: Tensor, lattice: Lattice, mask: Tensor | None
     ) -> Tensor:
-        features = self.perception(current, lattice, parameters)
-        if self.emission is None:
-            proposal: Tensor = self.rule.decide(features, prepared)
-        else:
+        first = self.rule.first_map
+        proposal: Tensor
+        if self.emission is not None:
             assert isinstance(self.rule, TransportReaction), "checked when it was made"
             assert isinstance(lattice, Grid), "checked when it was bound to it"
+            features = self.perception(current, lattice, parameters)
             transport, reaction = self.rule.parts(features, parameters)
             proposal = transport + self.emission(reaction, lattice, parameters)
+        elif first is None:
+            proposal = self.rule.decide(self.perception(current, lattice, parameters), prepared)
+        else:
+            proposal = self.rule.answer(self.perception.heard(current, lattice, first, parameters), prepared)
         following: Tensor = self.update(current, proposal, mask, self.time_step)
         return following
 

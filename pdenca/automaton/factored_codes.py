@@ -64,33 +64,55 @@ class FactoredCodes(RuleInHalves):
         self, parameters: Float[Tensor, "*cells_or_1 parameter"], lattice: Lattice | None = None
     ) -> Tensor:
         """Return what the rule inside makes of q; on networks, q is made neuron by neuron."""
-        told = self._by_neuron(parameters, lattice) if isinstance(lattice, FeedForward) else None
-        if told is None:
-            told = self.of_source(parameters[..., self.source]) * self.of_target(parameters[..., self.target])
+        prepared = self._by_neuron(parameters, lattice) if isinstance(lattice, FeedForward) else None
+        if prepared is not None:
+            return prepared
+        told = self.of_source(parameters[..., self.source]) * self.of_target(parameters[..., self.target])
         return self.rule.prepare(told, lattice)
 
     def decide(self, features: Float[Tensor, "*cells feature"], prepared: Tensor) -> Tensor:
         """Return the proposal of every cell, given the prepared parameters."""
         return self.rule.decide(features, prepared)
 
+    @property
+    def first_map(self) -> Float[Tensor, "heard feature"] | None:
+        """That of the rule inside."""
+        return self.rule.first_map
+
+    def answer(self, heard: Float[Tensor, "*cells heard"], prepared: Tensor) -> Tensor:
+        """Return what the rule inside answers."""
+        return self.rule.answer(heard, prepared)
+
     def _by_neuron(self, parameters: Tensor, lattice: FeedForward) -> Tensor | None:
         # None: not all weights of a neuron have the same code, as when codes were permuted
         layers = lattice.layers
         codes = [lattice.matrix(parameters, layer) for layer in layers]
-        sources, targets = ([code[..., own] for code in codes] for own in (self.source, self.target))
-        if not all(bool((code == code[:, :, :1]).all()) for code in sources):
-            return None
-        if not all(bool((code == code[:, :1]).all()) for code in targets):
-            return None
-        left = self.of_source(torch.cat([code[:, :, 0] for code in sources], dim=1))
-        right = self.of_target(torch.cat([code[:, 0] for code in targets], dim=1))
+        for code in codes:
+            of_source, of_target = (code == first for first in (code[:, :, :1], code[:, :1]))
+            if not bool(of_source.flatten(0, 2).all(0)[self.source].all()):
+                return None
+            if not bool(of_target.flatten(0, 2).all(0)[self.target].all()):
+                return None
+        left = self.of_source(torch.cat([code[:, :, 0, self.source] for code in codes], dim=1))
+        right = self.of_target(torch.cat([code[:, 0, :, self.target] for code in codes], dim=1))
         pairs = zip(
             left.split([layer.num_sources for layer in layers], dim=1),
             right.split([layer.num_targets for layer in layers], dim=1),
             strict=True,
         )
-        products = [(source[:, :, None] * target[:, None]).flatten(1, 2) for source, target in pairs]
-        return torch.cat(products, dim=1)
+        affine = self.rule.told_map
+        if affine is None:
+            products = [(source[:, :, None] * target[:, None]).flatten(1, 2) for source, target in pairs]
+            return self.rule.prepare(torch.cat(products, dim=1), lattice)
+        # Σ_r W_hr f_ir g_jr is a product of matrices: q itself, longer than all else, need not be laid out
+        weight, offset = affine
+        heard = [
+            (source @ (target[:, :, None] * weight).flatten(1, 2).mT)
+            .unflatten(2, (-1, len(weight)))
+            .flatten(1, 2)
+            for source, target in pairs
+        ]
+        return torch.cat(heard, dim=1) + offset
 
 
 class _Layers(nn.Module):

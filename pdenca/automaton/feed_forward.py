@@ -143,8 +143,27 @@ class FeedForward:
         Raises:
             BadInputError: if there are other than ``num_cells`` of them.
         """
-        self._require_cells(state)
         forward, backward = [], []
+        for layer, (ahead, behind) in zip(self.layers, self.neuron_totals(state), strict=True):
+            sizes = (-1, layer.num_sources, layer.num_targets, -1)
+            forward.append(ahead[:, None].expand(sizes).flatten(1, 2))
+            backward.append(behind[:, :, None].expand(sizes).flatten(1, 2))
+        return torch.cat(forward, dim=1), torch.cat(backward, dim=1)
+
+    def neuron_totals(self, state: Cells) -> list[tuple[Tensor, Tensor]]:
+        """Return what adds up in every neuron, layer by layer: in the targets, and in the sources.
+
+        Arguments:
+            state: anything per weight, channels last.
+
+        Returns:
+            Per layer, ("batch target channel", "batch source channel").
+
+        Raises:
+            BadInputError: if there are other than ``num_cells`` of them.
+        """
+        self._require_cells(state)
+        totals = []
         before: Tensor | None = None  # what leads to the neurons that feed this layer
         parts = [self.matrix(state, layer) for layer in self.layers]
         for number, (layer, own) in enumerate(zip(self.layers, parts, strict=True)):
@@ -159,10 +178,9 @@ class FeedForward:
             if before is not None:
                 constant = out_of[:, layer.num_sources - int(self.biases) :]
                 behind = torch.cat((out_of[:, : before.shape[1]] + before, constant), dim=1)
-            forward.append(ahead[:, None].expand_as(own).flatten(1, 2))
-            backward.append(behind[:, :, None].expand_as(own).flatten(1, 2))
+            totals.append((ahead, behind))
             before = into
-        return torch.cat(forward, dim=1), torch.cat(backward, dim=1)
+        return totals
 
     def means(self, state: Cells) -> tuple[Cells, Cells]:
         """Return the mean over the forward and over the backward neighbours of every weight."""
@@ -242,6 +260,23 @@ class FeedForward:
         """One over the number of forward and backward neighbours; 0 where there are none."""
         ahead, behind = (torch.where(count > 0, 1 / count, 0) for count in self.num_neighbours)
         return ahead, behind
+
+    @cached_property
+    def rows(self) -> tuple[tuple[WeightLayer, slice, float, float], ...]:
+        """Sources of a layer whose weights all have as many neighbours: (layer, sources, shares).
+
+        The shares are one over the number of forward, and of backward neighbours, or 0. All sources of a
+        layer are alike but the constant of biases, which nothing leads to.
+        """
+        found = []
+        for layer in self.layers:
+            ordinary = layer.num_sources - int(self.biases)
+            for sources in (slice(0, ordinary), slice(ordinary, layer.num_sources)):
+                first = layer.start + sources.start * layer.num_targets
+                if sources.start < sources.stop:
+                    ahead, behind = (float(share[first]) for share in self._shares)
+                    found.append((layer, sources, ahead, behind))
+        return tuple(found)
 
     def _require_cells(self, state: Tensor) -> None:
         if state.shape[1] != self.num_cells:

@@ -82,10 +82,28 @@ class LayeredMLP(RuleInHalves):
         self, features: Float[Tensor, "*cells feature"], prepared: Float[Tensor, "*cells_or_1 hidden"]
     ) -> Float[Tensor, "*cells channel"]:
         """Return the proposal of every cell."""
-        current = nn.functional.linear(features, self.weights[0][:, : self.num_features]) + prepared
+        return self.answer(nn.functional.linear(features, self.first_map), prepared)
+
+    @property
+    def first_map(self) -> Float[Tensor, "heard feature"]:
+        """W_1's part of x."""
+        part: Tensor = self.weights[0][:, : self.num_features]
+        return part
+
+    def answer(
+        self, heard: Float[Tensor, "*cells hidden"], prepared: Float[Tensor, "*cells_or_1 hidden"]
+    ) -> Float[Tensor, "*cells channel"]:
+        """Return the proposal of every cell, given W_1 x."""
+        current = heard + prepared
         for weight, bias in zip(list(self.weights)[1:], list(self.biases)[1:], strict=True):
             current = nn.functional.linear(self.activation(current), weight, bias)
-        return self.scale * self.output(current)
+        proposal = self.output(current)
+        return proposal if self.scale == 1 else self.scale * proposal
+
+    @property
+    def told_map(self) -> tuple[Tensor, Tensor] | None:
+        """W_1's part of q, and b_1; None with layers V."""
+        return None if len(self.told_weights) else (self.weights[0][:, self.num_features :], self.biases[0])
 
 
 def random_layers(

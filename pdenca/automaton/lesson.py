@@ -130,6 +130,18 @@ class LessonPerception(Perception):
         """Return the features of every weight."""
         return torch.cat((self.seen(state, grid, parameters), self._signals(state, grid)), dim=-1)
 
+    def heard(
+        self,
+        state: Float[Tensor, "batch cell channel"],
+        grid: FeedForward,
+        weight: Float[Tensor, "heard feature"],
+        parameters: Tensor | None = None,
+    ) -> Float[Tensor, "batch cell heard"]:
+        """Return a linear map of the features, in the way of the other perception."""
+        count = self.seen.num_features
+        seen = self.seen.heard(state, grid, weight[:, :count], parameters)
+        return seen + nn.functional.linear(self._signals(state, grid), weight[:, count:])
+
     def _signals(self, state: Tensor, grid: FeedForward) -> Tensor:
         if not isinstance(grid.lesson, Lesson):
             raise BadInputError(

@@ -68,6 +68,16 @@ class Perception(ABC, nn.Module):
         """Return the features of every cell: both halves at once, for those that have a faster way."""
         return self.combine(self.gather(state, grid), spacing_of(grid), parameters)
 
+    def heard(
+        self,
+        state: Float[Tensor, "batch *space channel"],
+        grid: Any,  # noqa: ANN401
+        weight: Float[Tensor, "heard feature"],
+        parameters: Tensor | None = None,
+    ) -> Float[Tensor, "batch *space heard"]:
+        """Return a linear map of the features, for those that need not lay them out for it."""
+        return nn.functional.linear(self(state, grid, parameters), weight)
+
 
 class FixedKernels(Perception):
     """Hard-coded kernels applied to every channel, as in the founding papers of neural cellular automata.

@@ -57,6 +57,32 @@ class LocalRule(ABC, nn.Module):
         proposal: Tensor = self(features, prepared)
         return proposal
 
+    @property
+    def first_map(self) -> Float[Tensor, "heard feature"] | None:
+        """The linear map that is all a rule hears of the features, before anything else is done with them.
+
+        Such a rule splits once more, so that a perception which has a faster way to the mapped features, see
+        :meth:`~pdenca.automaton.Perception.heard`, need not lay them out:
+
+            rule.decide(features, prepared) = rule.answer(first_map @ features, prepared).
+
+        None: the rule hears the features themselves.
+        """
+        return None
+
+    def answer(self, heard: Float[Tensor, "*cells heard"], prepared: Tensor) -> Tensor:
+        """Return the proposed change, given the mapped features and the prepared parameters.
+
+        Raises:
+            BadInputError: if the rule has no first map.
+        """
+        raise BadInputError(f"a {type(self).__name__} hears the features themselves; usual cure: decide")
+
+    @property
+    def told_map(self) -> tuple[Tensor, Tensor] | None:
+        """Weight and offset of :meth:`prepare`, if it is an affine map of the parameters; None: it is not."""
+        return None
+
 
 class RuleInHalves(LocalRule):
     """A local rule that splits itself in two: what it makes of the parameters, and what then decides."""

@@ -50,8 +50,8 @@ class Increment(Update):
 
     def forward(self, state: Tensor, proposal: Tensor, mask: Tensor | None, time_step: float) -> Tensor:
         """Return the next state."""
-        change = proposal * time_step
-        return state + (change if mask is None else change * mask)
+        change = _over(time_step, proposal)
+        return state + change if mask is None else torch.addcmul(state, change, mask)
 
 
 class Leaky(Update):
@@ -79,8 +79,13 @@ class Leaky(Update):
 
     def forward(self, state: Tensor, proposal: Tensor, mask: Tensor | None, time_step: float) -> Tensor:
         """Return the next state."""
-        change = proposal * time_step - self.leak * state
-        return state + (change if mask is None else change * mask)
+        change = torch.sub(_over(time_step, proposal), state, alpha=self.leak)
+        return state + change if mask is None else torch.addcmul(state, change, mask)
+
+
+def _over(time_step: float, proposal: Tensor) -> Tensor:
+    # a product with 1 takes as long as any other
+    return proposal if time_step == 1 else proposal * time_step
 
 
 class Replace(Update):

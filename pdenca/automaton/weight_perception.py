@@ -50,6 +50,33 @@ class WeightPerception(Perception):
         """Put the features side by side; weights have no spacing."""
         return torch.cat(gathered, dim=-1)
 
+    def heard(
+        self,
+        state: Float[Tensor, "batch cell channel"],
+        grid: FeedForward,
+        weight: Float[Tensor, "heard feature"],
+        parameters: Tensor | None = None,
+    ) -> Float[Tensor, "batch cell heard"]:
+        """Return a linear map W = [W_0, W_1, W_2] of the features, most of it neuron by neuron.
+
+        With S the sums of the forward and backward neuron and a, b one over the numbers of neighbours,
+
+            W [z, a (S_f - z), b (S_b - z)] = (W_0 - a W_1 - b W_2) z + a W_1 S_f + b W_2 S_b.
+        """
+        itself, forward, backward = weight.chunk(3, dim=1)
+        if not self.neighbours:
+            return nn.functional.linear(state, itself)
+        totals = dict(zip(grid.layers, grid.neuron_totals(state), strict=True))
+        parts = []
+        for layer, sources, ahead, behind in grid.rows:
+            of_targets, of_sources = totals[layer]
+            own = grid.matrix(state, layer)[:, sources]
+            mixed = nn.functional.linear(own, itself - ahead * forward - behind * backward)
+            mixed += nn.functional.linear(of_targets, ahead * forward)[:, None]
+            mixed += nn.functional.linear(of_sources[:, sources], behind * backward)[:, :, None]
+            parts.append(mixed.flatten(1, 2))
+        return torch.cat(parts, dim=1)
+
 
 @final
 class WeightAttention(Perception):

@@ -12,6 +12,9 @@ from pdenca.automaton import (
     HiddenChannels,
     Increment,
     LayeredMLP,
+    Lesson,
+    LessonPerception,
+    PointwiseMLP,
     WeightAttention,
     WeightPerception,
     widths_from_name,
@@ -194,3 +197,43 @@ def test_an_untrained_rule_changes_nothing(generator):
             one.weights[-1].fill_(1.0)
     both = torch.cat((features, parameters.expand(4, 5, 2)), -1)
     torch.testing.assert_close(apart(features, parameters), together(both, both[..., :0]))
+
+
+@pytest.mark.parametrize("kind", ["mean", "alone", "attention", "lesson"])
+def test_a_map_of_the_features_is_heard_without_laying_them_out(kind, lattice, state, generator):
+    if kind == "attention":
+        perception = WeightAttention(3, generator=generator).double()
+    else:
+        perception = WeightPerception(3, neighbours=kind != "alone")
+    if kind == "lesson":
+        networks = ((3, 4, 2), (3, 2), (3, 3, 1, 2))
+        inputs = torch.randn(5, 3, generator=generator, dtype=torch.float64)
+        lesson = Lesson(inputs, torch.tensor([0, 1, 1, 0, 1]), torch.tanh)
+        lattice = FeedForward(networks, lattice.biases, lesson=lesson)
+        state = torch.randn(2, lattice.num_cells, 3, generator=generator, dtype=torch.float64)
+        perception = LessonPerception(perception)
+    weight = torch.randn(5, perception.num_features, generator=generator, dtype=torch.float64)
+    state, weight = state.requires_grad_(), weight.requires_grad_()
+    wanted = nn.functional.linear(perception(state, lattice), weight)
+    found = perception.heard(state, lattice, weight)
+    torch.testing.assert_close(found, wanted, rtol=0, atol=1e-12)
+    turned = torch.randn(wanted.shape, generator=generator, dtype=torch.float64)
+    for left, right in zip(
+        *(torch.autograd.grad((turned * value).sum(), (state, weight)) for value in (found, wanted)),
+        strict=True,
+    ):
+        assert right.abs().max() > 0.1
+        torch.testing.assert_close(left, right, rtol=0, atol=1e-11)
+
+
+def test_an_automaton_takes_the_same_step_in_both_ways(lattice, state, generator, randomise):
+    perception = WeightPerception(3)
+    rule = randomise(LayeredMLP(perception.num_features, 0, 3, (8, 8), generator=generator))
+    assert PointwiseMLP(9, 0, 3, 4).first_map is None
+    automaton = Automaton(perception, rule, Increment(), HiddenChannels(1, 2))
+    changed = automaton.bind(lattice, {}, num_steps=1)(state.movedim(-1, 1)).movedim(1, -1)
+    features = perception(state, lattice)
+    wanted = state + rule(features, features[..., :0])
+    torch.testing.assert_close(changed, wanted, rtol=0, atol=1e-12)
+    with pytest.raises(BadInputError, match="hears the features themselves"):
+        PointwiseMLP(9, 0, 3, 4).answer(features, features)

@@ -223,8 +223,8 @@ class TaskNetworks:
         masks = self.automaton.sample_masks(
             num_steps, len(states), lattice, step_generator(self.seed, "masks", step), states
         )
-        told = {name: value[..., cells] for name, value in self.context.items()}  # of all samples the same
-        ends = self.automaton.advance(states[..., cells], told, lattice, num_steps, masks)
+        told = {name: _taken(value, cells) for name, value in self.context.items()}  # of all samples the same
+        ends = self.automaton.advance(_taken(states, cells), told, lattice, num_steps, masks)
         self._ends = places, cells, ends.detach()
         labels = right.expand(len(states), -1)
         weights = ends[:, 0] * lattice.weight_scale.to(ends)
@@ -249,3 +249,11 @@ class TaskNetworks:
         """Put the pool back."""
         if self.pool is not None:
             self.pool = state["pool"].to(self.pool.device, copy=True)
+
+
+def _taken(values: Float[Tensor, "... cell"], cells: Int[Tensor, " chosen"]) -> Float[Tensor, "... chosen"]:
+    """Return the values of cells in rising order; without a copy where they follow each other."""
+    first, last = int(cells[0]), int(cells[-1])
+    if last - first == len(cells) - 1:
+        return values[..., first : last + 1]
+    return values[..., cells]
