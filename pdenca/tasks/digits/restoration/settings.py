@@ -152,7 +152,9 @@ class RestorationSettings(FitSettings):
         rest: how much it matters, beside the mean squared error, that a lattice comes to rest in these steps:
             weight of its state's relative motion.
         gather: how much it matters that images with the same target end in the same state: weight of the
-            states' relative spread. Only a ``prototype`` is the target of more than one image.
+            states' relative spread. Only a ``prototype`` is the target of more than one image. Is part of
+            the error that the model is chosen by.
+        gather_after: batches before that matters, when a lattice learns to tell images apart.
         target: what a damaged image is to become, ``image``: itself, whole; ``prototype``: the image that
             stands for its class, see :func:`~pdenca.tasks.digits.restoration.training.prototypes`.
         trained: which parameters are, ``all`` or those of the ``gate``.
@@ -170,6 +172,7 @@ class RestorationSettings(FitSettings):
     num_judged_steps: pydantic.PositiveInt = 1
     rest: float = pydantic.Field(default=0.0, ge=0)
     gather: float = pydantic.Field(default=0.0, ge=0)
+    gather_after: int = pydantic.Field(default=0, ge=0)
     target: Literal["image", "prototype"] = "image"
     trained: Literal["all", "gate"] = "all"
     replay: float = pydantic.Field(default=0.0, ge=0, lt=1)
@@ -191,6 +194,8 @@ class RestorationSettings(FitSettings):
                     f"{name} weighs states after the first step, there is 1; usual cure: more "
                     f"model.num_steps, or no {name}"
                 )
+        if self.gather_after and not self.gather:
+            raise ValueError("gather_after plays no role without gather; leave it out")
         if self.gather and self.target == "image":
             raise ValueError(
                 "gather weighs how far apart images with the same target end, and every image is its own; "
