@@ -71,8 +71,10 @@ TOGETHER: Final = {"num_steps": str(int(CELLS["num_steps"]) + int(LEARNING["num_
 FROZEN: Final = tuple(name for name, settings in SCHEMES.items() if "trained" in settings)
 LEARNERS: Final[Mapping[str, tuple[str, ...]]] = {OURS: tuple(SCHEMES), MEMORY: FROZEN}
 """What learns letters after digits -> how: the best restorer, and what has valleys that could be lost."""
-SHORTER: Final[Mapping[str, Mapping[str, str]]] = {MEMORY: {"num_steps": "1500", "validate_every": "150"}}
-"""Learner -> settings of its learning: its batches take longer."""
+OTHERWISE: Final[Mapping[str, Mapping[str, str]]] = {
+    MEMORY: {"num_steps": "1500", "validate_every": "150", "gather": "0", "gather_after": "0"}
+}
+"""Learner -> settings of its learning: its batches take longer, and letters have to be told apart first."""
 
 Family = Literal["letters", "emnist-letters", "fashion-mnist"]
 CENSUS: Final = "census"
@@ -136,7 +138,7 @@ class ReproductionSettings(Settings):
 
     def scheme(self, name: str, learner: str = OURS) -> dict[str, str]:
         """Return the settings by which a model learns after digits."""
-        length = TOGETHER if name == JOINT else {**LEARNING, **SHORTER.get(learner, {})}
+        length = TOGETHER if name == JOINT else {**LEARNING, **OTHERWISE.get(learner, {})}
         return {**MODELS[learner][1], **length, **SCHEMES[name], **self.overrides}
 
 
