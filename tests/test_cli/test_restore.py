@@ -146,7 +146,7 @@ def test_a_run_is_not_overwritten_but_resumed(call, refused, run):
         (["--set", "model.num_steps=1", "--set", "model.gate.first_step=1"], "a wound comes after a step"),
         (
             ["--model", "ca", "--set", "model.num_steps=1", "--set", "rest=0.1"],
-            "rest weighs states after the first step",
+            "rest weighs how a state moves from one step to the next",
         ),
         (["--set", "num_valid=5000"], "1 to 999 can be held out, got 5000"),
     ],

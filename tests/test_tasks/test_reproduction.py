@@ -156,7 +156,6 @@ def test_courses_hold_every_setting_of_models_judges_and_schemes():
     assert set(found) >= {*MODELS, *JUDGES, *SCHEMES, "reader of letters", "letters, gate only", BEFORE}
     assert set(found) >= {"attractors, before", "attractors, gate only", "letters, attractors, gate only"}
     assert found["attractors, gate only"]["num_steps"] == "1500"
-    assert (found["attractors"]["gather"], found["attractors, gate only"]["gather"]) == ("0.05", "0.0")
     assert found["attractors"]["rest"] == "0.03"  # of the experiment's file alone
     assert found["attractors"]["model.gate.read_channels"] == "16"
     assert found["gate only"]["trained"] == '"gate"'

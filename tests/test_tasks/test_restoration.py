@@ -28,11 +28,10 @@ from pdenca.tasks.digits.restoration import (
 )
 from pdenca.tasks.digits.restoration.fills import training_free
 from pdenca.tasks.digits.restoration.judging import DOUBLE_RANGE
-from pdenca.tasks.digits.restoration.training import error_on, prototypes
+from pdenca.tasks.digits.restoration.training import mean_squared_error, prototypes
 from pdenca.tasks.digits.settings import NetworkSettings
 from pdenca.training import Restoration
 from pdenca.training.checkpoint import load_tree, parameters_equal
-from pdenca.training.objectives.restoration import scatter
 
 SMALL = {
     "kind": "hybrid",
@@ -301,57 +300,10 @@ def test_coming_to_rest_is_part_of_the_loss(digits):
         ]
         expected = float(plain.loss(batch)) + 0.5 * sum(motion) / 2
         assert float(resting.loss(batch)) == pytest.approx(expected, rel=1e-5)
-    with pytest.raises(BadInputError, match="no state to weigh; leave rest out"):
+    with pytest.raises(BadInputError, match="no state that could rest"):
         RestorationSettings.parse({"model": KINDS["u-net"], "rest": 0.1})
-    with pytest.raises(BadInputError, match="every image is its own"):
-        RestorationSettings.parse({"model": {"kind": "ca", **SMALL}, "gather": 0.1})
     with pytest.raises(BadInputError, match="answers at once"):
         restorer(**KINDS["u-net"]).film(damaged, known, watch=lambda before, after: None)
-
-
-def test_how_far_apart_one_target_ends_is_part_of_the_loss(digits):
-    model = restorer(**SMALL)
-    targets = digits.images[digits.labels % 3]  # three of them for all digits
-    told = {"batch_size": 12, "num_judged_steps": 2, "targets": targets, "seed": 3}
-    plain, gathered = (
-        Restoration(model, digits.images, Damage(), gather=much, **told) for much in (0.0, 0.5)
-    )
-    damaged, known, target, _ = batch = gathered.batch(7)
-    with torch.no_grad():
-        states = dict(model.body.states(model.seen(damaged, known), 3))
-        apart = []
-        for state in (states[2].flatten(1), states[3].flatten(1)):
-            for row in range(12):
-                alike = [other for other in range(12) if torch.equal(target[other], target[row])]
-                own, away = (state[row] - state[rows].mean(0) for rows in (alike, slice(None)))
-                apart.append(float(own.norm() / away.norm()))
-        expected = float(plain.loss(batch)) + 0.5 * sum(apart) / len(apart)
-        assert float(gathered.loss(batch)) == pytest.approx(expected, rel=1e-4)
-    gathered.loss(batch).backward()
-    assert all(bool(torch.isfinite(own.grad).all()) for own in model.parameters() if own.grad is not None)
-    later = Restoration(model, digits.images, Damage(), gather=0.5, gather_after=8, **told)
-    assert [float(later.loss(later.batch(n)) == plain.loss(plain.batch(n))) for n in (7, 8)] == [1, 0]
-
-
-def test_scatter_is_0_where_a_target_is_a_state_and_1_where_all_states_are_one(generator):
-    targets = torch.rand(3, 28, 28, generator=generator)[torch.tensor([0, 1, 2, 0, 1, 2])]
-    states = torch.randn(3, 4, 7, 7, generator=generator)[torch.tensor([0, 1, 2, 0, 1, 2])]
-    assert float(scatter(states, targets)) == pytest.approx(0, abs=1e-3)
-    assert float(scatter(torch.ones(6, 4), targets)) == pytest.approx(1, abs=1e-3)
-
-
-def test_the_model_is_chosen_by_scatter_too(digits):
-    model, count = restorer(**SMALL).eval(), 20
-    few, targets = (
-        digits.__class__(digits.images[:count], digits.labels[:count]),
-        digits.images[:count] // 128,
-    )
-    targets[:] = targets[0]  # one for all: of whatever states, each is as far from its own mean as from all
-    plain, gathered = (
-        error_on(model, few, RestorationSettings.parse({"model": {"kind": "ca", **SMALL}, **told}), targets)
-        for told in ({}, {"target": "prototype", "gather": 0.5})
-    )
-    assert gathered - plain == pytest.approx(0.5, rel=1e-5)
 
 
 def test_saturating_cells_stay_within_one(damaged):
@@ -471,7 +423,7 @@ def test_replay_keeps_what_training_on_other_images_forgets(digits, tmp_path):
         run = tmp_path / f"new {replay}"
         train_restorer(other, run, settings, start=tmp_path / "old", replayed=digits if replay else None)
         model = load_restorer(run)[0]
-        errors[replay] = error_on(model, digits, SETTINGS, digits.images)
+        errors[replay] = mean_squared_error(model, digits, SETTINGS, digits.images)
     assert errors[0.5] < 0.8 * errors[0.0]
 
 
@@ -491,8 +443,8 @@ def test_a_memory_learns_the_prototypes(digits, tmp_path):
     model = load_restorer(tmp_path / "run")[0]
     kept, _ = split_digits(digits, settings.num_valid, settings.seed)
     targets = prototypes(kept)[digits.labels]
-    to_prototypes = error_on(model, digits, settings, targets)
-    before = error_on(build_restorer(settings.model, 0), digits, settings, targets)
+    to_prototypes = mean_squared_error(model, digits, settings, targets)
+    before = mean_squared_error(build_restorer(settings.model, 0), digits, settings, targets)
     assert to_prototypes < 0.7 * before
 
 

@@ -17,8 +17,6 @@ Damaging = Callable[[Tensor, torch.Generator], tuple[Tensor, Tensor]]
 """(whole images, source of randomness) -> damaged images, and 1 where a pixel is known, else 0."""
 
 _BRIGHTEST: Final = 255.0
-_SMALLEST: Final = 1e-8
-"""Of a relative square: nearer than its root is the same."""
 
 
 @runtime_checkable
@@ -42,11 +40,7 @@ class Restoration(Stateless):
 
         loss = mean over images, the last k steps, pixels of (restored - target)²
              + rest · mean over the last k steps of ‖z_t - z_t-1‖² / ‖z_t‖²
-             + gather · mean over images, the last k steps of ‖z_t - own mean‖ / ‖z_t - mean of all‖
 
-    with the own mean over those images of the batch that are to become the same: what answers alike may still
-    be many states, and ``gather`` makes it one, after ``gather_after`` steps of training. The distance is not
-    squared, so that the last bit of it weighs as much as the first.
     The target of an image is the image itself, unless another is given. Every batch is damaged afresh;
     images, damage, noise and what a model drops out are a function of the seed and the step alone. Part of
     every batch may be drawn from other images, which an earlier training has seen: replay, against
@@ -60,9 +54,6 @@ class Restoration(Stateless):
         noise: standard deviation of noise on the damaged images.
         num_judged_steps: k, at least 1.
         rest: how much it matters that the state z comes to rest.
-        gather: how much it matters that one target is one state.
-        gather_after: steps of training before that matters: what makes states alike is in the way of learning
-            to tell them apart.
         targets: what every image is to become, grey values 0 to 255; the images by default.
         replayed: (other images, their targets), in a batch in proportion to ``replay``.
         replay: share of a batch; at least one image of each kind is in it.
@@ -82,8 +73,6 @@ class Restoration(Stateless):
         noise: float = 0.0,
         num_judged_steps: int = 1,
         rest: float = 0.0,
-        gather: float = 0.0,
-        gather_after: int = 0,
         targets: Tensor | None = None,
         replayed: tuple[Tensor, Tensor] | None = None,
         replay: float = 0.0,
@@ -104,8 +93,7 @@ class Restoration(Stateless):
         if replayed is not None:
             self.sources.append(replayed)
             self.epochs.append(Epochs(len(replayed[0]), repeated, seed))
-        self.noise, self.num_judged_steps, self.seed = noise, num_judged_steps, seed
-        self.rest, self.gather, self.gather_after = rest, gather, gather_after
+        self.noise, self.num_judged_steps, self.rest, self.seed = noise, num_judged_steps, rest, seed
 
     def batch(self, step: int) -> Batch:
         """Return damaged images, what is known, targets, and the number of the step."""
@@ -121,39 +109,17 @@ class Restoration(Stateless):
         return damaged, known, target, step
 
     def loss(self, batch: Batch) -> Tensor:
-        """Return the mean squared error, and how far the state is from rest and from those it is to equal."""
+        """Return the mean squared error, and how far the state is from rest."""
         damaged, known, target, step = batch
-        gathering = bool(self.gather) and step >= self.gather_after
-        unrest: list[Tensor] = []
+        motions: list[Tensor] = []
 
         def watch(before: Tensor, after: Tensor) -> None:
-            size = after.square().mean()
-            unrest.append(self.rest * (after - before).square().mean() / size)
-            if gathering:
-                unrest[-1] = unrest[-1] + self.gather * scatter(after, target)
+            motions.append((after - before).square().mean() / after.square().mean())
 
         # dropout draws from the global generator
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(step_generator(self.seed, "dropout", step).initial_seed())
-            told = {"watch": watch} if self.rest or gathering else {}
+            told = {"watch": watch} if self.rest else {}
             restored = self.restorer.film(damaged, known, self.num_judged_steps, **told)
         error = (restored - target[:, None]).square().mean()
-        return error + torch.stack(unrest).mean() if unrest else error
-
-
-def scatter(
-    states: Float[Tensor, " image *any"], targets: Float[Tensor, "image height width"]
-) -> Float[Tensor, ""]:
-    """Return how far states are from the mean of those with the same target.
-
-    Mean over the images of ‖z - own mean‖ / ‖z - mean of all‖: 0 where a target is a state, 1 where states
-    say nothing of the target.
-    """
-    flat = states.flatten(1)
-    groups = targets.flatten(1).unique(dim=0, return_inverse=True)[1]
-    member = torch.nn.functional.one_hot(groups).to(states)
-    own = (member.T @ flat) / member.sum(0)[:, None]
-    apart, away = (((flat - mean).square().mean(1)) for mean in (own[groups], flat.mean(0)))
-    # added to both: where all states are one, none has been told from the others, and nothing is gathered
-    smallest = _SMALLEST * flat.square().mean()
-    return ((apart + smallest) / (away + smallest)).sqrt().mean()
+        return error + self.rest * torch.stack(motions).mean() if motions else error

@@ -71,10 +71,8 @@ TOGETHER: Final = {"num_steps": str(int(CELLS["num_steps"]) + int(LEARNING["num_
 FROZEN: Final = tuple(name for name, settings in SCHEMES.items() if "trained" in settings)
 LEARNERS: Final[Mapping[str, tuple[str, ...]]] = {OURS: tuple(SCHEMES), MEMORY: FROZEN}
 """What learns letters after digits -> how: the best restorer, and what has valleys that could be lost."""
-OTHERWISE: Final[Mapping[str, Mapping[str, str]]] = {
-    MEMORY: {"num_steps": "1500", "validate_every": "150", "gather": "0", "gather_after": "0"}
-}
-"""Learner -> settings of its learning: its batches take longer, and letters have to be told apart first."""
+OTHERWISE: Final[Mapping[str, Mapping[str, str]]] = {MEMORY: {"num_steps": "1500", "validate_every": "150"}}
+"""Learner -> settings of its learning: its batches take longer."""
 
 Family = Literal["letters", "emnist-letters", "fashion-mnist"]
 CENSUS: Final = "census"

@@ -151,10 +151,6 @@ class RestorationSettings(FitSettings):
             stay where it has come to.
         rest: how much it matters, beside the mean squared error, that a lattice comes to rest in these steps:
             weight of its state's relative motion.
-        gather: how much it matters that images with the same target end in the same state: weight of the
-            states' relative spread. Only a ``prototype`` is the target of more than one image. Is part of
-            the error that the model is chosen by.
-        gather_after: batches before that matters, when a lattice learns to tell images apart.
         target: what a damaged image is to become, ``image``: itself, whole; ``prototype``: the image that
             stands for its class, see :func:`~pdenca.tasks.digits.restoration.training.prototypes`.
         trained: which parameters are, ``all`` or those of the ``gate``.
@@ -171,8 +167,6 @@ class RestorationSettings(FitSettings):
     noise: float = pydantic.Field(default=0.0, ge=0)
     num_judged_steps: pydantic.PositiveInt = 1
     rest: float = pydantic.Field(default=0.0, ge=0)
-    gather: float = pydantic.Field(default=0.0, ge=0)
-    gather_after: int = pydantic.Field(default=0, ge=0)
     target: Literal["image", "prototype"] = "image"
     trained: Literal["all", "gate"] = "all"
     replay: float = pydantic.Field(default=0.0, ge=0, lt=1)
@@ -186,20 +180,12 @@ class RestorationSettings(FitSettings):
             raise ValueError(
                 f"num_judged_steps is {self.num_judged_steps}, the model has {most} steps to judge"
             )
-        for name in ("rest", "gather"):
-            if getattr(self, name) and self.model.kind not in LATTICES:
-                raise ValueError(f"the kind {self.model.kind!r} has no state to weigh; leave {name} out")
-            if getattr(self, name) and most < 2:
-                raise ValueError(
-                    f"{name} weighs states after the first step, there is 1; usual cure: more "
-                    f"model.num_steps, or no {name}"
-                )
-        if self.gather_after and not self.gather:
-            raise ValueError("gather_after plays no role without gather; leave it out")
-        if self.gather and self.target == "image":
+        if self.rest and self.model.kind not in LATTICES:
+            raise ValueError(f"the kind {self.model.kind!r} has no state that could rest; leave rest out")
+        if self.rest and most < 2:
             raise ValueError(
-                "gather weighs how far apart images with the same target end, and every image is its own; "
-                "usual cure: target=prototype, or no gather"
+                "rest weighs how a state moves from one step to the next, there is 1; usual cure: more "
+                "model.num_steps, or no rest"
             )
         return self
 

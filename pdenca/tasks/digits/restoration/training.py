@@ -13,7 +13,6 @@ from pdenca.core import BadInputError
 from pdenca.datasets.digits import Digits, split_digits
 from pdenca.training import Fitter, Objective, Restoration, Stage, Training, TrainingProgress, step_generator
 from pdenca.training.checkpoint import load_tree, save_tree
-from pdenca.training.objectives.restoration import scatter
 
 from ...runs import RunKind, build_fitter
 from ..data_facts import facts_of
@@ -79,8 +78,6 @@ def train_restorer(
             noise=settings.noise,
             num_judged_steps=settings.num_judged_steps,
             rest=settings.rest,
-            gather=settings.gather,
-            gather_after=settings.gather_after,
             targets=parts[0].targets,
             replayed=None if replayed is None else (parts[1].images, parts[1].targets),
             replay=settings.replay,
@@ -89,7 +86,7 @@ def train_restorer(
         return objective, build_fitter(model, settings.num_steps, settings)
 
     def error(model: Restorer) -> float:
-        own = [error_on(model, part.held_out, settings, part.held_out_targets) for part in parts]
+        own = [mean_squared_error(model, part.held_out, settings, part.held_out_targets) for part in parts]
         return sum(weight * value for weight, value in zip(weights, own, strict=True))
 
     build(model)  # refuses what does not fit before the run's folder is touched
@@ -173,12 +170,10 @@ def _freeze_all_but_gate(model: Restorer) -> None:
         parameter.requires_grad_(name.startswith("body.gate."))
 
 
-def error_on(
+def mean_squared_error(
     model: Restorer, digits: Digits, settings: RestorationSettings, targets: UInt8[Tensor, "image 28 28"]
 ) -> float:
     """Return the mean squared error on digits that are damaged the same way every time.
-
-    If one target is to be one state, how far it is from that is added, with the weight it has in training.
 
     Arguments:
         model: the restorer.
@@ -192,10 +187,6 @@ def error_on(
         for whole, _ in pieces(digits):
             damaged, known = settings.damage(whole, generator)
             target = targets[done : done + len(whole)].float() / 255
-            ends: list[Tensor] = []
-            watch = {"watch": lambda _, after: ends.append(after)} if settings.gather else {}  # noqa: B023
-            restored = model.film(damaged, known, 1, **watch)[:, -1]
-            total += float((restored - target).square().mean((1, 2)).sum())
-            total += sum(settings.gather * len(whole) * float(scatter(end, target)) for end in ends)
+            total += float((model(damaged, known) - target).square().mean((1, 2)).sum())
             done += len(whole)
     return total / len(digits)
