@@ -20,6 +20,8 @@ from pdenca.core import BadInputError
 from pdenca.solvers.grid import Grid
 from pdenca.solvers.padding import pad
 
+from .sobel import sobel_and_mean
+
 Offset = tuple[int, ...]
 
 
@@ -168,13 +170,7 @@ def differences_and_mean(
 
     Both in one sweep, axis by axis: what is smoothed along one serves all others.
     """
-    mean = pad(state, grid, 1, channels_last=True)
-    components: list[Tensor] = []
-    for axis, cells in enumerate(grid.shape, start=1):
-        smoothed = [_smoothed(component, axis, cells) for component in components]
-        difference = (mean.narrow(axis, 2, cells) - mean.narrow(axis, 0, cells)) / 2
-        components = [*smoothed, difference]
-        mean = _smoothed(mean, axis, cells)
+    *components, mean = sobel_and_mean(pad(state, grid, 1, channels_last=True))
     return tuple(components), mean
 
 
@@ -187,11 +183,6 @@ def average(
         total = total.narrow(axis, 0, cells) + total.narrow(axis, 1, cells) + total.narrow(axis, 2, cells)
     mean: Tensor = total / 3**grid.num_dims
     return mean
-
-
-def _smoothed(values: Tensor, axis: int, cells: int) -> Tensor:
-    outer = values.narrow(axis, 0, cells) + values.narrow(axis, 2, cells)
-    return torch.add(values.narrow(axis, 1, cells) / 2, outer, alpha=0.25)
 
 
 def common_spacing(grid: Grid) -> float:

@@ -379,10 +379,10 @@ class InjectedActivation(LocalRule):
 def _affine(features: Tensor, parameters: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
     # the parameters of a trajectory are the same in all its cells: their part is computed once and broadcast
     size = features.shape[-1]
+    if not parameters.shape[-1]:
+        return nn.functional.linear(features, weight, bias)
     mapped = nn.functional.linear(features, weight[:, :size])
-    if parameters.shape[-1]:
-        return mapped + nn.functional.linear(parameters, weight[:, size:], bias)
-    return mapped if bias is None else mapped + bias
+    return mapped + nn.functional.linear(parameters, weight[:, size:], bias)
 
 
 def known_activation(activation: str) -> str:

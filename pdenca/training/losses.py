@@ -15,4 +15,5 @@ def overflow(
 
     Source: the state regulariser of Richardson et al., PLOS Comput. Biol. 20 (2024) e1011589.
     """
-    return ((low - state).relu() + (state - high).relu()).mean()
+    # the nearest value in the range does not move with a value that has left it
+    return (state - state.detach().clamp(low, high)).abs().mean()

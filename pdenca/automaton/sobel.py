@@ -1,0 +1,124 @@
+"""Sobel differences and the mean beside them, forwards and back in as few passes as they take.
+
+They are linear, and most of what fixed kernels cost. Differentiated operation by operation, every shifted view
+would be filled with zeros and copied on the way back; the transpose of a sweep is a sweep as short.
+"""
+
+from typing import Any
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+Parts = tuple[Tensor, ...]
+
+
+def sobel_and_mean(padded: Float[Tensor, "batch *padded channel"]) -> Parts:
+    """Return the Sobel difference along every space axis, and last the mean, of all cells but the outermost.
+
+    Along its own axis the kernel of a difference is [-1, 0, 1] / 2, across the others [1, 2, 1] / 4; that of the
+    mean is [1, 2, 1] / 4 along all.
+
+    Arguments:
+        padded: channels last, with one cell more at each end of every space axis.
+
+    Returns:
+        One tensor per axis and one more, two cells shorter along all axes.
+    """
+    parts: Parts = _Sweep.apply(padded)
+    return parts
+
+
+class _Sweep(torch.autograd.Function):
+    """The sweep. Linear: so is its derivative, and the derivative of that."""
+
+    generate_vmap_rule = True
+
+    # Any: autograd's contexts have no type
+    @staticmethod
+    def forward(padded: Tensor) -> Parts:
+        mean, components = padded, []
+        axes = range(1, padded.ndim - 1)
+        for axis in axes:
+            components = [*(_smoothed(part, axis) for part in components), _difference(mean, axis)]
+            mean = _smoothed(mean, axis)
+        scale = 0.25 ** len(axes)
+        return (*(part.mul_(2 * scale) for part in components), mean.mul_(scale))
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Tensor], output: Parts) -> None:  # noqa: ANN401
+        """Keep nothing: what is linear needs no point to be differentiated at."""
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> Tensor:  # noqa: ANN401
+        gradient: Tensor = _Transposed.apply(*gradients)
+        return gradient
+
+    @staticmethod
+    def jvp(ctx: Any, tangent: Tensor) -> Parts:  # noqa: ANN401
+        return sobel_and_mean(tangent)
+
+
+class _Transposed(torch.autograd.Function):
+    """The transpose of the sweep."""
+
+    generate_vmap_rule = True
+
+    @staticmethod
+    def forward(*parts: Tensor) -> Tensor:
+        *components, mean = parts
+        scale = 0.25 ** len(components)
+        mean = mean * scale
+        components = [part * (2 * scale) for part in components]
+        for axis in range(len(components), 0, -1):
+            mean = _spread(mean, axis, components.pop())
+            components = [_spread(part, axis) for part in components]
+        return mean
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: Parts, output: Tensor) -> None:  # noqa: ANN401
+        """Keep nothing, as above."""
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> Parts:  # noqa: ANN401
+        return sobel_and_mean(gradient)
+
+    @staticmethod
+    def jvp(ctx: Any, *tangents: Tensor) -> Tensor:  # noqa: ANN401
+        gradient: Tensor = _Transposed.apply(*tangents)
+        return gradient
+
+
+def _three(values: Tensor, axis: int) -> tuple[Tensor, Tensor, Tensor]:
+    """Return the views of a cell's neighbour before it, itself and the one after it, along an axis."""
+    cells = values.shape[axis] - 2
+    before, itself, after = (values.narrow(axis, start, cells) for start in range(3))
+    return before, itself, after
+
+
+def _smoothed(values: Tensor, axis: int) -> Tensor:
+    """Return four times the mean with the weights [1, 2, 1] / 4."""
+    before, itself, after = _three(values, axis)
+    return (before + after).add_(itself, alpha=2)
+
+
+def _difference(values: Tensor, axis: int) -> Tensor:
+    """Return twice the central difference."""
+    before, _, after = _three(values, axis)
+    return after - before
+
+
+def _spread(values: Tensor, axis: int, differences: Tensor | None = None) -> Tensor:
+    """Return the transpose of :func:`_smoothed`, plus that of :func:`_difference`."""
+    shape = list(values.shape)
+    shape[axis] += 2
+    wide = values.new_zeros(shape)
+    before, itself, after = _three(wide, axis)
+    if differences is None:
+        before += values
+        after += values
+    else:
+        before += values - differences
+        after += values + differences
+    itself.add_(values, alpha=2)
+    return wide
