@@ -6,6 +6,7 @@ from .depthwise_kernels import DepthwiseKernels
 from .emission import Emission
 from .factored_codes import FactoredCodes
 from .feed_forward import FeedForward, widths_from_name
+from .fixed_kernels import FixedKernels
 from .full_kernels import FullKernels
 from .gradient_invariants import GradientInvariants
 from .graph import Graph
@@ -17,7 +18,7 @@ from .layered_mlp import LayeredMLP
 from .lesson import NUM_SIGNALS, Lesson, LessonPerception
 from .mixing import NormalisedMixing
 from .moments import ParameterWeights
-from .perception import FixedKernels, IsotropicKernels, Perception, require_isotropic
+from .perception import IsotropicKernels, Perception, require_isotropic
 from .rescaling import can_rescale, rescaled, substeps_for
 from .rule import (
     InjectedActivation,

@@ -164,13 +164,14 @@ def first_differences(
 
 
 def differences_and_mean(
-    state: Float[Tensor, "batch *space channel"], grid: Grid
+    state: Float[Tensor, "batch *space channel"], grid: Grid, spacing: int = 1
 ) -> tuple[tuple[Float[Tensor, "batch *space channel"], ...], Float[Tensor, "batch *space channel"]]:
     """Return :func:`first_differences`, and the mean with the weights [1, 2, 1] / 4 along all axes.
 
-    Both in one sweep, axis by axis: what is smoothed along one serves all others.
+    Both in one sweep, axis by axis: what is smoothed along one serves all others. With a ``spacing`` (cells)
+    the taps are so far apart, and differences in units of that.
     """
-    *components, mean = sobel_and_mean(pad(state, grid, 1, channels_last=True))
+    *components, mean = sobel_and_mean(pad(state, grid, spacing, channels_last=True), spacing)
     return tuple(components), mean
 
 

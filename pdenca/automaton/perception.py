@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from pdenca.core import BadInputError
 from pdenca.solvers.grid import Grid
 
-from .lattice import Lattice, average, common_spacing, differences_and_mean, shell_sums
+from .lattice import Lattice, common_spacing, shell_sums
 from .moments import (
     UNIT,
     ParameterWeights,
@@ -77,67 +77,6 @@ class Perception(ABC, nn.Module):
     ) -> Float[Tensor, "batch *space heard"]:
         """Return a linear map of the features, for those that need not lay them out for it."""
         return nn.functional.linear(self(state, grid, parameters), weight)
-
-
-class FixedKernels(Perception):
-    """Hard-coded kernels applied to every channel, as in the founding papers of neural cellular automata.
-
-    ``identity``: the cell itself. ``average``: the mean over it and all cells that touch it. ``laplacian``:
-    [1 2 1; 2 -12 2; 1 2 1] / 4, in units of one cell, the second-order Laplacian of Richardson et al. (2024),
-    2-D only. ``gradient``: the Sobel differences along each axis, *not* invariant under rotations.
-    ``gradient-norm``: their Euclidean norm, which is. The kernels are in units of cells: a rule built on them
-    holds for the spacing it was trained at.
-
-    Arguments:
-        num_channels: channels of the state.
-        kernels: names from the list above.
-        num_dims: space axes, needed to count the gradient's components.
-
-    Raises:
-        BadInputError: for an unknown kernel or the Laplacian in other than two dimensions.
-    """
-
-    KERNELS: Final = ("identity", "laplacian", "average", "gradient", "gradient-norm")
-
-    def __init__(
-        self, num_channels: int, kernels: tuple[str, ...] = ("identity", "laplacian"), num_dims: int = 2
-    ) -> None:
-        super().__init__()
-        for name in kernels:
-            if name not in self.KERNELS:
-                raise BadInputError(f"kernel {name!r} is unknown; expected some of {', '.join(self.KERNELS)}")
-        if "laplacian" in kernels and num_dims != 2:
-            raise BadInputError(
-                f"the fixed Laplacian kernel is two-dimensional, got {num_dims} axes; "
-                "usual cure: IsotropicKernels"
-            )
-        self.kernels = tuple(kernels)
-        self.radius = 0 if set(kernels) == {"identity"} else 1
-        self.num_features = num_channels * sum(num_dims if name == "gradient" else 1 for name in kernels)
-
-    def gather(self, state: Float[Tensor, "batch *space channel"], grid: Grid) -> Gathered:
-        """Apply every kernel to every channel."""
-        parts: list[Tensor] = []
-        beyond = set(self.kernels) - {"identity", "average"}
-        components, mean = differences_and_mean(state, grid) if beyond else ((), state)
-        for name in self.kernels:
-            if name == "identity":
-                parts.append(state)
-            elif name == "laplacian":
-                # [1 2 1; 2 4 2; 1 2 1] / 16 is the mean; four times what it adds is the kernel
-                parts.append(4 * (mean - state))
-            elif name == "average":
-                parts.append(average(state, grid))
-            elif name == "gradient":
-                parts += components
-            else:
-                # the added tiny number keeps the derivative at zero gradient finite
-                parts.append(torch.stack(components).square().sum(0).add(1e-24).sqrt())
-        return tuple(parts)
-
-    def combine(self, gathered: Gathered, spacing: float, parameters: Tensor | None = None) -> Tensor:
-        """Put the features side by side; nothing is learned here."""
-        return torch.cat(gathered, dim=-1)
 
 
 class IsotropicKernels(Perception):

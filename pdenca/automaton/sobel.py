@@ -1,7 +1,7 @@
 """Sobel differences and the mean beside them, forwards and back in as few passes as they take.
 
-They are linear, and most of what fixed kernels cost. Differentiated operation by operation, every shifted view
-would be filled with zeros and copied on the way back; the transpose of a sweep is a sweep as short.
+They are linear, and most of what fixed kernels cost. Differentiated operation by operation, every shifted
+view would be filled with zeros and copied on the way back; the transpose of a sweep is a sweep as short.
 """
 
 from typing import Any
@@ -13,19 +13,20 @@ from torch import Tensor
 Parts = tuple[Tensor, ...]
 
 
-def sobel_and_mean(padded: Float[Tensor, "batch *padded channel"]) -> Parts:
+def sobel_and_mean(padded: Float[Tensor, "batch *padded channel"], spacing: int = 1) -> Parts:
     """Return the Sobel difference along every space axis, and last the mean, of all cells but the outermost.
 
-    Along its own axis the kernel of a difference is [-1, 0, 1] / 2, across the others [1, 2, 1] / 4; that of the
-    mean is [1, 2, 1] / 4 along all.
+    Along its own axis the kernel of a difference is [-1, 0, 1] / 2, across the others [1, 2, 1] / 4; that of
+    the mean is [1, 2, 1] / 4 along all.
 
     Arguments:
-        padded: channels last, with one cell more at each end of every space axis.
+        padded: channels last, with ``spacing`` cells more at each end of every space axis.
+        spacing: of the kernels' taps (cells).
 
     Returns:
-        One tensor per axis and one more, two cells shorter along all axes.
+        One tensor per axis and one more, without these cells.
     """
-    parts: Parts = _Sweep.apply(padded)
+    parts: Parts = _Sweep.apply(padded, spacing)
     return parts
 
 
@@ -36,27 +37,28 @@ class _Sweep(torch.autograd.Function):
 
     # Any: autograd's contexts have no type
     @staticmethod
-    def forward(padded: Tensor) -> Parts:
+    def forward(padded: Tensor, spacing: int) -> Parts:
         mean, components = padded, []
         axes = range(1, padded.ndim - 1)
         for axis in axes:
-            components = [*(_smoothed(part, axis) for part in components), _difference(mean, axis)]
-            mean = _smoothed(mean, axis)
+            smoothed = [_smoothed(part, axis, spacing) for part in components]
+            components = [*smoothed, _difference(mean, axis, spacing)]
+            mean = _smoothed(mean, axis, spacing)
         scale = 0.25 ** len(axes)
         return (*(part.mul_(2 * scale) for part in components), mean.mul_(scale))
 
     @staticmethod
-    def setup_context(ctx: Any, inputs: tuple[Tensor], output: Parts) -> None:  # noqa: ANN401
-        """Keep nothing: what is linear needs no point to be differentiated at."""
+    def setup_context(ctx: Any, inputs: tuple[Tensor, int], output: Parts) -> None:  # noqa: ANN401
+        """Keep no tensor: what is linear needs no point to be differentiated at."""
+        ctx.spacing = inputs[1]
 
     @staticmethod
-    def backward(ctx: Any, *gradients: Tensor) -> Tensor:  # noqa: ANN401
-        gradient: Tensor = _Transposed.apply(*gradients)
-        return gradient
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None]:  # noqa: ANN401
+        return _Transposed.apply(ctx.spacing, *gradients), None
 
     @staticmethod
-    def jvp(ctx: Any, tangent: Tensor) -> Parts:  # noqa: ANN401
-        return sobel_and_mean(tangent)
+    def jvp(ctx: Any, tangent: Tensor, _: None) -> Parts:  # noqa: ANN401
+        return sobel_and_mean(tangent, ctx.spacing)
 
 
 class _Transposed(torch.autograd.Function):
@@ -65,60 +67,59 @@ class _Transposed(torch.autograd.Function):
     generate_vmap_rule = True
 
     @staticmethod
-    def forward(*parts: Tensor) -> Tensor:
+    def forward(spacing: int, *parts: Tensor) -> Tensor:
         *components, mean = parts
         scale = 0.25 ** len(components)
         mean = mean * scale
         components = [part * (2 * scale) for part in components]
         for axis in range(len(components), 0, -1):
-            mean = _spread(mean, axis, components.pop())
-            components = [_spread(part, axis) for part in components]
+            mean = _spread(mean, axis, spacing, components.pop())
+            components = [_spread(part, axis, spacing) for part in components]
         return mean
 
     @staticmethod
-    def setup_context(ctx: Any, inputs: Parts, output: Tensor) -> None:  # noqa: ANN401
-        """Keep nothing, as above."""
+    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:  # noqa: ANN401
+        """Keep no tensor, as above."""
+        ctx.spacing = inputs[0]
 
     @staticmethod
-    def backward(ctx: Any, gradient: Tensor) -> Parts:  # noqa: ANN401
-        return sobel_and_mean(gradient)
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:  # noqa: ANN401
+        return None, *sobel_and_mean(gradient, ctx.spacing)
 
     @staticmethod
-    def jvp(ctx: Any, *tangents: Tensor) -> Tensor:  # noqa: ANN401
-        gradient: Tensor = _Transposed.apply(*tangents)
+    def jvp(ctx: Any, _: None, *tangents: Tensor) -> Tensor:  # noqa: ANN401
+        gradient: Tensor = _Transposed.apply(ctx.spacing, *tangents)
         return gradient
 
 
-def _three(values: Tensor, axis: int) -> tuple[Tensor, Tensor, Tensor]:
+def _three(values: Tensor, axis: int, spacing: int) -> tuple[Tensor, Tensor, Tensor]:
     """Return the views of a cell's neighbour before it, itself and the one after it, along an axis."""
-    cells = values.shape[axis] - 2
-    before, itself, after = (values.narrow(axis, start, cells) for start in range(3))
+    cells = values.shape[axis] - 2 * spacing
+    before, itself, after = (values.narrow(axis, tap * spacing, cells) for tap in range(3))
     return before, itself, after
 
 
-def _smoothed(values: Tensor, axis: int) -> Tensor:
+def _smoothed(values: Tensor, axis: int, spacing: int) -> Tensor:
     """Return four times the mean with the weights [1, 2, 1] / 4."""
-    before, itself, after = _three(values, axis)
+    before, itself, after = _three(values, axis, spacing)
     return (before + after).add_(itself, alpha=2)
 
 
-def _difference(values: Tensor, axis: int) -> Tensor:
+def _difference(values: Tensor, axis: int, spacing: int) -> Tensor:
     """Return twice the central difference."""
-    before, _, after = _three(values, axis)
+    before, _, after = _three(values, axis, spacing)
     return after - before
 
 
-def _spread(values: Tensor, axis: int, differences: Tensor | None = None) -> Tensor:
+def _spread(values: Tensor, axis: int, spacing: int, differences: Tensor | None = None) -> Tensor:
     """Return the transpose of :func:`_smoothed`, plus that of :func:`_difference`."""
+    first = values if differences is None else values - differences
+    last = values if differences is None else values + differences
     shape = list(values.shape)
-    shape[axis] += 2
-    wide = values.new_zeros(shape)
-    before, itself, after = _three(wide, axis)
-    if differences is None:
-        before += values
-        after += values
-    else:
-        before += values - differences
-        after += values + differences
+    shape[axis] += 2 * spacing
+    wide = first.new_zeros(shape)
+    before, itself, after = _three(wide, axis, spacing)
+    before += first
+    after += last
     itself.add_(values, alpha=2)
     return wide

@@ -37,7 +37,8 @@ class ModelSettings(Settings):
             spread within a step; 0: they stay in their cell.
         crossed_kernels: whether the isotropic kernels lead from every channel to every channel and are
             weighed by the equation's parameters, for cross-diffusion or transport that depends on them.
-        kernels: fixed kernels: ``identity``, ``laplacian``, ``average``, ``gradient``, ``gradient-norm``.
+        kernels: fixed kernels: ``identity``, ``laplacian``, ``average``, ``gradient``, ``gradient-norm``; the
+            gradient, its norm and the Laplacian also with taps two or four cells apart, as ``laplacian@2``.
         rule: ``mlp``, ``affine-mlp`` (an MLP of the fields, its outputs weighed by the parameters),
             ``products`` (a cubic polynomial) or ``gated`` (scalars open and close vectors).
         num_hidden_units: of the MLP.

@@ -25,7 +25,10 @@ def test_the_default_emulator_over_twenty_steps(radius, group, boundary, make_is
 
 
 @pytest.mark.parametrize("boundary", ["periodic", "no-flux"])
-@pytest.mark.parametrize("kernels", [("identity", "laplacian"), ("identity", "gradient-norm")])
+@pytest.mark.parametrize(
+    "kernels",
+    [("identity", "laplacian"), ("identity", "gradient-norm"), ("laplacian@2", "gradient-norm@2")],
+)
 def test_fixed_isotropic_kernels(kernels, boundary, make_fixed, small_state):
     step = make_fixed(kernels).bind(Grid.uniform(8, 1.0, boundary), {})
     assert_equivariant(step, D4, small_state, num_steps=20)

@@ -68,6 +68,42 @@ def test_the_gradient_norm_can_be_differentiated_where_nothing_changes():
 
 
 @pytest.mark.parametrize("boundary", ["periodic", "no-flux"])
+@pytest.mark.parametrize("spacing", [2, 4])
+def test_wider_kernels_are_those_of_one_cell_with_holes_on_what_was_smoothed(spacing, boundary, generator):
+    grid = Grid.uniform((16, 12), 0.1, boundary)
+    state = torch.rand(2, 3, *grid.shape, generator=generator, dtype=torch.float64)
+    kernels = (f"gradient@{spacing}", f"laplacian@{spacing}", f"gradient-norm@{spacing}", "identity")
+    perception = FixedKernels(3, kernels)
+    features = perceive(perception, state, grid)
+    assert perception.num_features == features.shape[1] == 15
+    mean = torch.tensor([[1.0, 2, 1], [2, 4, 2], [1, 2, 1]], dtype=torch.float64) / 16
+    slope = torch.tensor([[-1.0, -2, -1], [0, 0, 0], [1, 2, 1]], dtype=torch.float64) / 8
+    curvature = torch.tensor([[1.0, 2, 1], [2, -12, 2], [1, 2, 1]], dtype=torch.float64) / 4
+
+    def convolved(field, taps, apart):
+        padded = pad(field, grid, apart)
+        return conv2d(padded, taps.expand(3, 1, 3, 3), groups=3, dilation=apart)
+
+    smooth, apart = state, 1
+    while apart < spacing:
+        smooth, apart = convolved(smooth, mean, apart), 2 * apart
+    components = [convolved(smooth, taps, spacing) for taps in (slope, slope.T)]
+    norm = torch.stack(components).square().sum(0).sqrt()
+    expected = torch.cat((*components, convolved(smooth, curvature, spacing), norm, state), dim=1)
+    torch.testing.assert_close(features, expected)
+
+
+def test_a_kernel_hears_as_far_as_it_says():
+    grid = Grid.uniform(32, 1.0)
+    for kernels in (("laplacian",), ("laplacian", "gradient@2"), ("laplacian@4",)):
+        perception = FixedKernels(1, kernels)
+        impulse = torch.zeros(1, 1, 32, 32)
+        impulse[..., 16, 16] = 1
+        heard = perceive(perception, impulse, grid).abs().sum((0, 1)).nonzero()
+        assert int((heard - 16).abs().max()) == perception.radius
+
+
+@pytest.mark.parametrize("boundary", ["periodic", "no-flux"])
 @pytest.mark.parametrize(("radius", "sample_radius"), [(1, 0), (2, 1), (3, 1), (3, 3), (5, 2)])
 @pytest.mark.parametrize("num_dims", [1, 2, 3])
 def test_learned_kernels_are_convolutions_with_their_pictures(
@@ -135,6 +171,9 @@ def test_another_spacing_keeps_the_differential_operator(num_dims, randomise):
     ("make", "message"),
     [
         (lambda: FixedKernels(2, ("sobel",)), "kernel 'sobel' is unknown; expected some of identity"),
+        (lambda: FixedKernels(2, ("gradient@3",)), "'gradient@3' is unknown; .* gradient-norm@2 or the last"),
+        (lambda: FixedKernels(2, ("average@2",)), "kernel 'average@2' is unknown"),
+        (lambda: FixedKernels(2, ("gradient@",)), "kernel 'gradient@' is unknown"),
         (lambda: FixedKernels(2, num_dims=3), "two-dimensional, got 3 axes; usual cure: IsotropicKernels"),
         (lambda: IsotropicKernels(2, 7), "must be 1 to 6 cells, got 7"),
         (lambda: IsotropicKernels(2, 0), "must be 1 to 6 cells, got 0"),

@@ -19,8 +19,8 @@ class ImageRuleSettings(Settings):
     Arguments:
         num_hidden: channels beside those of the images.
         kernels: what a cell sees of every channel, some of ``identity``, ``average``, ``gradient``,
-            ``gradient-norm`` and ``laplacian``. Without ``gradient`` the rule looks the same turned and
-            mirrored.
+            ``gradient-norm`` and ``laplacian``; the last three also further away, as ``laplacian@2`` or
+            ``laplacian@4``. Without ``gradient`` the rule looks the same turned and mirrored.
         num_units: of the rule's hidden layer.
         activation: of that layer.
         spread: standard deviation of its weights at the start.
