@@ -26,6 +26,7 @@ QUICK = {
     epilog=examples(
         "pdenca metanca reproduce --out runs/metanca",
         "pdenca metanca reproduce --out runs/metanca --parts stability,robustness",
+        "pdenca metanca reproduce --out runs/metanca --parts architectures --model 'one network' --model random",
         "pdenca metanca reproduce --sample --quick --out runs/try",
     ),
 )
@@ -34,11 +35,19 @@ QUICK = {
     table="metanca.json",
     sample="Use the 1,000 training and 500 test digits of MNIST that come with pdenca.",
 )
+@click.option(
+    "--model",
+    "models",
+    multiple=True,
+    metavar="NAME",
+    help="One of the rules or of their rivals, as often as wanted; default: all.",
+)
 @DEVICE
 def reproduce_meta_command(
     out: Path,
     seeds: tuple[str, ...] | None,
     parts: tuple[str, ...] | None,
+    models: tuple[str, ...],
     keep: Path | None,
     quick: bool,
     data_dir: Path | None,
@@ -58,7 +67,9 @@ def reproduce_meta_command(
     from pdenca.tasks.metanca.reproduction import MetaReproductionSettings, reproduce_meta
 
     use_threads(threads)
-    settings = MetaReproductionSettings.parse(study_settings(QUICK if quick else None, seeds, parts=parts))
+    settings = MetaReproductionSettings.parse(
+        study_settings(QUICK if quick else None, seeds, parts=parts, models=models or None)
+    )
 
     def load(about: MetaSettings, split: str) -> Examples:
         folder = data_dir if about.data.startswith("mnist") else None  # it is MNIST's

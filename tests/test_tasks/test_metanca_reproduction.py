@@ -106,6 +106,14 @@ def test_every_course_is_one():
         load_meta(experiment, dict(told))
 
 
+def test_only_what_is_asked_for_is_trained(tmp_path):
+    reproduce_meta(tmp_path, QUICK.replace(parts=["signals"], models=["irises, alone"]), load)
+    content = json.loads((tmp_path / f"{STEM}.json").read_text())
+    assert [item["key"]["model"] for item in content["results"]] == ["irises, alone"]
+    with pytest.raises(BadInputError, match="there is no model 'flowers'; expected some of irises"):
+        QUICK.replace(models=["flowers"])
+
+
 def test_architectures_are_of_all_depths_and_widths():
     found = architectures(196, 10)
     assert found[0] == (196, 10)

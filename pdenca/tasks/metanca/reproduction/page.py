@@ -15,10 +15,10 @@ from .plan import (
     LEAK,
     MODELS,
     NUM_ZERO_OUTS,
-    OF_IMAGES,
     OF_RIVALS,
     PARTS,
     RANDOM,
+    RULES_OF_IMAGES,
     SPLIT,
 )
 
@@ -107,7 +107,7 @@ def _signals(own: Sequence[Measured]) -> list[str]:
         "Irises: the first of the five folds, 30 flowers.",
         "",
     ]
-    images = {name for name, (experiment, _) in MODELS.items() if experiment == OF_IMAGES}
+    images = set(RULES_OF_IMAGES)
     for chosen in ([item for item in own if (item.key["model"] in images) is told] for told in (False, True)):
         groups: dict[tuple[str, str], list[Measured]] = {}
         for item in chosen:

@@ -44,8 +44,12 @@ MODELS: Final[Mapping[str, tuple[str, Mapping[str, str]]]] = {
 }
 """Name -> (experiment, settings)."""
 
+NEVER_HAD: Final = ("irises, alone", "irises, attention", "irises, no codes")
+"""Rules that never had a signal, or hear it in another way."""
 OF_IMAGES: Final = "mnist"
-"""The experiment of the rules that are compared on many architectures."""
+"""The experiment of the rules that are compared on many architectures ..."""
+RULES_OF_IMAGES: Final = tuple(name for name, (experiment, _) in MODELS.items() if experiment == OF_IMAGES)
+"""... which are these."""
 SPLIT: Final = "six networks, four fifths"
 """Trained on four fifths of all digits, as the abstract's, and judged by the fifth."""
 BY_ADAM, COPIED, RANDOM = "each by Adam", "best copied", "random"
@@ -96,6 +100,7 @@ class MetaReproductionSettings(Settings):
     Arguments:
         parts: which of :data:`PARTS`.
         seeds: of training.
+        models: which of :data:`MODELS` and :data:`RIVALS`.
         fold_seeds: of training on each of the five folds.
         num_samples: of every network that is judged.
         num_updates: local updates of the stability experiment.
@@ -105,8 +110,17 @@ class MetaReproductionSettings(Settings):
 
     parts: tuple[Part, ...] = pydantic.Field(default=PARTS, min_length=1)
     seeds: tuple[int, ...] = pydantic.Field(default=(0, 1, 2), min_length=1)
+    models: tuple[str, ...] = pydantic.Field(default=(*MODELS, *RIVALS), min_length=1)
     fold_seeds: tuple[int, ...] = pydantic.Field(default=tuple(range(10)), min_length=1)
     num_samples: int = pydantic.Field(default=100, ge=2)
     num_updates: int = pydantic.Field(default=10_000, ge=1)
     gradient_epochs: int = pydantic.Field(default=10, ge=1)
     overrides: dict[str, str] = pydantic.Field(default_factory=dict)
+
+    @pydantic.model_validator(mode="after")
+    def _known(self) -> "MetaReproductionSettings":
+        known = (*MODELS, *RIVALS)
+        unknown = sorted(set(self.models) - set(known))
+        if unknown:
+            raise ValueError(f"there is no model {unknown[0]!r}; expected some of {'; '.join(known)}")
+        return self

@@ -29,11 +29,12 @@ from .plan import (
     LASTING,
     LEARNER,
     MODELS,
+    NEVER_HAD,
     NUM_ZERO_OUTS,
-    OF_IMAGES,
     OF_RIVALS,
     RANDOM,
     RIVALS,
+    RULES_OF_IMAGES,
     TAUGHT,
     UNSEEN,
     UNSEEN_OF_IMAGES,
@@ -118,7 +119,7 @@ class _Work:
 
     def folds(self) -> None:
         """Train on four fifths of the irises, five ways, with many seeds; judge by the rest."""
-        for model in FOLDED:
+        for model in self._chosen(FOLDED):
             for seed in self.settings.fold_seeds:
                 for fold in range(FOLDS):
                     run = self.run(model, seed, fold)
@@ -128,18 +129,15 @@ class _Work:
     def signals(self) -> None:
         """Take one signal after another from a rule, and train rules that never had them."""
         for seed in self.settings.seeds:
-            run = self.run("irises", seed)
-            for signals in SIGNALS:
-                key: Key = {"part": "signals", "model": "irises", "signals": signals, "seed": seed}
-                self._judge(key, run, UNSEEN, signals)
-            for model in ("irises, alone", "irises, attention", "irises, no codes"):
-                key = {"part": "signals", "model": model, "signals": "all", "seed": seed}
-                self._judge(key, self.run(model, seed), UNSEEN)
+            for model in self._chosen(("irises", *NEVER_HAD)):
+                for signals in SIGNALS if model == "irises" else ("all",):
+                    key: Key = {"part": "signals", "model": model, "signals": signals, "seed": seed}
+                    self._judge(key, self.run(model, seed), UNSEEN, signals)
 
     def stability(self) -> None:
         """Go on with local updates for long."""
         for seed in self.settings.seeds:
-            for model in LASTING:
+            for model in self._chosen(LASTING):
                 key: Key = {"part": "stability", "model": model, "seed": seed}
                 every = max(1, self.settings.num_updates // LOOKS)
                 self._follow(key, self.run(model, seed), self.settings.num_updates, every)
@@ -148,25 +146,27 @@ class _Work:
         """Zero a layer and other weights again and again."""
         places = tuple(10 + BETWEEN * number for number in range(NUM_ZERO_OUTS))
         for seed in self.settings.seeds:
-            for model in LASTING:
+            for model in self._chosen(LASTING):
                 key: Key = {"part": "robustness", "model": model, "seed": seed}
                 self._follow(key, self.run(model, seed), places[-1] + BETWEEN, 1, zero_outs=places)
 
     def architectures(self) -> None:
         """Write networks of many widths and depths by rules that were trained on few."""
         for seed in self.settings.seeds:
-            for model, (experiment, _) in MODELS.items():
-                if experiment == OF_IMAGES:
-                    run = self.run(model, seed)
-                    side = image_shape_of(self._settings(model, seed))
-                    names = ["-".join(map(str, widths)) for widths in architectures(side[0] * side[1], 10)]
-                    self._judge({"part": "architectures", "model": model, "seed": seed}, run, names)
-            for signals in SIGNALS:
-                key: Key = {"part": "signals", "model": OF_RIVALS, "signals": signals, "seed": seed}
-                self._judge(key, self.run(OF_RIVALS, seed), UNSEEN_OF_IMAGES, signals)
-            for model in RIVALS:
+            for model in self._chosen(RULES_OF_IMAGES):
+                run = self.run(model, seed)
+                side = image_shape_of(self._settings(model, seed))
+                names = ["-".join(map(str, widths)) for widths in architectures(side[0] * side[1], 10)]
+                self._judge({"part": "architectures", "model": model, "seed": seed}, run, names)
+                for signals in SIGNALS if model == OF_RIVALS else ():
+                    key: Key = {"part": "signals", "model": model, "signals": signals, "seed": seed}
+                    self._judge(key, run, UNSEEN_OF_IMAGES, signals)
+            for model in self._chosen(RIVALS):
                 key = {"part": "architectures", "model": model, "seed": seed}
                 self.measuring.measure(key, partial(self._rival, model, seed))
+
+    def _chosen(self, names: Sequence[str]) -> list[str]:
+        return [name for name in names if name in self.settings.models]
 
     def _rival(self, model: str, seed: int, tell: Tell) -> Mapping[str, Any]:
         settings = self._settings(OF_RIVALS, seed)
@@ -180,10 +180,11 @@ class _Work:
     def learning(self) -> None:
         """Show a rule of learning examples of what it was trained on, and of what it never saw."""
         for seed in self.settings.seeds:
-            run = self.run(LEARNER, seed)
-            for data in TAUGHT:
-                key: Key = {"part": "learning", "model": LEARNER, "data": data, "seed": seed}
-                self.measuring.measure(key, partial(self._teach, run, data, seed), run)
+            for model in self._chosen((LEARNER,)):
+                run = self.run(model, seed)
+                for data in TAUGHT:
+                    key: Key = {"part": "learning", "model": model, "data": data, "seed": seed}
+                    self.measuring.measure(key, partial(self._teach, run, data, seed), run)
 
     def _teach(self, run: Path, data: Data, seed: int, tell: Tell) -> Mapping[str, Any]:
         model, trained, _ = load_meta_run(run, self.device)
