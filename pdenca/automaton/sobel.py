@@ -26,8 +26,13 @@ def sobel_and_mean(padded: Float[Tensor, "batch *padded channel"], spacing: int 
     Returns:
         One tensor per axis and one more, without these cells.
     """
-    parts: Parts = _Sweep.apply(padded, spacing)
+    parts: Parts = _Sweep.apply(padded, spacing)  # type: ignore[no-untyped-call]
     return parts
+
+
+def _transposed(spacing: int, *parts: Tensor) -> Tensor:
+    found: Tensor = _Transposed.apply(spacing, *parts)  # type: ignore[no-untyped-call]
+    return found
 
 
 class _Sweep(torch.autograd.Function):
@@ -38,7 +43,8 @@ class _Sweep(torch.autograd.Function):
     # Any: autograd's contexts have no type
     @staticmethod
     def forward(padded: Tensor, spacing: int) -> Parts:
-        mean, components = padded, []
+        mean = padded
+        components: list[Tensor] = []
         axes = range(1, padded.ndim - 1)
         for axis in axes:
             smoothed = [_smoothed(part, axis, spacing) for part in components]
@@ -54,7 +60,7 @@ class _Sweep(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None]:  # noqa: ANN401
-        return _Transposed.apply(ctx.spacing, *gradients), None
+        return _transposed(ctx.spacing, *gradients), None
 
     @staticmethod
     def jvp(ctx: Any, tangent: Tensor, _: None) -> Parts:  # noqa: ANN401
@@ -88,8 +94,7 @@ class _Transposed(torch.autograd.Function):
 
     @staticmethod
     def jvp(ctx: Any, _: None, *tangents: Tensor) -> Tensor:  # noqa: ANN401
-        gradient: Tensor = _Transposed.apply(ctx.spacing, *tangents)
-        return gradient
+        return _transposed(ctx.spacing, *tangents)
 
 
 def _three(values: Tensor, axis: int, spacing: int) -> tuple[Tensor, Tensor, Tensor]:

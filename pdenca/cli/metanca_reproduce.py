@@ -26,7 +26,7 @@ QUICK = {
     epilog=examples(
         "pdenca metanca reproduce --out runs/metanca",
         "pdenca metanca reproduce --out runs/metanca --parts stability,robustness",
-        "pdenca metanca reproduce --out runs/metanca --parts architectures --model 'one network' --model random",
+        "pdenca metanca reproduce --out runs/metanca --parts folds --model irises",
         "pdenca metanca reproduce --sample --quick --out runs/try",
     ),
 )

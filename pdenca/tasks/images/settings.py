@@ -30,7 +30,9 @@ class ImageRuleSettings(Settings):
     """
 
     num_hidden: pydantic.NonNegativeInt = 12
-    kernels: tuple[str, ...] = pydantic.Field(default=("identity", "gradient", "laplacian"), min_length=1)
+    kernels: tuple[str, ...] = pydantic.Field(
+        default=("identity", "laplacian", "gradient@2", "laplacian@2"), min_length=1
+    )
     num_units: pydantic.PositiveInt = 80
     activation: Literal["tanh", "relu", "silu"] = "relu"
     spread: float = pydantic.Field(default=0.1, gt=0)
