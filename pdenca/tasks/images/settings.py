@@ -31,7 +31,7 @@ class ImageRuleSettings(Settings):
 
     num_hidden: pydantic.NonNegativeInt = 12
     kernels: tuple[str, ...] = pydantic.Field(
-        default=("identity", "laplacian", "gradient@2", "laplacian@2"), min_length=1
+        default=("identity", "laplacian", "laplacian@2", "gradient@4"), min_length=1
     )
     num_units: pydantic.PositiveInt = 80
     activation: Literal["tanh", "relu", "silu"] = "relu"

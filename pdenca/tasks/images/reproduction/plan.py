@@ -33,7 +33,7 @@ class Rule(NamedTuple):
     moved: bool = False
 
 
-ISOTROPIC: Final = {"rule.kernels": '["identity", "laplacian", "gradient-norm@2", "laplacian@2"]'}
+ISOTROPIC: Final = {"rule.kernels": '["identity", "laplacian", "laplacian@2", "gradient-norm@4"]'}
 MODELS: Final[Mapping[str, Rule]] = {
     "pictures": Rule("pictures", 3, "pictures", {}),
     "firing at random": Rule("pictures", 3, "pictures", {"rule.fire_rate": "0.5"}),
