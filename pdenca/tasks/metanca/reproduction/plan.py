@@ -31,8 +31,9 @@ MODELS: Final[Mapping[str, tuple[str, Mapping[str, str]]]] = {
     "irises, leak": ("iris", LEAKING),
     "irises, leak, pool": ("iris", AGEING),
     "irises, leak, pool, zeroed": ("iris", {**AGEING, "num_damaged": "3"}),
-    "one network": ("mnist", {"networks": '["784-20-10"]'}),
-    "two networks": ("mnist", {"networks": '["784-20-10", "784-20-20-10"]'}),
+    # fewer networks have as many training steps each, and a few more
+    "one network": ("mnist", {"networks": '["784-20-10"]', "num_steps": "5000"}),
+    "two networks": ("mnist", {"networks": '["784-20-10", "784-20-20-10"]', "num_steps": "10000"}),
     "six networks": ("mnist", {}),
     "six networks, four fifths": ("mnist", {"fold": "0"}),
     "six networks, alone": ("mnist", {"rule.perception": "alone"}),
