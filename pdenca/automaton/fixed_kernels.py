@@ -8,9 +8,11 @@ from torch import Tensor
 
 from pdenca.core import BadInputError
 from pdenca.solvers.grid import Grid
+from pdenca.solvers.padding import pad
 
 from .lattice import average, differences_and_mean
 from .perception import Gathered, Perception
+from .sobel import binomial_mean
 
 
 class FixedKernels(Perception):
@@ -82,7 +84,11 @@ class FixedKernels(Perception):
         for spacing in self.SPACINGS:
             if not any(at >= spacing for name, at in self.terms if name not in self._ONE_SPACING):
                 break
-            components, mean = differences_and_mean(smooth, grid, spacing)
+            components: tuple[Tensor, ...] = ()
+            if {("gradient", spacing), ("gradient-norm", spacing)} & set(self.terms):
+                components, mean = differences_and_mean(smooth, grid, spacing)
+            else:
+                mean = binomial_mean(pad(smooth, grid, spacing, channels_last=True), spacing)
             found["gradient", spacing] = components
             if ("laplacian", spacing) in self.terms:
                 # [1 2 1; 2 4 2; 1 2 1] / 16 is the mean; four times what it adds is the kernel

@@ -26,7 +26,16 @@ def sobel_and_mean(padded: Float[Tensor, "batch *padded channel"], spacing: int 
     Returns:
         One tensor per axis and one more, without these cells.
     """
-    parts: Parts = _Sweep.apply(padded, spacing)  # type: ignore[no-untyped-call]
+    return _swept(padded, spacing, True)
+
+
+def binomial_mean(padded: Float[Tensor, "batch *padded channel"], spacing: int = 1) -> Tensor:
+    """Return the mean of :func:`sobel_and_mean` alone, which takes less than half of the time."""
+    return _swept(padded, spacing, False)[0]
+
+
+def _swept(padded: Tensor, spacing: int, differences: bool) -> Parts:
+    parts: Parts = _Sweep.apply(padded, spacing, differences)  # type: ignore[no-untyped-call]
     return parts
 
 
@@ -42,29 +51,30 @@ class _Sweep(torch.autograd.Function):
 
     # Any: autograd's contexts have no type
     @staticmethod
-    def forward(padded: Tensor, spacing: int) -> Parts:
+    def forward(padded: Tensor, spacing: int, differences: bool) -> Parts:
         mean = padded
         components: list[Tensor] = []
         axes = range(1, padded.ndim - 1)
         for axis in axes:
-            smoothed = [_smoothed(part, axis, spacing) for part in components]
-            components = [*smoothed, _difference(mean, axis, spacing)]
+            if differences:
+                smoothed = [_smoothed(part, axis, spacing) for part in components]
+                components = [*smoothed, _difference(mean, axis, spacing)]
             mean = _smoothed(mean, axis, spacing)
         scale = 0.25 ** len(axes)
         return (*(part.mul_(2 * scale) for part in components), mean.mul_(scale))
 
     @staticmethod
-    def setup_context(ctx: Any, inputs: tuple[Tensor, int], output: Parts) -> None:  # noqa: ANN401
+    def setup_context(ctx: Any, inputs: tuple[Tensor, int, bool], output: Parts) -> None:  # noqa: ANN401
         """Keep no tensor: what is linear needs no point to be differentiated at."""
-        ctx.spacing = inputs[1]
+        ctx.how = inputs[1:]
 
     @staticmethod
-    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None]:  # noqa: ANN401
-        return _transposed(ctx.spacing, *gradients), None
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None, None]:  # noqa: ANN401
+        return _transposed(ctx.how[0], *gradients), None, None
 
     @staticmethod
-    def jvp(ctx: Any, tangent: Tensor, _: None) -> Parts:  # noqa: ANN401
-        return sobel_and_mean(tangent, ctx.spacing)
+    def jvp(ctx: Any, tangent: Tensor, *_: None) -> Parts:  # noqa: ANN401
+        return _swept(tangent, *ctx.how)
 
 
 class _Transposed(torch.autograd.Function):
@@ -75,26 +85,27 @@ class _Transposed(torch.autograd.Function):
     @staticmethod
     def forward(spacing: int, *parts: Tensor) -> Tensor:
         *components, mean = parts
-        scale = 0.25 ** len(components)
+        num_dims = mean.ndim - 2
+        scale = 0.25**num_dims
         mean = mean * scale
         components = [part * (2 * scale) for part in components]
-        for axis in range(len(components), 0, -1):
-            mean = _spread(mean, axis, spacing, components.pop())
+        for axis in range(num_dims, 0, -1):
+            mean = _spread(mean, axis, spacing, components.pop() if components else None)
             components = [_spread(part, axis, spacing) for part in components]
         return mean
 
     @staticmethod
     def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:  # noqa: ANN401
         """Keep no tensor, as above."""
-        ctx.spacing = inputs[0]
+        ctx.how = inputs[0], len(inputs) > 2
 
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:  # noqa: ANN401
-        return None, *sobel_and_mean(gradient, ctx.spacing)
+        return None, *_swept(gradient, *ctx.how)
 
     @staticmethod
     def jvp(ctx: Any, _: None, *tangents: Tensor) -> Tensor:  # noqa: ANN401
-        return _transposed(ctx.spacing, *tangents)
+        return _transposed(ctx.how[0], *tangents)
 
 
 def _three(values: Tensor, axis: int, spacing: int) -> tuple[Tensor, Tensor, Tensor]:

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch.autograd import gradcheck, gradgradcheck
 
-from pdenca.automaton.sobel import sobel_and_mean
+from pdenca.automaton.sobel import binomial_mean, sobel_and_mean
 
 # torch's own forward mode
 pytestmark = pytest.mark.filterwarnings("ignore:`torch.jit.script` is deprecated")
@@ -38,6 +38,19 @@ def test_derivatives_of_every_kind_agree_with_differences(case):
 
     assert gradcheck(squares, (small,), check_forward_ad=True, check_batched_grad=True)
     assert gradgradcheck(squares, (small,))
+
+
+def test_the_mean_alone_is_the_same_and_so_are_its_derivatives(case):
+    padded, spacing = case
+    *_, expected = sobel_and_mean(padded, spacing)
+    mean = binomial_mean(padded, spacing)
+    assert torch.equal(mean, expected)
+    weight = torch.linspace(-1, 1, mean.numel(), dtype=torch.float64).view(mean.shape)
+    back = [torch.autograd.grad((part * weight).sum(), padded)[0] for part in (mean, expected)]
+    torch.testing.assert_close(*back)
+    small = padded.detach()[:1, ..., :1].clone().requires_grad_()
+    assert gradcheck(lambda values: binomial_mean(values, spacing), (small,), check_forward_ad=True)
+    assert gradgradcheck(lambda values: binomial_mean(values, spacing).square(), (small,))
 
 
 def test_it_is_mapped_and_pushed_forward_as_a_whole(case, generator):
