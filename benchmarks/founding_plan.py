@@ -193,6 +193,16 @@ COUNTERPARTS: Final = (
         of_images=True,
     ),
     Counterpart(
+        "Images: how far a cell sees",
+        "the sets of kernels above, none of which reaches beyond the next cell.",
+        "also kernels with taps two and four cells apart, on a state that is smoothed before.",
+        "images-kernels",
+        IMAGES,
+        "mean squared error",
+        scale="log",
+        of_images=True,
+    ),
+    Counterpart(
         "Images: noise and firing",
         "noise in training is said to be vital for holding.",
         "noise on the starts of training, by how often cells act.",

@@ -261,7 +261,7 @@ def test_the_sweeps_that_come_along(name):
     for axis in sweep.axes:
         for item in found:
             told = axis.choices[item.choices[axis.name]]
-            own = item.settings.model_dump()
+            own = item.settings.model_dump(mode="json")
             for place, value in told.items():
                 inner = own
                 for part in place.split("."):

@@ -155,7 +155,7 @@ SWEEPS: Final[dict[str, Path]] = {
         *("founding-noise", "founding-pairs", "founding-losses", "founding-losses-full"),
         *("founding-activations", "founding-layers", "founding-channels", "founding-kernels"),
         *("founding-optimisers", "founding-learning-rates", "founding-learning-rates-full"),
-        *("images-steps", "images-steps-full", "images-noise", "images-distances"),
+        *("images-steps", "images-steps-full", "images-kernels", "images-noise", "images-distances"),
     )
 }
 TASKS: Final[dict[str, type[SweepSettings] | type[ImageSweepSettings]]] = {
